@@ -1,0 +1,214 @@
+//! The caps on function bodies, held while the validator walks them.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use wasmparser::{BlockType, FuncValidator, FunctionBody, Operator, ValidatorResources};
+
+use super::{
+    pass::{block_arity, cap, invalid, malformed},
+    summary::FuncType,
+};
+use crate::{policy::Shape, verdict::Rejection};
+
+/// The totals over all bodies of a module.
+pub(super) struct Bodies<'p> {
+    shape: &'p Shape,
+    seen: usize,
+    locals: u64,
+    blocks: u64,
+    loops: u64,
+    br_table: u64,
+    /// Whether each block that is open in the current body is a loop. Kept to reuse its allocation.
+    open: Vec<bool>,
+}
+
+impl<'p> Bodies<'p> {
+    pub(super) fn new(shape: &'p Shape) -> Self {
+        Self {
+            shape,
+            seen: 0,
+            locals: 0,
+            blocks: 0,
+            loops: 0,
+            br_table: 0,
+            open: Vec::new(),
+        }
+    }
+
+    /// How many bodies were checked.
+    pub(super) fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// Checks one body. `params` counts the parameters of its type.
+    pub(super) fn check(
+        &mut self,
+        body: &FunctionBody<'_>,
+        validator: &mut FuncValidator<ValidatorResources>,
+        params: u64,
+        types: &[Option<FuncType>],
+    ) -> Result<(), Rejection> {
+        self.seen += 1;
+        let shape = self.shape;
+        let start = body.range().start as u64;
+        let locals = self.locals(body, validator, params)?;
+
+        let mut operators = body.get_operators_reader().map_err(malformed)?;
+        let (mut blocks, mut loop_nesting, mut deepest_loop, mut constants) = (0, 0, 0, 0);
+        self.open.clear();
+        while !operators.eof() {
+            let offset = operators.original_position();
+            let at = offset as u64;
+            let operator = operators.read().map_err(malformed)?;
+            match &operator {
+                Operator::Block { blockty } | Operator::If { blockty } => {
+                    blocks += 1;
+                    self.open.push(false);
+                    self.block(*blockty, types, at)?;
+                }
+                Operator::Loop { blockty } => {
+                    blocks += 2;
+                    self.loops += 1;
+                    loop_nesting += 1;
+                    deepest_loop = deepest_loop.max(loop_nesting);
+                    self.open.push(true);
+                    self.block(*blockty, types, at)?;
+                    cap("module.loops_total", self.loops, shape.loops_total, at)?;
+                    cap("module.loop_nesting", loop_nesting, shape.loop_nesting, at)?;
+                }
+                Operator::End if self.open.pop() == Some(true) => loop_nesting -= 1,
+                Operator::BrTable { targets } => {
+                    let targets = u64::from(targets.len());
+                    self.br_table += targets;
+                    cap("module.br_table", targets, shape.br_table, at)?;
+                    cap(
+                        "module.br_table_total",
+                        self.br_table,
+                        shape.br_table_total,
+                        at,
+                    )?;
+                }
+                Operator::I32Const { .. }
+                | Operator::I64Const { .. }
+                | Operator::F32Const { .. }
+                | Operator::F64Const { .. }
+                | Operator::V128Const { .. } => constants += 1,
+                _ => {}
+            }
+            validator.op(offset, &operator).map_err(invalid)?;
+            cap(
+                "module.operand_height",
+                validator.operand_stack_height(),
+                shape.operand_height,
+                at,
+            )?;
+        }
+        operators.finish().map_err(malformed)?;
+
+        self.blocks += blocks;
+        cap("module.blocks", blocks, shape.blocks, start)?;
+        cap(
+            "module.blocks_total",
+            self.blocks,
+            shape.blocks_total,
+            start,
+        )?;
+        cap(
+            "module.locals_x_loop_nesting",
+            locals * deepest_loop,
+            shape.locals_x_loop_nesting,
+            start,
+        )?;
+        cap(
+            "module.locals_x_blocks",
+            locals * blocks,
+            shape.locals_x_blocks,
+            start,
+        )?;
+        if constants > shape.constants {
+            cap(
+                "module.constants",
+                distinct_constants(body)?,
+                shape.constants,
+                start,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Declares the locals to the validator, group by group, and counts them with the parameters.
+    fn locals(
+        &mut self,
+        body: &FunctionBody<'_>,
+        validator: &mut FuncValidator<ValidatorResources>,
+        params: u64,
+    ) -> Result<u64, Rejection> {
+        let mut reader = body.get_locals_reader().map_err(malformed)?;
+        let mut locals = params;
+        for _ in 0..reader.get_count() {
+            let offset = reader.original_position();
+            let (count, ty) = reader.read().map_err(malformed)?;
+            locals += u64::from(count);
+            cap("module.locals", locals, self.shape.locals, offset as u64)?;
+            cap(
+                "module.locals_total",
+                self.locals + locals,
+                self.shape.locals_total,
+                offset as u64,
+            )?;
+            validator
+                .define_locals(offset, count, ty)
+                .map_err(invalid)?;
+        }
+        self.locals += locals;
+        cap(
+            "module.locals",
+            locals,
+            self.shape.locals,
+            body.range().start as u64,
+        )?;
+        cap(
+            "module.locals_total",
+            self.locals,
+            self.shape.locals_total,
+            body.range().start as u64,
+        )?;
+        Ok(locals)
+    }
+
+    /// A block was opened.
+    fn block(&self, ty: BlockType, types: &[Option<FuncType>], at: u64) -> Result<(), Rejection> {
+        cap(
+            "module.nesting",
+            self.open.len() as u64,
+            self.shape.nesting,
+            at,
+        )?;
+        match ty {
+            BlockType::FuncType(index) => cap(
+                "module.results",
+                block_arity(types, index),
+                self.shape.results,
+                at,
+            ),
+            BlockType::Empty | BlockType::Type(_) => Ok(()),
+        }
+    }
+}
+
+/// How many different constants a body has, by their bits and width.
+fn distinct_constants(body: &FunctionBody<'_>) -> Result<u64, Rejection> {
+    let mut distinct = BTreeSet::new();
+    let mut operators = body.get_operators_reader().map_err(malformed)?;
+    while !operators.eof() {
+        match operators.read().map_err(malformed)? {
+            Operator::I32Const { value } => distinct.insert((32, value as u32 as u128)),
+            Operator::F32Const { value } => distinct.insert((32, value.bits() as u128)),
+            Operator::I64Const { value } => distinct.insert((64, value as u64 as u128)),
+            Operator::F64Const { value } => distinct.insert((64, value.bits() as u128)),
+            Operator::V128Const { value } => distinct.insert((128, value.i128() as u128)),
+            _ => continue,
+        };
+    }
+    Ok(distinct.len() as u64)
+}

@@ -1,0 +1,205 @@
+//! What a module may import and must export.
+
+use alloc::{
+    borrow::ToOwned,
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use super::summary::{Export, ExternType, FuncType, Import, ModuleSummary};
+use crate::{
+    policy::{Fingerprint, Hasher},
+    value::ValType,
+    verdict::{DeniedImport, Reason, Rejection},
+};
+
+/// Name of the memory that the byte contract works on.
+pub const MEMORY: &str = "memory";
+/// Name of the export that gives room for the input.
+pub const ALLOC: &str = "alloc";
+
+/// How many denied imports a rejection lists.
+const LISTED: usize = 5;
+
+/// What the module must export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contract {
+    /// Bytes in, bytes out: `memory`, `alloc(i32) -> i32`, and `entry(i32, i32) -> i64`, all defined by the module
+    /// itself. The version export of the policy's ABI is looked at later, when the guest is asked.
+    Bytes {
+        /// Name of the entry.
+        entry: String,
+    },
+    /// Nothing: for typed calls of whatever the module exports.
+    None,
+}
+
+impl Contract {
+    /// The byte contract with this entry.
+    pub fn bytes(entry: impl Into<String>) -> Self {
+        Self::Bytes {
+            entry: entry.into(),
+        }
+    }
+}
+
+/// A host function that is offered: its two names and its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Module name.
+    pub module: String,
+    /// Field name.
+    pub name: String,
+    /// Its type.
+    pub ty: FuncType,
+}
+
+/// The host functions that a module may import.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offered(BTreeMap<(String, String), FuncType>);
+
+impl Offered {
+    /// Adds a host function.
+    ///
+    /// # Errors
+    ///
+    /// The signature, when one of the same names is there already.
+    pub fn offer(&mut self, signature: Signature) -> Result<(), Signature> {
+        let Signature { module, name, ty } = signature;
+        match self.0.entry((module, name)) {
+            alloc::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(ty);
+                Ok(())
+            }
+            alloc::collections::btree_map::Entry::Occupied(entry) => {
+                let (module, name) = entry.key().clone();
+                Err(Signature { module, name, ty })
+            }
+        }
+    }
+
+    /// A stable hash of names and types.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = Hasher::new();
+        for ((module, name), ty) in &self.0 {
+            hasher.text(module);
+            hasher.text(name);
+            for types in [&ty.params, &ty.results] {
+                hasher.word(types.len() as u64);
+                types.iter().for_each(|ty| hasher.text(ty.name()));
+            }
+        }
+        hasher.finish()
+    }
+
+    fn get(&self, module: &str, name: &str) -> Option<&FuncType> {
+        self.0.get(&(module.to_owned(), name.to_owned()))
+    }
+}
+
+impl From<&Import> for DeniedImport {
+    fn from(import: &Import) -> Self {
+        Self {
+            module: import.module.clone(),
+            name: import.name.clone(),
+            kind: import.ty.to_string(),
+        }
+    }
+}
+
+/// Functions only, offered ones only, exact types.
+pub(super) fn check_imports(summary: &ModuleSummary, offered: &Offered) -> Result<(), Rejection> {
+    let denied: Vec<&Import> = summary
+        .imports
+        .iter()
+        .filter(|import| {
+            !matches!(import.ty, ExternType::Function(_))
+                || offered.get(&import.module, &import.name).is_none()
+        })
+        .collect();
+    if let Some(first) = denied.first() {
+        return Err(Rejection {
+            offset: Some(first.offset),
+            reason: Reason::ImportDenied {
+                imports: denied
+                    .iter()
+                    .take(LISTED)
+                    .map(|import| (*import).into())
+                    .collect(),
+                more: denied.len().saturating_sub(LISTED),
+            },
+        });
+    }
+    for import in &summary.imports {
+        let offer = offered.get(&import.module, &import.name);
+        if let (ExternType::Function(ty), Some(offer)) = (&import.ty, offer)
+            && ty != offer
+        {
+            return Err(Rejection {
+                offset: Some(import.offset),
+                reason: Reason::ImportMismatch {
+                    import: import.into(),
+                    offered: ExternType::Function(offer.clone()).to_string(),
+                },
+            });
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn check_exports(summary: &ModuleSummary, contract: &Contract) -> Result<(), Rejection> {
+    let Contract::Bytes { entry } = contract else {
+        return Ok(());
+    };
+    use ValType::{I32, I64};
+    let function = |ty: &ExternType, params: &[ValType], results: &[ValType]| match ty {
+        ExternType::Function(ty) => ty.is(params, results),
+        _ => false,
+    };
+    check_export(summary, MEMORY, "a 32-bit memory", |ty| {
+        matches!(ty, ExternType::Memory { memory64: false })
+    })?;
+    check_export(summary, ALLOC, "a function (i32) -> i32", |ty| {
+        function(ty, &[I32], &[I32])
+    })?;
+    check_export(summary, entry, "a function (i32, i32) -> i64", |ty| {
+        function(ty, &[I32, I32], &[I64])
+    })
+}
+
+fn check_export(
+    summary: &ModuleSummary,
+    name: &str,
+    expected: &'static str,
+    is_right: impl Fn(&ExternType) -> bool,
+) -> Result<(), Rejection> {
+    let Some(Export {
+        ty,
+        imported,
+        offset,
+        ..
+    }) = summary.exports.iter().find(|export| export.name == name)
+    else {
+        return Err(Rejection {
+            offset: None,
+            reason: Reason::ExportMissing {
+                export: name.to_owned(),
+                expected,
+            },
+        });
+    };
+    let found = match (is_right(ty), imported) {
+        (true, false) => return Ok(()),
+        (_, true) => alloc::format!("an import passed on ({ty})"),
+        (false, false) => ty.to_string(),
+    };
+    Err(Rejection {
+        offset: Some(*offset),
+        reason: Reason::ExportMismatch {
+            export: name.to_owned(),
+            expected,
+            found,
+        },
+    })
+}

@@ -1,0 +1,220 @@
+//! Admission: decides once, before any engine sees a byte, whether a module is acceptable.
+//!
+//! One pass of a streaming validator whose features start from empty. Every count that the binary declares is held
+//! against its cap before anything is reserved for it, so any byte sequence gets its verdict in time and memory linear
+//! in its length.
+
+mod body;
+mod contract;
+mod pass;
+mod summary;
+
+pub use contract::{ALLOC, Contract, MEMORY, Offered, Signature};
+pub use summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table};
+
+use alloc::{borrow::Cow, string::ToString, vec::Vec};
+
+use wasmparser::WasmFeatures;
+
+use self::pass::{Passed, pass};
+use crate::{
+    policy::{ALWAYS_DENIED, Fingerprint, Policy, Proposal, Proposals, features},
+    verdict::{Reason, Rejection},
+};
+
+const MAGIC: &[u8] = b"\0asm";
+const CORE_VERSION_1: [u8; 4] = [1, 0, 0, 0];
+
+/// A module that passed admission under one policy and against one set of offered imports. There is no other way to
+/// make one, and `compile` takes nothing else.
+#[derive(Clone, Debug)]
+pub struct Admitted<'a> {
+    bytes: Cow<'a, [u8]>,
+    summary: ModuleSummary,
+    policy: Fingerprint,
+    offered: Fingerprint,
+    features: WasmFeatures,
+}
+
+impl Admitted<'_> {
+    /// The binary for the engine: the module without its custom sections.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What the module is and needs.
+    pub fn summary(&self) -> &ModuleSummary {
+        &self.summary
+    }
+
+    /// Fingerprint of the policy that the module passed.
+    pub fn policy(&self) -> Fingerprint {
+        self.policy
+    }
+
+    /// Fingerprint of the imports that were offered.
+    pub fn offered(&self) -> Fingerprint {
+        self.offered
+    }
+
+    /// The proposals that the module cannot do without. Each is found by trying, in one validation per allowed
+    /// proposal.
+    pub fn proposals_used(&self) -> Proposals {
+        Proposal::ALL
+            .iter()
+            .copied()
+            .filter(|proposal| self.features.contains(proposal.feature()))
+            .filter(|proposal| {
+                let rest = self.features.difference(proposal.feature());
+                wasmparser::Validator::new_with_features(rest)
+                    .validate_all(&self.bytes)
+                    .is_err()
+            })
+            .collect()
+    }
+}
+
+/// Examines `bytes` under `policy`.
+///
+/// `offered` lists the host functions that a module may import; `contract` says what it must export. Text is not
+/// accepted: assemble it first.
+///
+/// # Errors
+///
+/// [`Rejection`] with the reason, and the byte offset where there is one. Time and memory are linear in the length of
+/// `bytes`, whatever they are.
+pub fn admit<'a>(
+    bytes: &'a [u8],
+    policy: &Policy,
+    offered: &Offered,
+    contract: &Contract,
+) -> Result<Admitted<'a>, Rejection> {
+    check_size_and_header(bytes, policy)?;
+    let features = features(policy.rules());
+    let Passed {
+        summary,
+        custom_sections,
+    } = match pass(bytes, policy, features) {
+        Err(rejection) => return Err(name_the_proposal(rejection, bytes, policy, features)),
+        Ok(passed) => passed,
+    };
+    contract::check_imports(&summary, offered)?;
+    if summary.start.is_some() && !policy.rules().module.start {
+        return Err(Rejection {
+            offset: summary.start,
+            reason: Reason::StartDenied,
+        });
+    }
+    contract::check_exports(&summary, contract)?;
+    Ok(Admitted {
+        bytes: without(bytes, &custom_sections),
+        summary,
+        policy: policy.fingerprint(),
+        offered: offered.fingerprint(),
+        features,
+    })
+}
+
+fn check_size_and_header(bytes: &[u8], policy: &Policy) -> Result<(), Rejection> {
+    let (found, allowed) = (bytes.len() as u64, policy.rules().module.bytes);
+    if found > allowed {
+        return Err(Rejection {
+            offset: None,
+            reason: Reason::LimitExceeded {
+                limit: "module.bytes",
+                found,
+                allowed,
+            },
+        });
+    }
+    let malformed = |offset, message: &str| Rejection {
+        offset: Some(offset),
+        reason: Reason::Malformed {
+            message: message.to_string(),
+        },
+    };
+    let Some(rest) = bytes.strip_prefix(MAGIC) else {
+        return Err(malformed(
+            0,
+            "it does not start with the magic number `\\0asm`",
+        ));
+    };
+    match rest.first_chunk() {
+        None => Err(malformed(4, "it ends before the version")),
+        Some(&CORE_VERSION_1) => Ok(()),
+        Some(&version) => Err(Rejection {
+            offset: Some(4),
+            reason: Reason::NotACoreModule { version },
+        }),
+    }
+}
+
+/// Finds out by trying whether an invalid module would be valid with a proposal that is denied, and which.
+///
+/// The denied features are added in a fixed order; the one that moves the first error is the one that was needed. No
+/// text of an error is looked at.
+fn name_the_proposal(
+    rejection: Rejection,
+    bytes: &[u8],
+    policy: &Policy,
+    allowed: WasmFeatures,
+) -> Rejection {
+    let (Reason::Invalid { message }, Some(offset)) = (&rejection.reason, rejection.offset) else {
+        return rejection;
+    };
+    let denied: Vec<(WasmFeatures, &'static str)> = Proposal::ALL
+        .iter()
+        .map(|proposal| (proposal.feature(), proposal.name()))
+        .chain([(WasmFeatures::FLOATS, "floats")])
+        .chain(ALWAYS_DENIED.iter().copied())
+        .filter(|(feature, _)| !allowed.contains(*feature))
+        .collect();
+    let with_first = |count: usize| {
+        denied[..count]
+            .iter()
+            .fold(allowed, |all, (feature, _)| all | *feature)
+    };
+    let still_fails = |count: usize| match pass(bytes, policy, with_first(count)) {
+        Err(Rejection {
+            offset: Some(at),
+            reason: Reason::Invalid { .. },
+        }) => at <= offset,
+        _ => false,
+    };
+    if still_fails(denied.len()) {
+        return rejection;
+    }
+    let (mut fails, mut passes) = (0, denied.len());
+    while passes - fails > 1 {
+        let middle = usize::midpoint(fails, passes);
+        if still_fails(middle) {
+            fails = middle
+        } else {
+            passes = middle
+        }
+    }
+    let proposal = denied[passes - 1].1;
+    Rejection {
+        reason: Reason::ProposalDenied {
+            proposal,
+            message: message.clone(),
+        },
+        ..rejection
+    }
+}
+
+/// `bytes` without the given ranges, which are in order and do not overlap.
+fn without<'a>(bytes: &'a [u8], ranges: &[core::ops::Range<usize>]) -> Cow<'a, [u8]> {
+    if ranges.is_empty() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut kept =
+        Vec::with_capacity(bytes.len() - ranges.iter().map(|range| range.len()).sum::<usize>());
+    let mut from = 0;
+    for range in ranges {
+        kept.extend_from_slice(&bytes[from..range.start]);
+        from = range.end;
+    }
+    kept.extend_from_slice(&bytes[from..]);
+    Cow::Owned(kept)
+}

@@ -1,0 +1,549 @@
+//! The streaming pass over a module's sections.
+
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::ops::Range;
+
+use wasmparser::{
+    BinaryReaderError, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind,
+    ExternalKind, FuncValidatorAllocations, MemoryType, Parser, Payload, TableInit,
+    TableType, TypeRef, ValidPayload, Validator, WasmFeatures,
+};
+
+use super::{
+    body::Bodies,
+    summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table},
+};
+use crate::{
+    policy::{ModuleCaps, Policy, Shape},
+    value::ValType,
+    verdict::{Reason, Rejection},
+};
+
+/// Bytes that a table element counts against the memory budget.
+const TABLE_ELEMENT_BYTES: u64 = 8;
+/// log2 of the size of a page that does not say otherwise.
+const PAGE_SIZE_LOG2: u32 = 16;
+
+/// What a module that passed leaves behind.
+pub(super) struct Passed {
+    pub(super) summary: ModuleSummary,
+    /// Where its custom sections are, headers included.
+    pub(super) custom_sections: Vec<Range<usize>>,
+}
+
+/// Reads and validates `bytes` once, with `features`, holding every count against the caps of `policy`.
+pub(super) fn pass(
+    bytes: &[u8],
+    policy: &Policy,
+    features: WasmFeatures,
+) -> Result<Passed, Rejection> {
+    let mut pass = Pass {
+        policy,
+        module: &policy.rules().module,
+        shape: policy.shape(),
+        features,
+        validator: Validator::new_with_features(features),
+        allocations: FuncValidatorAllocations::default(),
+        bodies: Bodies::new(policy.shape()),
+        types: Vec::new(),
+        functions: Vec::new(),
+        imported_functions: 0,
+        globals: Vec::new(),
+        element_entries: 0,
+        custom_sections: Vec::new(),
+        summary: ModuleSummary {
+            bytes: bytes.len() as u64,
+            ..ModuleSummary::default()
+        },
+    };
+    let mut parser = Parser::new(0);
+    let mut at = 0;
+    loop {
+        let (payload, consumed) = match parser.parse(&bytes[at..], true).map_err(malformed)? {
+            Chunk::Parsed { payload, consumed } => (payload, consumed),
+            Chunk::NeedMoreData(_) => unreachable!("all the data is here"),
+        };
+        if let Payload::End(_) = payload {
+            pass.validator.payload(&payload).map_err(invalid)?;
+            return Ok(Passed {
+                summary: pass.summary,
+                custom_sections: pass.custom_sections,
+            });
+        }
+        pass.payload(&payload, at..at + consumed)?;
+        at += consumed;
+    }
+}
+
+struct Pass<'p> {
+    policy: &'p Policy,
+    module: &'p ModuleCaps,
+    shape: &'p Shape,
+    features: WasmFeatures,
+    validator: Validator,
+    allocations: FuncValidatorAllocations,
+    bodies: Bodies<'p>,
+    /// `None` for a type that is no function type.
+    types: Vec<Option<FuncType>>,
+    /// Index of the type of every function, imported ones first.
+    functions: Vec<u32>,
+    imported_functions: usize,
+    /// Types of the globals, imported ones first.
+    globals: Vec<ValType>,
+    element_entries: u64,
+    custom_sections: Vec<Range<usize>>,
+    summary: ModuleSummary,
+}
+
+impl Pass<'_> {
+    /// Holds the counts of one section against the caps, then hands it to the validator, then notes what it declares.
+    fn payload(&mut self, payload: &Payload<'_>, range: Range<usize>) -> Result<(), Rejection> {
+        let at = range.start as u64;
+        let (module, shape) = (self.module, self.shape);
+        match payload {
+            Payload::CustomSection(_) => return self.custom_section(range),
+            Payload::TypeSection(section) => {
+                cap("module.types", section.count(), shape.types, at)?;
+                self.types(section.clone(), at)?;
+            }
+            Payload::ImportSection(section) => {
+                cap("module.imports", section.count(), module.imports, at)?
+            }
+            Payload::FunctionSection(section) => {
+                cap("module.functions", section.count(), module.functions, at)?
+            }
+            Payload::TableSection(section) => {
+                cap("module.tables", section.count(), module.tables, at)?;
+                for table in section.clone() {
+                    if let TableInit::Expr(expr) = table.map_err(malformed)?.init {
+                        self.const_expr(&expr)?;
+                    }
+                }
+            }
+            Payload::MemorySection(section) => {
+                // Without multi-memory the validator's own limit is one, and its answer names the proposal.
+                if section.count() < 2 || self.features.contains(WasmFeatures::MULTI_MEMORY) {
+                    cap("module.memories", section.count(), module.memories, at)?;
+                }
+            }
+            Payload::GlobalSection(section) => {
+                cap("module.globals", section.count(), shape.globals, at)?;
+                for global in section.clone() {
+                    self.const_expr(&global.map_err(malformed)?.init_expr)?;
+                }
+            }
+            Payload::ExportSection(section) => {
+                cap("module.exports", section.count(), module.exports, at)?
+            }
+            Payload::ElementSection(section) => {
+                cap(
+                    "module.element_segments",
+                    section.count(),
+                    shape.element_segments,
+                    at,
+                )?;
+                self.elements(section.clone())?;
+            }
+            Payload::DataCountSection { count, .. } => {
+                cap("module.data_segments", *count, module.data_segments, at)?;
+            }
+            Payload::DataSection(section) => {
+                cap(
+                    "module.data_segments",
+                    section.count(),
+                    module.data_segments,
+                    at,
+                )?;
+                self.data(section.clone())?;
+            }
+            Payload::CodeSectionStart { count, .. } => {
+                cap("module.functions", *count, module.functions, at)?
+            }
+            Payload::CodeSectionEntry(body) => {
+                cap(
+                    "module.body_bytes",
+                    body.range().len() as u64,
+                    module.body_bytes,
+                    at,
+                )?;
+            }
+            Payload::UnknownSection { id, .. } => {
+                return Err(rejection(
+                    at,
+                    Reason::Malformed {
+                        message: alloc::format!("unknown section {id}"),
+                    },
+                ));
+            }
+            _ => {}
+        }
+        match self.validator.payload(payload).map_err(invalid)? {
+            ValidPayload::Func(function, body) => {
+                let mut validator = function.into_validator(core::mem::take(&mut self.allocations));
+                let ty = self
+                    .functions
+                    .get(self.bodies.seen() + self.imported_functions);
+                let params = ty
+                    .and_then(|ty| self.types.get(*ty as usize)?.as_ref())
+                    .map_or(0, |ty| ty.params.len());
+                self.summary.code_bytes += body.range().len() as u64;
+                self.bodies
+                    .check(&body, &mut validator, params as u64, &self.types)?;
+                self.allocations = validator.into_allocations();
+                Ok(())
+            }
+            _ => self.note(payload, at),
+        }
+    }
+
+    /// Remembers what a section that is valid declares.
+    fn note(&mut self, payload: &Payload<'_>, at: u64) -> Result<(), Rejection> {
+        match payload {
+            Payload::ImportSection(section) => self.imports(section.clone()),
+            Payload::FunctionSection(section) => {
+                self.summary.functions = section.count().into();
+                let mut params = 0;
+                for index in section.clone() {
+                    let index = index.map_err(malformed)?;
+                    params += self.func_type(index).params.len() as u64;
+                    self.functions.push(index);
+                }
+                cap("module.params_total", params, self.shape.params_total, at)
+            }
+            Payload::TableSection(section) => {
+                for table in section.clone() {
+                    self.table(&table.map_err(malformed)?.ty);
+                }
+                self.resources(at)
+            }
+            Payload::MemorySection(section) => {
+                for memory in section.clone() {
+                    self.memory(&memory.map_err(malformed)?);
+                }
+                self.resources(at)
+            }
+            Payload::GlobalSection(section) => {
+                self.summary.globals = section.count().into();
+                for global in section.clone() {
+                    self.globals
+                        .push(global.map_err(malformed)?.ty.content_type.into());
+                }
+                Ok(())
+            }
+            Payload::ExportSection(section) => self.exports(section.clone()),
+            Payload::StartSection { .. } => {
+                self.summary.start = Some(at);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn custom_section(&mut self, range: Range<usize>) -> Result<(), Rejection> {
+        let at = range.start as u64;
+        self.summary.custom_bytes += range.len() as u64;
+        self.custom_sections.push(range);
+        cap(
+            "module.custom_sections",
+            self.custom_sections.len() as u64,
+            self.shape.custom_sections,
+            at,
+        )?;
+        cap(
+            "module.custom_bytes",
+            self.summary.custom_bytes,
+            self.shape.custom_bytes,
+            at,
+        )
+    }
+
+    fn types(
+        &mut self,
+        section: wasmparser::TypeSectionReader<'_>,
+        at: u64,
+    ) -> Result<(), Rejection> {
+        for group in section.into_iter_with_offsets() {
+            let (offset, group) = group.map_err(malformed)?;
+            for ty in group.into_types() {
+                let CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
+                    self.types.push(None);
+                    continue;
+                };
+                cap(
+                    "module.params",
+                    ty.params().len() as u64,
+                    self.shape.params,
+                    offset as u64,
+                )?;
+                cap(
+                    "module.results",
+                    ty.results().len() as u64,
+                    self.shape.results,
+                    offset as u64,
+                )?;
+                self.types.push(Some(ty.into()));
+            }
+            cap(
+                "module.types",
+                self.types.len() as u64,
+                self.shape.types,
+                at,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn imports(&mut self, section: wasmparser::ImportSectionReader<'_>) -> Result<(), Rejection> {
+        for import in section.into_iter_with_offsets() {
+            let (offset, import) = import.map_err(malformed)?;
+            let offset = offset as u64;
+            let ty = match import.ty {
+                TypeRef::Func(index) => {
+                    self.functions.push(index);
+                    self.imported_functions += 1;
+                    ExternType::Function(self.func_type(index))
+                }
+                TypeRef::Table(ty) => {
+                    self.table(&ty);
+                    ExternType::Table
+                }
+                TypeRef::Memory(ty) => {
+                    self.memory(&ty);
+                    ExternType::Memory {
+                        memory64: ty.memory64,
+                    }
+                }
+                TypeRef::Global(ty) => {
+                    self.globals.push(ty.content_type.into());
+                    ExternType::Global(ty.content_type.into())
+                }
+                TypeRef::Tag(_) => ExternType::Tag,
+            };
+            let (module, name) = (
+                self.name(import.module, offset)?,
+                self.name(import.name, offset)?,
+            );
+            self.summary.imports.push(Import {
+                module,
+                name,
+                ty,
+                offset,
+            });
+        }
+        Ok(())
+    }
+
+    fn exports(&mut self, section: wasmparser::ExportSectionReader<'_>) -> Result<(), Rejection> {
+        for export in section.into_iter_with_offsets() {
+            let (offset, export) = export.map_err(malformed)?;
+            let offset = offset as u64;
+            let name = self.name(export.name, offset)?;
+            let index = export.index as usize;
+            let mut imported = false;
+            let ty = match export.kind {
+                ExternalKind::Func => {
+                    imported = index < self.imported_functions;
+                    ExternType::Function(
+                        self.functions
+                            .get(index)
+                            .map(|ty| self.func_type(*ty))
+                            .unwrap_or_default(),
+                    )
+                }
+                ExternalKind::Table => ExternType::Table,
+                ExternalKind::Memory => ExternType::Memory {
+                    memory64: self
+                        .summary
+                        .memories
+                        .get(index)
+                        .is_some_and(|memory| memory.memory64),
+                },
+                ExternalKind::Global => ExternType::Global(
+                    self.globals
+                        .get(index)
+                        .copied()
+                        .unwrap_or(ValType::OtherRef),
+                ),
+                ExternalKind::Tag => ExternType::Tag,
+            };
+            self.summary.exports.push(Export {
+                name,
+                ty,
+                imported,
+                offset,
+            });
+        }
+        Ok(())
+    }
+
+    fn elements(&mut self, section: wasmparser::ElementSectionReader<'_>) -> Result<(), Rejection> {
+        for element in section {
+            let element = element.map_err(malformed)?;
+            let at = element.range.start as u64;
+            let count = match &element.items {
+                ElementItems::Functions(items) => items.count(),
+                ElementItems::Expressions(_, items) => items.count(),
+            };
+            self.element_entries += u64::from(count);
+            cap(
+                "module.element_entries",
+                self.element_entries,
+                self.module.element_entries,
+                at,
+            )?;
+            if let ElementKind::Active { offset_expr, .. } = &element.kind {
+                self.const_expr(offset_expr)?;
+            }
+            match element.items {
+                ElementItems::Functions(items) => {
+                    for item in items {
+                        item.map_err(malformed)?;
+                    }
+                }
+                ElementItems::Expressions(_, items) => {
+                    for item in items {
+                        self.const_expr(&item.map_err(malformed)?)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, section: wasmparser::DataSectionReader<'_>) -> Result<(), Rejection> {
+        for data in section {
+            let data = data.map_err(malformed)?;
+            self.summary.data_bytes += data.data.len() as u64;
+            if let DataKind::Active { offset_expr, .. } = &data.kind {
+                self.const_expr(offset_expr)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn const_expr(&self, expr: &ConstExpr<'_>) -> Result<(), Rejection> {
+        let mut operators = expr.get_operators_reader();
+        let mut count = 0u64;
+        while !operators.eof() {
+            let at = operators.original_position() as u64;
+            operators.read().map_err(malformed)?;
+            count += 1;
+            // The closing `end` is no operator of its own.
+            cap(
+                "module.const_expr_ops",
+                count - 1,
+                self.shape.const_expr_ops,
+                at,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn memory(&mut self, ty: &MemoryType) {
+        let page_size_log2 = ty.page_size_log2.unwrap_or(PAGE_SIZE_LOG2);
+        let bytes = |pages: u64| pages.saturating_mul(1 << page_size_log2);
+        self.summary.memories.push(Memory {
+            initial_bytes: bytes(ty.initial),
+            maximum_bytes: ty.maximum.map(bytes),
+            memory64: ty.memory64,
+        });
+    }
+
+    fn table(&mut self, ty: &TableType) {
+        self.summary.tables.push(Table {
+            initial: ty.initial,
+            maximum: ty.maximum,
+        });
+    }
+
+    /// Holds what memories and tables have at the start against the limits of the store.
+    fn resources(&self, at: u64) -> Result<(), Rejection> {
+        let limits = &self.policy.rules().limits;
+        let elements = self
+            .summary
+            .tables
+            .iter()
+            .fold(0u64, |sum, table| sum.saturating_add(table.initial));
+        cap("limits.table_elements", elements, limits.table_elements, at)?;
+        let memories = self
+            .summary
+            .memories
+            .iter()
+            .fold(0u64, |sum, memory| sum.saturating_add(memory.initial_bytes));
+        let bytes = memories.saturating_add(elements.saturating_mul(TABLE_ELEMENT_BYTES));
+        cap("limits.memory_bytes", bytes, limits.memory_bytes, at)
+    }
+
+    fn func_type(&self, index: u32) -> FuncType {
+        self.types
+            .get(index as usize)
+            .cloned()
+            .flatten()
+            .unwrap_or_default()
+    }
+
+    fn name(&self, name: &str, at: u64) -> Result<String, Rejection> {
+        cap(
+            "module.name_bytes",
+            name.len() as u64,
+            self.shape.name_bytes,
+            at,
+        )?;
+        Ok(name.to_owned())
+    }
+}
+
+/// Parameters and results of a block whose type is the module's type `index`.
+pub(super) fn block_arity(types: &[Option<FuncType>], index: u32) -> u64 {
+    let ty = types.get(index as usize).and_then(Option::as_ref);
+    ty.map_or(0, |ty| ty.params.len().max(ty.results.len()) as u64)
+}
+
+pub(super) fn cap(
+    limit: &'static str,
+    found: impl Into<u64>,
+    allowed: u64,
+    at: u64,
+) -> Result<(), Rejection> {
+    let found = found.into();
+    match found <= allowed {
+        true => Ok(()),
+        false => Err(rejection(
+            at,
+            Reason::LimitExceeded {
+                limit,
+                found,
+                allowed,
+            },
+        )),
+    }
+}
+
+pub(super) fn malformed(error: BinaryReaderError) -> Rejection {
+    rejection(
+        error.offset() as u64,
+        Reason::Malformed {
+            message: error.message().to_string(),
+        },
+    )
+}
+
+pub(super) fn invalid(error: BinaryReaderError) -> Rejection {
+    rejection(
+        error.offset() as u64,
+        Reason::Invalid {
+            message: error.message().to_string(),
+        },
+    )
+}
+
+fn rejection(at: u64, reason: Reason) -> Rejection {
+    Rejection {
+        offset: Some(at),
+        reason,
+    }
+}

@@ -1,0 +1,154 @@
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use crate::value::ValType;
+
+/// What an admitted module is and needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModuleSummary {
+    /// Bytes of the binary, custom sections included.
+    pub bytes: u64,
+    /// Imports, in order.
+    pub imports: Vec<Import>,
+    /// Exports, in order.
+    pub exports: Vec<Export>,
+    /// Linear memories, imported ones first.
+    pub memories: Vec<Memory>,
+    /// Tables, imported ones first.
+    pub tables: Vec<Table>,
+    /// Functions that the module defines.
+    pub functions: u64,
+    /// Globals that the module defines.
+    pub globals: u64,
+    /// Bytes of all function bodies.
+    pub code_bytes: u64,
+    /// Bytes of all data segments.
+    pub data_bytes: u64,
+    /// Bytes of all custom sections.
+    pub custom_bytes: u64,
+    /// Offset of the `start` section, where there is one.
+    pub start: Option<u64>,
+}
+
+/// One import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// Module name, as the guest wrote it.
+    pub module: String,
+    /// Field name, as the guest wrote it.
+    pub name: String,
+    /// What is imported.
+    pub ty: ExternType,
+    /// Byte offset of the import.
+    pub offset: u64,
+}
+
+/// One export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Name, as the guest wrote it.
+    pub name: String,
+    /// What is exported.
+    pub ty: ExternType,
+    /// Whether it is one of the module's own imports, passed on.
+    pub imported: bool,
+    /// Byte offset of the export.
+    pub offset: u64,
+}
+
+/// What an import or export is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExternType {
+    /// A function.
+    Function(FuncType),
+    /// A table.
+    Table,
+    /// A linear memory with 32-bit (`false`) or 64-bit (`true`) indices.
+    Memory {
+        /// Whether indices are 64 bits wide.
+        memory64: bool,
+    },
+    /// A global.
+    Global(ValType),
+    /// An exception tag.
+    Tag,
+}
+
+impl fmt::Display for ExternType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Function(ty) => write!(f, "function {ty}"),
+            Self::Table => f.write_str("table"),
+            Self::Memory { memory64: false } => f.write_str("memory"),
+            Self::Memory { memory64: true } => f.write_str("64-bit memory"),
+            Self::Global(ty) => write!(f, "global {ty}"),
+            Self::Tag => f.write_str("tag"),
+        }
+    }
+}
+
+/// The type of a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FuncType {
+    /// Types of the parameters.
+    pub params: Vec<ValType>,
+    /// Types of the results.
+    pub results: Vec<ValType>,
+}
+
+impl FuncType {
+    /// Whether parameters and results are these.
+    pub fn is(&self, params: &[ValType], results: &[ValType]) -> bool {
+        self.params == params && self.results == results
+    }
+}
+
+impl From<&wasmparser::FuncType> for FuncType {
+    fn from(ty: &wasmparser::FuncType) -> Self {
+        let own =
+            |types: &[wasmparser::ValType]| types.iter().map(|ty| ValType::from(*ty)).collect();
+        Self {
+            params: own(ty.params()),
+            results: own(ty.results()),
+        }
+    }
+}
+
+/// `(i32, i32) -> i64`
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, types: &[ValType]| {
+            f.write_str("(")?;
+            for (index, ty) in types.iter().enumerate() {
+                write!(f, "{}{ty}", if index == 0 { "" } else { ", " })?;
+            }
+            f.write_str(")")
+        };
+        list(f, &self.params)?;
+        f.write_str(" -> ")?;
+        match self.results.as_slice() {
+            [one] => write!(f, "{one}"),
+            results => list(f, results),
+        }
+    }
+}
+
+/// A linear memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes at the start.
+    pub initial_bytes: u64,
+    /// Bytes that the module itself declares as its maximum.
+    pub maximum_bytes: Option<u64>,
+    /// Whether indices are 64 bits wide.
+    pub memory64: bool,
+}
+
+/// A table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Elements at the start.
+    pub initial: u64,
+    /// Elements that the module itself declares as its maximum.
+    pub maximum: Option<u64>,
+}

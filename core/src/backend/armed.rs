@@ -1,0 +1,282 @@
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::{
+    policy::Policy,
+    time::{CancelToken, Clock, Instant},
+    verdict::{Fault, Usage},
+};
+
+/// Bytes that a table element counts against the memory budget.
+const TABLE_ELEMENT_BYTES: u64 = 8;
+
+/// What one operation may use. Instantiation takes it by value, so that it cannot be forgotten.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    /// Fuel, in units of the policy's metering; `None` is unlimited.
+    pub fuel: Option<u64>,
+    /// When the operation must have ended.
+    pub deadline: Option<Instant>,
+    /// Ends the operation from outside.
+    pub cancel: Option<CancelToken>,
+    /// Bytes of all memories and tables together.
+    pub memory_bytes: u64,
+    /// Elements of all tables together.
+    pub table_elements: u64,
+    /// Calls of host functions.
+    pub host_calls: Option<u64>,
+    /// Depth to which host functions may call back.
+    pub reentry: u32,
+}
+
+impl Budget {
+    /// What `policy` gives to an operation that begins at `now`.
+    pub fn new(policy: &Policy, now: Instant, cancel: Option<CancelToken>) -> Self {
+        let limits = &policy.rules().limits;
+        Self {
+            fuel: limits.fuel,
+            deadline: policy.deadline_from(now),
+            cancel,
+            memory_bytes: limits.memory_bytes,
+            table_elements: limits.table_elements,
+            host_calls: limits.host_calls,
+            reentry: limits.reentry,
+        }
+    }
+}
+
+/// The accounts of one store: what it may use, what it has used, and the fault that is on its way up. A backend embeds
+/// one in every store and asks it at each growth, each interruption and each host call.
+pub struct Armed {
+    budget: Budget,
+    clock: Arc<dyn Clock>,
+    memory: u64,
+    tables: u64,
+    peak: u64,
+    /// What to restore when a growth that was granted fails.
+    before_growth: (u64, u64, u64),
+    refused: u64,
+    host_calls: u64,
+    depth: u32,
+    off_the_clock: Duration,
+    parked: Option<Fault>,
+}
+
+impl Armed {
+    /// The accounts of a new store.
+    pub fn new(budget: Budget, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            budget,
+            clock,
+            memory: 0,
+            tables: 0,
+            peak: 0,
+            before_growth: (0, 0, 0),
+            refused: 0,
+            host_calls: 0,
+            depth: 0,
+            off_the_clock: Duration::ZERO,
+            parked: None,
+        }
+    }
+
+    /// Begins a new operation. What memories and tables hold, they keep.
+    pub fn rearm(&mut self, budget: Budget) {
+        self.budget = budget;
+        self.peak = self.held();
+        self.refused = 0;
+        self.host_calls = 0;
+        self.off_the_clock = Duration::ZERO;
+        self.parked = None;
+    }
+
+    /// Whether a memory may grow from `current` to `desired` bytes. `maximum` is what the module itself declares: growth
+    /// past it is refused, but not as the policy's doing.
+    pub fn grow_memory(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return false;
+        }
+        let more = (desired - current) as u64;
+        let fits = self.held().saturating_add(more) <= self.budget.memory_bytes;
+        self.settle(fits, more, 0)
+    }
+
+    /// Whether a table may grow from `current` to `desired` elements; `maximum` as for
+    /// [`grow_memory`](Self::grow_memory).
+    pub fn grow_table(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return false;
+        }
+        let more = (desired - current) as u64;
+        let fits = self.tables.saturating_add(more) <= self.budget.table_elements
+            && self.held().saturating_add(more.saturating_mul(TABLE_ELEMENT_BYTES)) <= self.budget.memory_bytes;
+        self.settle(fits, 0, more)
+    }
+
+    fn settle(&mut self, fits: bool, bytes: u64, elements: u64) -> bool {
+        if fits {
+            self.before_growth = (self.memory, self.tables, self.peak);
+            self.memory += bytes;
+            self.tables += elements;
+            self.peak = self.peak.max(self.held());
+        } else {
+            self.refused += 1;
+        }
+        fits
+    }
+
+    /// The engine could not do a growth that was granted: takes it back. The refusal counts.
+    pub fn growth_failed(&mut self) {
+        (self.memory, self.tables, self.peak) = self.before_growth;
+        self.refused += 1;
+    }
+
+    fn held(&self) -> u64 {
+        self.memory.saturating_add(self.tables.saturating_mul(TABLE_ELEMENT_BYTES))
+    }
+
+    /// Whether the operation may go on: looks at the cancel flag, and at the clock when there is a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Cancelled`] or [`Fault::DeadlineExceeded`].
+    pub fn check(&self) -> Result<(), Fault> {
+        if self.budget.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
+            return Err(Fault::Cancelled);
+        }
+        match self.budget.deadline {
+            Some(deadline) if self.clock.now() >= deadline => Err(Fault::DeadlineExceeded),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether anything may interrupt the operation.
+    pub fn is_interruptible(&self) -> bool {
+        self.budget.deadline.is_some() || self.budget.cancel.is_some()
+    }
+
+    /// Keeps a fault while the engine unwinds. The first one stays: what follows from it is not the cause.
+    pub fn park(&mut self, fault: Fault) {
+        self.parked.get_or_insert(fault);
+    }
+
+    /// The parked fault, when the engine has unwound.
+    pub fn take_parked(&mut self) -> Option<Fault> {
+        self.parked.take()
+    }
+
+    /// What was used, when this much fuel is left.
+    pub fn usage(&self, fuel_left: Option<u64>) -> Usage {
+        let given = self.budget.fuel.unwrap_or(u64::MAX);
+        Usage {
+            fuel_used: fuel_left.map(|left| given.saturating_sub(left)),
+            peak_memory_bytes: self.peak,
+            refused_growths: self.refused,
+            host_calls: self.host_calls,
+        }
+    }
+
+    /// Time that host functions spent off the clock.
+    pub fn off_the_clock(&self) -> Duration {
+        self.off_the_clock
+    }
+
+    /// The clock of the store.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(super) fn begin_host_call(&mut self) -> Result<(), Fault> {
+        self.host_calls += 1;
+        match self.budget.host_calls {
+            Some(allowed) if self.host_calls > allowed => Err(Fault::HostCallLimit { allowed }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn is_parked(&self) -> bool {
+        self.parked.is_some()
+    }
+
+    pub(super) fn enter_guest_again(&mut self) -> Result<(), Fault> {
+        let (depth, allowed) = (self.depth + 1, self.budget.reentry);
+        if depth > allowed {
+            return Err(Fault::ReentryDenied { depth, allowed });
+        }
+        self.depth = depth;
+        Ok(())
+    }
+
+    pub(super) fn leave_guest_again(&mut self) {
+        self.depth -= 1;
+    }
+
+    pub(super) fn stop_the_clock(&mut self, elapsed: Duration) {
+        self.off_the_clock += elapsed;
+        self.budget.deadline = self.budget.deadline.map(|deadline| deadline.after(elapsed));
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.budget.deadline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> Instant {
+            Instant(0)
+        }
+    }
+
+    fn armed(memory_bytes: u64, table_elements: u64) -> Armed {
+        let mut budget = Budget::new(&Policy::default(), Instant(0), None);
+        (budget.memory_bytes, budget.table_elements) = (memory_bytes, table_elements);
+        Armed::new(budget, Arc::new(Stopped))
+    }
+
+    #[test]
+    fn the_budget_is_the_sum_and_inclusive() {
+        let mut armed = armed(100, 10);
+        assert!(armed.grow_memory(0, 60, None));
+        assert!(armed.grow_table(0, 5, None));
+        assert!(!armed.grow_memory(0, 1, None), "60 + 5 × 8 is the whole budget");
+        assert_eq!(armed.usage(None).peak_memory_bytes, 100);
+        assert_eq!(armed.usage(None).refused_growths, 1);
+    }
+
+    #[test]
+    fn elements_have_a_limit_of_their_own() {
+        let mut armed = armed(1_000, 10);
+        assert!(armed.grow_table(0, 10, None));
+        assert!(!armed.grow_table(10, 11, None));
+    }
+
+    #[test]
+    fn the_modules_own_maximum_is_not_the_policys_refusal() {
+        let mut armed = armed(100, 10);
+        assert!(!armed.grow_memory(0, 50, Some(40)));
+        assert_eq!(armed.usage(None).refused_growths, 0);
+    }
+
+    #[test]
+    fn a_growth_that_fails_is_taken_back() {
+        let mut armed = armed(100, 10);
+        assert!(armed.grow_memory(0, 10, None));
+        assert!(armed.grow_memory(10, 90, None));
+        armed.growth_failed();
+        assert_eq!(armed.usage(None).peak_memory_bytes, 10);
+        assert!(armed.grow_memory(10, 100, None));
+    }
+
+    #[test]
+    fn sums_do_not_overflow() {
+        let mut armed = armed(u64::MAX, u64::MAX);
+        assert!(armed.grow_memory(0, usize::MAX, None));
+        assert!(armed.grow_table(0, usize::MAX, None) || armed.usage(None).refused_growths == 1);
+    }
+}

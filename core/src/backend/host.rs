@@ -1,0 +1,242 @@
+use alloc::{string::String, vec::Vec};
+use core::{fmt, time::Duration};
+
+use super::{Armed, SandboxBackend};
+use crate::{
+    value::Value,
+    verdict::{BoxError, Fault},
+};
+
+/// What a backend gives a host function to see of the calling store.
+pub trait Caller<T> {
+    /// The embedder's state.
+    fn state(&mut self) -> &mut T;
+
+    /// The memory exported as `memory`, empty when there is none, together with the state.
+    fn memory_and_state(&mut self) -> (&mut [u8], &mut T);
+
+    /// The accounts of the store.
+    fn armed(&mut self) -> &mut Armed;
+
+    /// Fuel left; `None` where nobody counts.
+    fn fuel(&self) -> Option<u64>;
+
+    /// Sets the fuel left. Does nothing where nobody counts.
+    fn set_fuel(&mut self, fuel: u64);
+
+    /// Whether so much time may have passed since the store last looked at the clock that it must look again. Asked
+    /// after every host function, so it must be cheap; `true` is always right.
+    fn is_clock_due(&mut self) -> bool;
+
+    /// Calls an exported function of the same instance, under what is left of its budget.
+    ///
+    /// # Errors
+    ///
+    /// As [`Instance::call_values`](super::Instance::call_values).
+    fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault>;
+}
+
+/// What a host function sees: its state, the guest's memory, and the budget.
+pub struct HostCx<'a, B: SandboxBackend, T: Send + 'static> {
+    caller: B::Caller<'a, T>,
+}
+
+impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
+    /// The embedder's state.
+    #[inline]
+    pub fn state(&mut self) -> &mut T {
+        self.caller.state()
+    }
+
+    /// The guest's memory together with the state.
+    #[inline]
+    pub fn memory_and_state(&mut self) -> (&mut [u8], &mut T) {
+        self.caller.memory_and_state()
+    }
+
+    /// A view of `len` bytes at `pointer` in the guest's memory. Nothing is copied or reserved.
+    ///
+    /// # Errors
+    ///
+    /// [`BadPointer`] when they are not all inside.
+    #[inline]
+    pub fn read(&mut self, pointer: u32, len: u32) -> Result<&[u8], BadPointer> {
+        self.bytes_mut(pointer, len).map(|bytes| &*bytes)
+    }
+
+    /// Copies `bytes` to `pointer` in the guest's memory.
+    ///
+    /// # Errors
+    ///
+    /// [`BadPointer`] when they do not all fit; nothing is written then.
+    #[inline]
+    pub fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), BadPointer> {
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.bytes_mut(pointer, len)?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self, pointer: u32, len: u32) -> Result<&mut [u8], BadPointer> {
+        let memory = self.caller.memory_and_state().0;
+        let size = memory.len() as u64;
+        memory
+            .get_mut(pointer as usize..)
+            .and_then(|rest| rest.get_mut(..len as usize))
+            .ok_or(BadPointer { pointer, len, memory: size })
+    }
+
+    /// Makes the guest pay for work that the host does for it.
+    ///
+    /// # Errors
+    ///
+    /// The guest has less: what is left is taken, and the call ends with [`Fault::OutOfFuel`] whatever the host
+    /// function returns.
+    pub fn charge(&mut self, fuel: u64) -> Result<(), HostError> {
+        let Some(left) = self.caller.fuel() else {
+            return Ok(());
+        };
+        self.caller.set_fuel(left.saturating_sub(fuel));
+        match left >= fuel {
+            true => Ok(()),
+            false => Err(self.stop(Fault::OutOfFuel)),
+        }
+    }
+
+    /// Fuel left; `None` where nobody counts.
+    pub fn remaining_fuel(&self) -> Option<u64> {
+        self.caller.fuel()
+    }
+
+    /// Time until the deadline; `None` without one.
+    pub fn remaining_time(&mut self) -> Option<Duration> {
+        let armed = self.caller.armed();
+        armed.deadline().map(|deadline| deadline.since(armed.clock().now()))
+    }
+
+    /// Runs `wait` with the deadline's clock stopped: for waiting that is not the guest's fault. The report calls this
+    /// time host time.
+    pub fn off_the_clock<R>(&mut self, wait: impl FnOnce(&mut Self) -> R) -> R {
+        let begin = self.caller.armed().clock().now();
+        let result = wait(self);
+        let armed = self.caller.armed();
+        let elapsed = armed.clock().now().since(begin);
+        armed.stop_the_clock(elapsed);
+        result
+    }
+
+    /// Calls back into the guest, under what is left of its budget, as deep as the policy's `limits.reentry` allows.
+    ///
+    /// # Errors
+    ///
+    /// The call failed. The fault ends the outer call too, whatever the host function returns: the instance is in an
+    /// unknown state.
+    pub fn call(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, HostError> {
+        if let Err(denied) = self.caller.armed().enter_guest_again() {
+            return Err(self.stop(denied));
+        }
+        let outcome = self.caller.call_values(export, params);
+        self.caller.armed().leave_guest_again();
+        outcome.map_err(|fault| self.stop(fault))
+    }
+
+    fn stop(&mut self, fault: Fault) -> HostError {
+        self.caller.armed().park(fault);
+        HostError(None)
+    }
+}
+
+/// A pointer from the guest that is not inside its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the guest passed {len} bytes at {pointer:#x}, in a memory of {memory} bytes")]
+pub struct BadPointer {
+    /// Where.
+    pub pointer: u32,
+    /// How many bytes.
+    pub len: u32,
+    /// Bytes of the guest's memory.
+    pub memory: u64,
+}
+
+/// Why a host function refuses or failed. Any error type converts into it and stays as the source of
+/// [`Fault::HostFunction`].
+#[derive(Debug)]
+pub struct HostError(Option<BoxError>);
+
+impl HostError {
+    /// An error that is only a message.
+    pub fn message(message: impl Into<String>) -> Self {
+        Self(Some(message.into().into()))
+    }
+}
+
+impl<E: core::error::Error + Send + Sync + 'static> From<E> for HostError {
+    fn from(error: E) -> Self {
+        Self(Some(error.into()))
+    }
+}
+
+/// Tells the engine to unwind: the fault is parked in the store's [`Armed`].
+#[derive(Clone, Copy, Debug)]
+pub struct HostStop;
+
+impl fmt::Display for HostStop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the call was stopped by its host")
+    }
+}
+
+impl core::error::Error for HostStop {}
+
+/// Runs a host function for a backend: counts the call, catches a panic where the target unwinds, and looks at the
+/// clock when it returns.
+///
+/// # Errors
+///
+/// [`HostStop`]: the call must end now, and its fault is parked.
+///
+/// # Panics
+///
+/// With `panic = "abort"`, or without `std`, a panic of the host function stays the embedder's panic.
+#[inline]
+pub fn host_call<B, T, P, R, F>(caller: B::Caller<'_, T>, f: &F, params: P) -> Result<R, HostStop>
+where
+    B: SandboxBackend,
+    T: Send + 'static,
+    F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError>,
+{
+    let mut cx = HostCx::<B, T> { caller };
+    if let Err(fault) = cx.caller.armed().begin_host_call() {
+        cx.caller.armed().park(fault);
+        return Err(HostStop);
+    }
+    let outcome = catch_panic(|| f(&mut cx, params));
+    let due = cx.caller.is_clock_due();
+    let armed = cx.caller.armed();
+    if due && let Err(fault) = armed.check() {
+        armed.park(fault);
+    }
+    match outcome {
+        Ok(Ok(results)) if !armed.is_parked() => return Ok(results),
+        Ok(Ok(_) | Err(HostError(None))) => {}
+        Ok(Err(HostError(Some(source)))) => armed.park(Fault::HostFunction { source }),
+        Err(message) => armed.park(Fault::HostFunctionPanicked { message }),
+    }
+    Err(HostStop)
+}
+
+/// Runs `f`; gives the message of its panic where panics unwind.
+#[cfg(all(feature = "std", panic = "unwind"))]
+#[inline]
+fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    std::panic::catch_unwind(core::panic::AssertUnwindSafe(f)).map_err(|payload| match payload.downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => String::from(payload.downcast_ref::<&str>().copied().unwrap_or("no message")),
+    })
+}
+
+#[cfg(not(all(feature = "std", panic = "unwind")))]
+#[inline]
+fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    Ok(f())
+}

@@ -1,0 +1,35 @@
+//! The contract of hotcell: what a policy is, which modules it admits, what a backend must do, and the one
+//! vocabulary of verdicts. No engine is named here, and nothing here needs an operating system.
+//!
+//! The rooms, in the order in which a module passes through them:
+//!
+//! * [`policy`]: the declarative rules, checked when made;
+//! * [`admit`]: one pass over the bytes, before any engine sees them;
+//! * [`backend`]: the trait that an engine is put behind, and what a host function sees;
+//! * [`plugin`]: the byte contract, the ABI check, poison and report, written once for every backend;
+//! * [`verdict`]: rejections, faults and reports.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+pub mod admit;
+pub mod backend;
+pub mod plugin;
+pub mod policy;
+pub mod time;
+pub mod value;
+pub mod verdict;
+
+pub use admit::{Admitted, Contract, ModuleSummary, Offered, Signature, admit};
+pub use backend::{
+    Backend, Budget, Enforcement, Field, HostCx, HostError, HostFn, HostOptions, Instance, SandboxBackend, TypedCall,
+};
+pub use plugin::{Loader, Plugin, Reply, Session};
+pub use policy::{Policy, PolicyError, Preset, Proposal, Rules};
+pub use time::{CancelToken, Clock, Instant};
+pub use value::{ValType, Value, Values};
+pub use verdict::{BackendError, Blame, CallError, Fault, LoadError, Phase, Rejection, Report, TrapKind};

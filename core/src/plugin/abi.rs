@@ -1,0 +1,39 @@
+use crate::{
+    backend::{Backend, Instance},
+    policy::Abi,
+    verdict::{AbiFault, Fault},
+};
+
+/// Fuel for the guest's answer to the version question; less where less is left.
+pub const ABI_FUEL: u64 = 100_000;
+
+/// Asks the guest for its ABI version. Total: whatever the guest does, there is an answer, and what it used counts.
+///
+/// A guest that does not answer is told from one that had no means to: running out of [`ABI_FUEL`] is a missing answer,
+/// running out of a smaller remaining budget is [`Fault::OutOfFuel`].
+pub(super) fn check<B: Backend, T: Send + 'static>(
+    instance: &mut B::Instance<T>,
+    export: Option<&B::Export>,
+    abi: &Abi,
+) -> Result<(), Fault> {
+    let answer = |found| Fault::Abi(AbiFault { export: abi.export.clone(), found, accepted: abi.versions() });
+    let Some(func) = export.and_then(|export| <B as crate::TypedCall<(), u32>>::resolve(instance, export)) else {
+        return Err(answer(None));
+    };
+    let left = instance.fuel();
+    let withheld = left.map_or(0, |left| left.saturating_sub(ABI_FUEL));
+    if let Some(left) = left {
+        instance.set_fuel(left - withheld);
+    }
+    let outcome = <B as crate::TypedCall<(), u32>>::call(instance, &func, ());
+    if let Some(left) = instance.fuel() {
+        instance.set_fuel(left + withheld);
+    }
+    match outcome {
+        Ok(found) if abi.versions().contains(&found) => Ok(()),
+        Ok(found) => Err(answer(Some(found))),
+        Err(Fault::Trap(_) | Fault::StackOverflow) => Err(answer(None)),
+        Err(Fault::OutOfFuel) if left.is_none_or(|left| left >= ABI_FUEL) => Err(answer(None)),
+        Err(fault) => Err(fault),
+    }
+}

@@ -1,0 +1,295 @@
+use alloc::{borrow::ToOwned, boxed::Box, string::ToString, sync::Arc, vec::Vec};
+
+use super::{
+    Reply, abi, bytes,
+    load::{Loaded, Plugin},
+    slots::Slot,
+};
+use crate::{
+    admit::FuncType,
+    backend::{Armed, Backend, Budget, Instance, TypedCall},
+    time::{CancelToken, Instant},
+    value::{Value, Values},
+    verdict::{CallError, Fault, Phase, Report, Usage},
+};
+
+/// A live instance. Calls run in turn, each under a budget of its own; after a failed call the instance is poisoned
+/// and every further call is refused.
+pub struct Session<B: Backend, T: Send + 'static = ()> {
+    plugin: Arc<Loaded<B, T>>,
+    instance: B::Instance<T>,
+    alloc: Option<<B as TypedCall<u32, u32>>::Func>,
+    poisoned: bool,
+    cancel: Option<CancelToken>,
+    // Last, so that the instance is gone when the slot is given back.
+    _slot: Slot,
+}
+
+/// An operation that has begun: its report counts from here.
+pub(super) struct Operation {
+    begin: Instant,
+}
+
+/// A function of a session, whose type was checked once.
+pub struct TypedFunc<B: TypedCall<P, R>, P: Values, R: Values>(B::Func);
+
+impl<B: Backend, T: Send + 'static> Session<B, T> {
+    /// Instantiates and asks for the ABI version, under one budget, which the operation goes on using.
+    pub(super) fn open(
+        plugin: &Plugin<B, T>,
+        state: T,
+        cancel: Option<CancelToken>,
+    ) -> Result<(Self, Operation), CallError> {
+        let loaded = &plugin.0;
+        let operation = Operation { begin: loaded.clock.now() };
+        let unused = |fault| loaded.error(Phase::Instantiate, fault, &operation, None);
+        if cancel.is_some() && !loaded.policy.rules().interrupt.cancel {
+            return Err(unused(Fault::NotCancellable));
+        }
+        let slot = loaded.slots.take().map_err(unused)?;
+        let budget = Budget::new(&loaded.policy, operation.begin, cancel.clone());
+        let instance = loaded.backend.instantiate(&loaded.linked, budget, state).map_err(|error| {
+            let report = loaded.report(&operation, error.usage, core::time::Duration::ZERO);
+            CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }
+        })?;
+        let mut session =
+            Self { plugin: loaded.clone(), instance, alloc: None, poisoned: false, cancel, _slot: slot };
+        session.prepare().map_err(|fault| session.error(Phase::Abi, fault, &operation))?;
+        Ok((session, operation))
+    }
+
+    fn prepare(&mut self) -> Result<(), Fault> {
+        let Loaded { policy, checks_abi, abi, alloc, .. } = &*self.plugin;
+        if let (true, Some(rules)) = (*checks_abi, &policy.rules().abi) {
+            abi::check::<B, T>(&mut self.instance, abi.as_ref(), rules)?;
+        }
+        self.alloc =
+            alloc.as_ref().and_then(|alloc| <B as TypedCall<u32, u32>>::resolve(&mut self.instance, alloc));
+        Ok(())
+    }
+
+    /// Ends the operation that opened the session.
+    pub(super) fn finish_opening(self, operation: Operation) -> Result<Self, CallError> {
+        match self.in_time(&operation) {
+            Ok(()) => Ok(self),
+            Err(fault) => Err(self.error(Phase::Instantiate, fault, &operation)),
+        }
+    }
+
+    /// Lets `cancel` end the calls that follow, from another thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NotCancellable`] when the policy lets nothing cancel a call.
+    pub fn cancel_with(&mut self, cancel: CancelToken) -> Result<(), Fault> {
+        match self.plugin.policy.rules().interrupt.cancel {
+            true => self.cancel = Some(cancel),
+            false => return Err(Fault::NotCancellable),
+        }
+        Ok(())
+    }
+
+    /// Bytes in, bytes out.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] with the fault, the phase, and what was used. [`Fault::Poisoned`] after an earlier failure.
+    pub fn call(&mut self, entry: &str, input: &[u8]) -> Result<Reply, CallError> {
+        let operation = self.begin();
+        self.call_bytes(entry, input, operation)
+    }
+
+    /// A byte call within an operation that has begun.
+    pub(super) fn call_bytes(&mut self, entry: &str, input: &[u8], operation: Operation) -> Result<Reply, CallError> {
+        let outcome = self.reply(entry, input, &operation);
+        let report = self.report(&operation);
+        match outcome {
+            Ok(bytes) => Ok(Reply { bytes, report }),
+            Err((phase, fault)) => Err(CallError { fault, phase, report: Box::new(report) }),
+        }
+    }
+
+    fn reply(&mut self, entry: &str, input: &[u8], operation: &Operation) -> Result<Vec<u8>, (Phase, Fault)> {
+        let limits = &self.plugin.policy.rules().limits;
+        let (input_bytes, output_bytes) = (limits.input_bytes, limits.output_bytes);
+        if self.poisoned {
+            return Err((Phase::Call, Fault::Poisoned));
+        }
+        if input.len() as u64 > input_bytes {
+            let fault = Fault::InputTooLarge { len: input.len() as u64, allowed: input_bytes };
+            return Err((Phase::Alloc, fault));
+        }
+        let entry = self.resolve_entry(entry).map_err(|fault| (Phase::Call, fault))?;
+        let alloc = self.alloc.clone().ok_or_else(|| (Phase::Alloc, self.mistyped::<u32, u32>(crate::admit::ALLOC)))?;
+
+        self.poisoned = true;
+        let place =
+            bytes::put::<B, T>(&mut self.instance, &alloc, input).map_err(|fault| (Phase::Alloc, fault))?;
+        let bytes = bytes::call::<B, T>(&mut self.instance, &entry, place, output_bytes)?;
+        self.in_time(operation).map_err(|fault| (Phase::Call, fault))?;
+        self.poisoned = false;
+        Ok(bytes)
+    }
+
+    fn resolve_entry(&mut self, name: &str) -> Result<<B as TypedCall<(u32, u32), u64>>::Func, Fault> {
+        let known = self.plugin.entry.as_ref().filter(|(entry, _)| **entry == *name).map(|(_, export)| export.clone());
+        let export = known.or_else(|| B::export(&self.plugin.linked, name));
+        export
+            .and_then(|export| <B as TypedCall<(u32, u32), u64>>::resolve(&mut self.instance, &export))
+            .ok_or_else(|| self.mistyped::<(u32, u32), u64>(name))
+    }
+
+    /// An exported function of type `P -> R`.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NoSuchExport`] or [`Fault::WrongArguments`].
+    pub fn func<P: Values, R: Values>(&mut self, name: &str) -> Result<TypedFunc<B, P, R>, Fault>
+    where
+        B: TypedCall<P, R>,
+    {
+        B::export(&self.plugin.linked, name)
+            .and_then(|export| <B as TypedCall<P, R>>::resolve(&mut self.instance, &export))
+            .map(TypedFunc)
+            .ok_or_else(|| self.mistyped::<P, R>(name))
+    }
+
+    /// A typed call, under a budget of its own. `func` must come from this session.
+    ///
+    /// # Errors
+    ///
+    /// How the call ended; [`Session::usage`] tells what it used.
+    pub fn call_typed<P: Values, R: Values>(&mut self, func: &TypedFunc<B, P, R>, params: P) -> Result<R, Fault>
+    where
+        B: TypedCall<P, R>,
+    {
+        self.guarded(|instance| <B as TypedCall<P, R>>::call(instance, &func.0, params))
+    }
+
+    /// A call whose types are known only at run time, under a budget of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_typed`](Self::call_typed); [`Fault::NoSuchExport`] and [`Fault::WrongArguments`] leave the instance
+    /// usable.
+    pub fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
+        let Some(ty) = self.plugin.exported_function(export) else {
+            return Err(Fault::NoSuchExport { export: export.to_owned() });
+        };
+        let given: Vec<_> = params.iter().map(|value| value.ty()).collect();
+        if ty.params != given {
+            let expected = FuncType { params: given, results: ty.results.clone() }.to_string();
+            return Err(Fault::WrongArguments { export: export.to_owned(), expected, found: ty.to_string() });
+        }
+        self.guarded(|instance| instance.call_values(export, params))
+    }
+
+    fn guarded<R>(&mut self, call: impl FnOnce(&mut B::Instance<T>) -> Result<R, Fault>) -> Result<R, Fault> {
+        if self.poisoned {
+            return Err(Fault::Poisoned);
+        }
+        self.begin();
+        self.poisoned = true;
+        let result = call(&mut self.instance)?;
+        self.poisoned = false;
+        Ok(result)
+    }
+
+    /// Arms a fresh budget.
+    fn begin(&mut self) -> Operation {
+        let operation = Operation { begin: self.plugin.clock.now() };
+        let budget = Budget::new(&self.plugin.policy, operation.begin, self.cancel.clone());
+        self.instance.arm(budget);
+        operation
+    }
+
+    /// What the last operation used.
+    pub fn usage(&self) -> Usage {
+        self.instance.armed().usage(self.instance.fuel())
+    }
+
+    /// Whether an earlier call failed.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    /// The embedder's state.
+    pub fn state(&self) -> &T {
+        self.instance.state()
+    }
+
+    /// The embedder's state.
+    pub fn state_mut(&mut self) -> &mut T {
+        self.instance.state_mut()
+    }
+
+    /// The embedder's state, at the end of the session.
+    pub fn into_state(self) -> T {
+        self.instance.into_state()
+    }
+
+    /// The guest's memory, as it is between calls.
+    pub fn memory(&self) -> &[u8] {
+        self.instance.memory()
+    }
+
+    /// The value of an exported global.
+    pub fn global(&mut self, export: &str) -> Option<Value> {
+        self.instance.global(export)
+    }
+
+    /// The backend's own instance. What is done to it directly is outside the promise.
+    pub fn as_native(&mut self) -> &mut B::Instance<T> {
+        &mut self.instance
+    }
+
+    fn mistyped<P: Values, R: Values>(&self, export: &str) -> Fault {
+        let export = export.to_owned();
+        match self.plugin.exported_function(&export) {
+            None => Fault::NoSuchExport { export },
+            Some(found) => {
+                let expected = FuncType { params: P::TYPES.to_vec(), results: R::TYPES.to_vec() }.to_string();
+                Fault::WrongArguments { export, expected, found: found.to_string() }
+            }
+        }
+    }
+
+    /// A reply that comes after the deadline is none.
+    fn in_time(&self, operation: &Operation) -> Result<(), Fault> {
+        let armed: &Armed = self.instance.armed();
+        let Some(limit) = self.plugin.policy.rules().limits.deadline else {
+            return Ok(());
+        };
+        match self.plugin.clock.now().since(operation.begin).saturating_sub(armed.off_the_clock()) <= limit {
+            true => Ok(()),
+            false => Err(Fault::DeadlineExceeded),
+        }
+    }
+
+    fn report(&self, operation: &Operation) -> Report {
+        self.plugin.report(operation, self.usage(), self.instance.armed().off_the_clock())
+    }
+
+    fn error(&self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
+        CallError { fault, phase, report: Box::new(self.report(operation)) }
+    }
+}
+
+impl<B: Backend, T: Send + 'static> Loaded<B, T> {
+    fn report(&self, operation: &Operation, usage: Usage, host_time: core::time::Duration) -> Report {
+        let total = self.clock.now().since(operation.begin);
+        Report {
+            backend: B::ID,
+            backend_version: B::version(),
+            policy: self.policy.fingerprint(),
+            usage,
+            guest_time: total.saturating_sub(host_time),
+            host_time,
+        }
+    }
+
+    fn error(&self, phase: Phase, fault: Fault, operation: &Operation, usage: Option<Usage>) -> CallError {
+        let report = self.report(operation, usage.unwrap_or_default(), core::time::Duration::ZERO);
+        CallError { fault, phase, report: Box::new(report) }
+    }
+}

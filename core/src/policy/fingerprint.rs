@@ -1,0 +1,138 @@
+use core::{fmt, hash::Hasher as _};
+
+use super::{Floats, Metering, Rules, Shape};
+
+/// A stable 64-bit hash: the same on every machine and in every build of the same version. Not a secret and not a
+/// signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(u64);
+
+impl Fingerprint {
+    pub(super) fn of_policy(rules: &Rules, shape: &Shape) -> Self {
+        let Rules {
+            preset: _,
+            metering,
+            floats,
+            unbounded,
+            proposals,
+            interrupt,
+            limits,
+            module,
+            abi,
+        } = rules;
+        let mut hasher = Hasher::new();
+        hasher.word(match metering {
+            Metering::Engine => 1,
+        });
+        hasher.word(match floats {
+            Floats::Allow => 1,
+            Floats::Deny => 2,
+        });
+        hasher.word((*unbounded).into());
+        hasher.word(proposals.bits().into());
+        hasher.word(u64::from(interrupt.deadline) << 1 | u64::from(interrupt.cancel));
+        hasher.optional(limits.fuel);
+        hasher.optional(limits.deadline.map(|deadline| deadline.as_nanos() as u64));
+        hasher.word(limits.memory_bytes);
+        hasher.word(limits.table_elements);
+        hasher.word(limits.stack_bytes);
+        hasher.word(limits.input_bytes);
+        hasher.word(limits.output_bytes);
+        hasher.optional(limits.host_calls);
+        hasher.word(limits.reentry.into());
+        for (_, cap) in module.each().chain(shape.each()) {
+            hasher.word(cap);
+        }
+        if let Some(abi) = abi {
+            hasher.text(&abi.export);
+            hasher.word(abi.min.into());
+            hasher.word(abi.max.into());
+        }
+        hasher.finish()
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Feeds words and texts, each delimited, so that no two different sequences feed the same bytes.
+pub(crate) struct Hasher(fnv::FnvHasher);
+
+impl Hasher {
+    pub(crate) fn new() -> Self {
+        Self(fnv::FnvHasher::default())
+    }
+
+    pub(crate) fn word(&mut self, word: u64) {
+        self.0.write(&word.to_le_bytes());
+    }
+
+    pub(crate) fn optional(&mut self, word: Option<u64>) {
+        self.word(word.is_some().into());
+        self.word(word.unwrap_or(0));
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.word(text.len() as u64);
+        self.0.write(text.as_bytes());
+    }
+
+    pub(crate) fn finish(self) -> Fingerprint {
+        Fingerprint(self.0.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::ToString, vec::Vec};
+    use core::time::Duration;
+
+    use crate::policy::{Floats, Policy, Proposal, Rules};
+
+    #[test]
+    fn every_field_counts() {
+        let changes: &[fn(&mut Rules)] = &[
+            |r| r.floats = Floats::Deny,
+            |r| r.unbounded = true,
+            |r| r.proposals.deny(Proposal::Simd),
+            |r| r.interrupt.cancel = false,
+            |r| r.limits.fuel = None,
+            |r| r.limits.fuel = Some(0),
+            |r| r.limits.deadline = None,
+            |r| r.limits.deadline = Some(Duration::from_nanos(1)),
+            |r| r.limits.memory_bytes += 1,
+            |r| r.limits.table_elements += 1,
+            |r| r.limits.stack_bytes += 1,
+            |r| r.limits.input_bytes += 1,
+            |r| r.limits.output_bytes += 1,
+            |r| r.limits.host_calls = Some(0),
+            |r| r.limits.reentry += 1,
+            |r| r.module.bytes += 1,
+            |r| r.module.exports += 1,
+            |r| r.module.start = true,
+            |r| r.abi = None,
+            |r| r.abi.as_mut().unwrap().max = 2,
+            |r| r.abi.as_mut().unwrap().export = "v".to_string(),
+        ];
+        let mut seen: Vec<_> = changes
+            .iter()
+            .map(|change| Policy::default().with(change).unwrap().fingerprint())
+            .collect();
+        seen.extend(
+            [
+                Policy::default(),
+                Policy::strict(),
+                Policy::embedded(),
+                Policy::ceiling(),
+            ]
+            .map(|p| p.fingerprint()),
+        );
+        let count = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), count);
+    }
+}

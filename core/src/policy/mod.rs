@@ -1,0 +1,340 @@
+//! The policy: one set of rules, the same for every backend.
+//!
+//! [`Rules`] is plain data. [`Policy`] is rules that were checked, with a fingerprint. A policy starts from a preset
+//! and changes what it needs:
+//!
+//! ```
+//! use hotcell_core::Policy;
+//!
+//! let policy = Policy::strict().with(|rules| {
+//!     rules.limits.fuel = Some(5_000_000);
+//!     rules.module.start = true;
+//! })?;
+//! assert_ne!(policy.fingerprint(), Policy::strict().fingerprint());
+//! # Ok::<(), hotcell_core::PolicyError>(())
+//! ```
+
+mod caps;
+mod error;
+mod fingerprint;
+mod limits;
+mod narrow;
+mod proposals;
+#[cfg(feature = "serde")]
+pub mod text;
+
+pub use caps::{ModuleCaps, Shape};
+pub use error::PolicyError;
+pub use fingerprint::Fingerprint;
+pub(crate) use fingerprint::Hasher;
+pub use limits::{Interrupt, Limits};
+pub(crate) use proposals::{ALWAYS_DENIED, features};
+pub use proposals::{Proposal, Proposals};
+
+use alloc::{borrow::ToOwned, string::String};
+use core::ops::RangeInclusive;
+
+use crate::time::Instant;
+
+/// A named starting point for a policy. It also fixes the caps on a module's shape that have no public field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+pub enum Preset {
+    /// For microcontrollers: 256 KiB of memory, small modules, no SIMD.
+    Embedded,
+    /// For strangers' code on a shared server.
+    Strict,
+    /// For the plugins of a desktop application's own users.
+    #[default]
+    Default,
+    /// Every module cap at the engines' common maximum and no ABI check: for test suites and whole language
+    /// runtimes. Compiling an admitted module may take minutes and gigabytes.
+    Ceiling,
+}
+
+impl Preset {
+    /// All presets, strictest first.
+    pub const ALL: [Self; 4] = [Self::Embedded, Self::Strict, Self::Default, Self::Ceiling];
+
+    /// The name used in policy files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Strict => "strict",
+            Self::Default => "default",
+            Self::Ceiling => "ceiling",
+        }
+    }
+}
+
+/// Who counts fuel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+#[non_exhaustive]
+pub enum Metering {
+    /// The engine's own counter. The numbers, and the instruction at which they run out, differ between engines.
+    Engine,
+}
+
+/// What a module may do with floating point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+#[non_exhaustive]
+pub enum Floats {
+    /// Floats are allowed; the bits of a NaN may differ between engines and processors.
+    Allow,
+    /// A module that mentions a float type is rejected.
+    Deny,
+}
+
+/// The version handshake: which export answers, and which versions the host speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct Abi {
+    /// Name of the guest's export of type `() -> i32`.
+    pub export: String,
+    /// Lowest version accepted.
+    pub min: u32,
+    /// Highest version accepted.
+    pub max: u32,
+}
+
+impl Abi {
+    /// The versions accepted.
+    pub fn versions(&self) -> RangeInclusive<u32> {
+        self.min..=self.max
+    }
+}
+
+impl Default for Abi {
+    fn default() -> Self {
+        Self {
+            export: "__hotcell_abi_version".to_owned(),
+            min: 1,
+            max: 1,
+        }
+    }
+}
+
+/// The rules of a policy as plain data, not yet checked. [`Policy::new`] checks them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct Rules {
+    /// The preset that the rules started from; it fixes the caps of [`Shape`].
+    pub preset: Preset,
+    /// Who counts fuel.
+    pub metering: Metering,
+    /// What a module may do with floating point.
+    pub floats: Floats,
+    /// Allows unlimited fuel together with no deadline. Without it, that combination is a contradiction.
+    pub unbounded: bool,
+    /// The WebAssembly proposals that a module may use.
+    pub proposals: Proposals,
+    /// What may interrupt a running call.
+    pub interrupt: Interrupt,
+    /// What a call may use.
+    pub limits: Limits,
+    /// How large a module may be.
+    pub module: ModuleCaps,
+    /// The version handshake; `None` asks for none.
+    #[cfg_attr(feature = "serde", serde(with = "text::none"))]
+    pub abi: Option<Abi>,
+}
+
+impl Rules {
+    /// The rules of a preset.
+    pub fn preset(preset: Preset) -> Self {
+        Self {
+            preset,
+            metering: Metering::Engine,
+            floats: Floats::Allow,
+            unbounded: false,
+            proposals: Proposals::preset(preset),
+            interrupt: Interrupt {
+                deadline: true,
+                cancel: true,
+            },
+            limits: Limits::preset(preset),
+            module: ModuleCaps::preset(preset),
+            abi: (preset != Preset::Ceiling).then(Abi::default),
+        }
+    }
+}
+
+/// A checked set of rules. Plain data: cheap to keep, to compare and to send between threads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "Rules", into = "Rules")
+)]
+pub struct Policy {
+    rules: Rules,
+    shape: Shape,
+    fingerprint: Fingerprint,
+}
+
+impl Policy {
+    /// Checks `rules`.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] names the field: a zero where zero has no meaning, a number that overflows, or two fields that
+    /// contradict each other. Fuel 0 is legal and ends every call at once.
+    pub fn new(rules: Rules) -> Result<Self, PolicyError> {
+        let shape = Shape::preset(rules.preset);
+        Self::checked(rules, shape)
+    }
+
+    fn checked(rules: Rules, shape: Shape) -> Result<Self, PolicyError> {
+        error::check(&rules)?;
+        let fingerprint = Fingerprint::of_policy(&rules, &shape);
+        Ok(Self {
+            rules,
+            shape,
+            fingerprint,
+        })
+    }
+
+    fn preset(preset: Preset) -> Self {
+        let (rules, shape) = (Rules::preset(preset), Shape::preset(preset));
+        let fingerprint = Fingerprint::of_policy(&rules, &shape);
+        Self {
+            rules,
+            shape,
+            fingerprint,
+        }
+    }
+
+    /// For strangers' code on a shared server.
+    pub fn strict() -> Self {
+        Self::preset(Preset::Strict)
+    }
+
+    /// For microcontrollers.
+    pub fn embedded() -> Self {
+        Self::preset(Preset::Embedded)
+    }
+
+    /// For test suites and whole language runtimes: see [`Preset::Ceiling`].
+    pub fn ceiling() -> Self {
+        Self::preset(Preset::Ceiling)
+    }
+
+    /// This policy with `change` made to its rules.
+    ///
+    /// # Errors
+    ///
+    /// As [`Policy::new`].
+    pub fn with(&self, change: impl FnOnce(&mut Rules)) -> Result<Self, PolicyError> {
+        let mut rules = self.rules.clone();
+        change(&mut rules);
+        let shape = if rules.preset == self.rules.preset {
+            self.shape
+        } else {
+            Shape::preset(rules.preset)
+        };
+        Self::checked(rules, shape)
+    }
+
+    /// An operator's policy with the lower of each limit of `request`: a plugin's manifest may lower, never raise.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] when nothing satisfies both (two ranges of ABI versions that do not meet).
+    pub fn narrowed_by(&self, request: &Self) -> Result<Self, PolicyError> {
+        let rules = narrow::narrow(&self.rules, &request.rules)?;
+        Self::checked(rules, self.shape.min(&request.shape))
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The caps on a module's shape that have no public field.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// A stable hash of everything that the policy says. Two policies with the same fingerprint admit the same modules
+    /// and give the same verdicts.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// When a call that begins at `now` must have ended; `None` without a deadline.
+    pub fn deadline_from(&self, now: Instant) -> Option<Instant> {
+        self.rules.limits.deadline.map(|limit| now.after(limit))
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::preset(Preset::Default)
+    }
+}
+
+impl TryFrom<Rules> for Policy {
+    type Error = PolicyError;
+
+    fn try_from(rules: Rules) -> Result<Self, PolicyError> {
+        Self::new(rules)
+    }
+}
+
+impl From<Policy> for Rules {
+    fn from(policy: Policy) -> Self {
+        policy.rules
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_passes_its_own_check() {
+        for preset in Preset::ALL {
+            Policy::new(Rules::preset(preset)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_stricter_preset_is_nowhere_above_the_next() {
+        for pair in Preset::ALL.windows(2) {
+            let (low, high) = (Shape::preset(pair[0]), Shape::preset(pair[1]));
+            assert_eq!(low.min(&high), low, "{pair:?}");
+            let (low, high) = (ModuleCaps::preset(pair[0]), ModuleCaps::preset(pair[1]));
+            assert_eq!(low.min(&high), low, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn with_keeps_the_shape_of_a_narrowed_policy() {
+        let narrowed = Policy::default().narrowed_by(&Policy::strict()).unwrap();
+        assert_eq!(narrowed.shape(), &Shape::preset(Preset::Strict));
+        let changed = narrowed.with(|rules| rules.limits.fuel = Some(1)).unwrap();
+        assert_eq!(changed.shape(), &Shape::preset(Preset::Strict));
+    }
+}

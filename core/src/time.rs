@@ -1,0 +1,87 @@
+//! Time and cancellation, as things that a target without an operating system can supply.
+
+use alloc::sync::Arc;
+use core::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// A point on a [`Clock`], in nanoseconds from an origin of the clock's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(pub u64);
+
+impl Instant {
+    /// The point `duration` later; the end of time when that overflows.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
+
+    /// The time since `earlier`; zero when `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A monotonic clock.
+///
+/// # Behavior
+///
+/// * `now` must never go backwards, and must go forwards while a guest runs.
+/// * It must be callable from any thread on which guests run, at any time.
+pub trait Clock: Send + Sync + 'static {
+    /// The present.
+    fn now(&self) -> Instant;
+}
+
+/// The operating system's monotonic clock.
+#[cfg(feature = "std")]
+#[derive(Debug)]
+pub struct SystemClock(std::time::Instant);
+
+#[cfg(feature = "std")]
+impl SystemClock {
+    /// A clock whose origin is the present.
+    pub fn new() -> Self {
+        Self(std::time::Instant::now())
+    }
+}
+
+#[cfg(feature = "std")]
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "std")]
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        Instant(u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Ends one call from another thread. Clones share the flag; once cancelled, it stays cancelled.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// A token that has not been cancelled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends the calls that carry this token, and no other. They return [`Fault::Cancelled`](crate::Fault::Cancelled)
+    /// within milliseconds, or when the host function in which they are returns.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`CancelToken::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,386 @@
+use alloc::{boxed::Box, string::String};
+use core::{fmt, ops::RangeInclusive};
+
+use super::{Blame, Escaped, Phase, Rejection, Report};
+use crate::policy::Fingerprint;
+
+/// An error of somebody else's type, kept as the source of ours.
+pub type BoxError = Box<dyn core::error::Error + Send + Sync>;
+
+/// The traps of WebAssembly that are the guest's own doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrapKind {
+    /// `unreachable` was reached.
+    Unreachable,
+    /// A memory access, bulk operation or active data segment outside the memory.
+    MemoryOutOfBounds,
+    /// A table access, bulk operation or active element segment outside the table.
+    TableOutOfBounds,
+    /// `call_indirect` of a null element.
+    IndirectCallToNull,
+    /// `call_indirect` of a function of another type.
+    BadSignature,
+    /// An integer operation whose result does not fit.
+    IntegerOverflow,
+    /// Division by zero.
+    IntegerDivisionByZero,
+    /// A float that is no integer.
+    BadConversionToInteger,
+}
+
+impl TrapKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Unreachable,
+        Self::MemoryOutOfBounds,
+        Self::TableOutOfBounds,
+        Self::IndirectCallToNull,
+        Self::BadSignature,
+        Self::IntegerOverflow,
+        Self::IntegerDivisionByZero,
+        Self::BadConversionToInteger,
+    ];
+
+    /// The stable kebab-case code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "trap-unreachable",
+            Self::MemoryOutOfBounds => "trap-memory-out-of-bounds",
+            Self::TableOutOfBounds => "trap-table-out-of-bounds",
+            Self::IndirectCallToNull => "trap-indirect-call-to-null",
+            Self::BadSignature => "trap-bad-signature",
+            Self::IntegerOverflow => "trap-integer-overflow",
+            Self::IntegerDivisionByZero => "trap-integer-division-by-zero",
+            Self::BadConversionToInteger => "trap-bad-conversion-to-integer",
+        }
+    }
+}
+
+impl fmt::Display for TrapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable => "unreachable code was reached",
+            Self::MemoryOutOfBounds => "memory access out of bounds",
+            Self::TableOutOfBounds => "table access out of bounds",
+            Self::IndirectCallToNull => "indirect call to null",
+            Self::BadSignature => "indirect call with the wrong signature",
+            Self::IntegerOverflow => "integer overflow",
+            Self::IntegerDivisionByZero => "integer division by zero",
+            Self::BadConversionToInteger => "float cannot be converted to an integer",
+        })
+    }
+}
+
+/// How the guest failed the version handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbiFault {
+    /// Name of the version export.
+    pub export: String,
+    /// The guest's version. `None`: the export is missing, is no function `() -> i32`, trapped, or did not answer
+    /// within [`ABI_FUEL`](crate::plugin::ABI_FUEL).
+    pub found: Option<u32>,
+    /// The versions that the host accepts.
+    pub accepted: RangeInclusive<u32>,
+}
+
+impl fmt::Display for AbiFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.found {
+            None => write!(
+                f,
+                "the guest does not answer `{}() -> i32`",
+                Escaped(&self.export)
+            )?,
+            Some(found) => write!(f, "the guest speaks ABI version {found}")?,
+        }
+        let (min, max) = (self.accepted.start(), self.accepted.end());
+        if min == max {
+            write!(f, ", the host speaks {min}")
+        } else {
+            write!(f, ", the host speaks {min} to {max}")
+        }
+    }
+}
+
+/// Why a call gave no reply.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The guest trapped.
+    #[error("{0}")]
+    Trap(TrapKind),
+    /// The guest's frames need more than the policy's stack.
+    #[error("the guest's stack is exhausted")]
+    StackOverflow,
+    /// The fuel is used up.
+    #[error("out of fuel")]
+    OutOfFuel,
+    /// The deadline has passed.
+    #[error("the deadline has passed")]
+    DeadlineExceeded,
+    /// The guest called host functions more often than the policy allows.
+    #[error("more than {allowed} calls of host functions")]
+    HostCallLimit {
+        /// What the policy allows.
+        allowed: u64,
+    },
+    /// A host function called back into the guest deeper than the policy allows.
+    #[error(
+        "a host function called back into the guest at depth {depth}, the policy allows {allowed}"
+    )]
+    ReentryDenied {
+        /// The depth that the call would have had.
+        depth: u32,
+        /// What the policy allows.
+        allowed: u32,
+    },
+    /// `alloc` gave null or a place outside the memory.
+    #[error("alloc gave {pointer:#x} for {len} bytes, in a memory of {memory} bytes")]
+    BadAlloc {
+        /// What `alloc` returned.
+        pointer: u32,
+        /// Bytes asked for.
+        len: u32,
+        /// Bytes of the guest's memory.
+        memory: u64,
+    },
+    /// The reply lies outside the memory.
+    #[error("the reply is {len} bytes at {pointer:#x}, in a memory of {memory} bytes")]
+    BadOutput {
+        /// Where the guest says the reply is.
+        pointer: u32,
+        /// How long the guest says it is.
+        len: u32,
+        /// Bytes of the guest's memory.
+        memory: u64,
+    },
+    /// The reply is larger than the policy allows.
+    #[error("the reply is {len} bytes, the policy allows {allowed}")]
+    OutputTooLarge {
+        /// How long the guest says it is.
+        len: u32,
+        /// What the policy allows.
+        allowed: u64,
+    },
+    /// The guest does not speak the host's ABI.
+    #[error("{0}")]
+    Abi(AbiFault),
+    /// A host function refused or failed.
+    #[error("a host function failed")]
+    HostFunction {
+        /// The host function's error.
+        source: BoxError,
+    },
+    /// A host function panicked.
+    #[error("a host function panicked: {}", Escaped(.message))]
+    HostFunctionPanicked {
+        /// The panic's message.
+        message: String,
+    },
+    /// The call was cancelled from outside.
+    #[error("cancelled")]
+    Cancelled,
+    /// As many instances run as the host allows.
+    #[error("{allowed} instances are running, which is as many as the host allows")]
+    Busy {
+        /// What the host allows.
+        allowed: u32,
+    },
+    /// An earlier call on this instance failed; what it left behind is not to be trusted.
+    #[error("an earlier call on this instance failed")]
+    Poisoned,
+    /// The input is larger than the policy allows.
+    #[error("the input is {len} bytes, the policy allows {allowed}")]
+    InputTooLarge {
+        /// Bytes given.
+        len: u64,
+        /// What the policy allows.
+        allowed: u64,
+    },
+    /// The module exports no function of that name.
+    #[error("the module exports no function `{}`", Escaped(.export))]
+    NoSuchExport {
+        /// The name asked for.
+        export: String,
+    },
+    /// The function has another type than the call.
+    #[error("`{}` is {found}, not {expected}", Escaped(.export))]
+    WrongArguments {
+        /// The export's name.
+        export: String,
+        /// The type of the call.
+        expected: String,
+        /// The type of the function.
+        found: String,
+    },
+    /// A cancel token was passed, but the policy lets nothing cancel a call.
+    #[error("the policy does not allow cancelling (interrupt.cancel)")]
+    NotCancellable,
+    /// The engine failed, or hotcell did.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+impl Fault {
+    /// The stable kebab-case code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Trap(kind) => kind.code(),
+            Self::StackOverflow => "stack-overflow",
+            Self::OutOfFuel => "out-of-fuel",
+            Self::DeadlineExceeded => "deadline-exceeded",
+            Self::HostCallLimit { .. } => "host-call-limit",
+            Self::ReentryDenied { .. } => "reentry-denied",
+            Self::BadAlloc { .. } => "bad-alloc",
+            Self::BadOutput { .. } => "bad-output",
+            Self::OutputTooLarge { .. } => "output-too-large",
+            Self::Abi(AbiFault { found: None, .. }) => "abi-missing",
+            Self::Abi(AbiFault { found: Some(_), .. }) => "abi-mismatch",
+            Self::HostFunction { .. } => "host-function",
+            Self::HostFunctionPanicked { .. } => "host-function-panicked",
+            Self::Cancelled => "cancelled",
+            Self::Busy { .. } => "busy",
+            Self::Poisoned => "poisoned",
+            Self::InputTooLarge { .. } => "input-too-large",
+            Self::NoSuchExport { .. } => "no-such-export",
+            Self::WrongArguments { .. } => "wrong-arguments",
+            Self::NotCancellable => "unsupported",
+            Self::Backend(error) => error.code(),
+        }
+    }
+
+    /// Who has to change something.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Trap(_)
+            | Self::StackOverflow
+            | Self::OutOfFuel
+            | Self::DeadlineExceeded
+            | Self::HostCallLimit { .. }
+            | Self::ReentryDenied { .. }
+            | Self::BadAlloc { .. }
+            | Self::BadOutput { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::Abi(_) => Blame::Guest,
+            Self::HostFunction { .. } | Self::HostFunctionPanicked { .. } => Blame::HostFunction,
+            Self::Cancelled
+            | Self::Busy { .. }
+            | Self::Poisoned
+            | Self::InputTooLarge { .. }
+            | Self::NoSuchExport { .. }
+            | Self::WrongArguments { .. }
+            | Self::NotCancellable => Blame::Caller,
+            Self::Backend(error) => error.blame(),
+        }
+    }
+}
+
+/// An engine that failed, or objects that do not belong together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// The engine refused what was admitted, or failed on its own. A bug of hotcell or of the engine.
+    #[error("the engine of the backend {backend} failed")]
+    Engine {
+        /// Id of the backend.
+        backend: &'static str,
+        /// The engine's error.
+        source: BoxError,
+    },
+    /// A module was admitted under another policy, or against other imports, than it is used with.
+    #[error("the module was admitted with {what} {found}, this one is {expected}")]
+    Mismatch {
+        /// `policy` or `imports`.
+        what: &'static str,
+        /// What the module carries.
+        found: Fingerprint,
+        /// What it was used with.
+        expected: Fingerprint,
+    },
+}
+
+impl BackendError {
+    /// The stable kebab-case code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Engine { .. } => "backend",
+            Self::Mismatch { .. } => "policy-mismatch",
+        }
+    }
+
+    /// Who has to change something.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Engine { .. } => Blame::Engine,
+            Self::Mismatch { .. } => Blame::Caller,
+        }
+    }
+}
+
+/// A byte call that gave no reply. It still tells what was used.
+#[derive(Debug)]
+pub struct CallError {
+    /// Why.
+    pub fault: Fault,
+    /// Where.
+    pub phase: Phase,
+    /// What was used.
+    pub report: Box<Report>,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.phase, self.fault)
+    }
+}
+
+impl core::error::Error for CallError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.fault.source()
+    }
+}
+
+impl CallError {
+    /// The stable kebab-case code.
+    pub fn code(&self) -> &'static str {
+        self.fault.code()
+    }
+}
+
+/// A module that did not become a plugin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The module was not admitted.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The engine failed on an admitted module.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+impl LoadError {
+    /// The stable kebab-case code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.code(),
+            Self::Backend(error) => error.code(),
+        }
+    }
+
+    /// Where it failed.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Rejected(_) => Phase::Admit,
+            Self::Backend(_) => Phase::Compile,
+        }
+    }
+
+    /// Who has to change something.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Rejected(_) => Blame::Module,
+            Self::Backend(error) => error.blame(),
+        }
+    }
+}

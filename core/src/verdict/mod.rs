@@ -1,0 +1,69 @@
+//! One vocabulary of verdicts for all backends. Every verdict has a stable kebab-case code, the phase in which it fell,
+//! and somebody to blame.
+
+mod escape;
+mod fault;
+mod rejection;
+mod report;
+
+pub use escape::Escaped;
+pub use fault::{AbiFault, BackendError, BoxError, CallError, Fault, LoadError, TrapKind};
+pub use rejection::{DeniedImport, Reason, Rejection};
+pub use report::{Report, Usage};
+
+use core::fmt;
+
+/// How far a module had come when the verdict fell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// The bytes were examined; no engine has seen them.
+    Admit,
+    /// The engine compiled, and imports were linked.
+    Compile,
+    /// The instance was made: segments were copied, a `start` function ran.
+    Instantiate,
+    /// The guest was asked for its ABI version.
+    Abi,
+    /// The guest was asked for room for the input.
+    Alloc,
+    /// The entry, or a typed call, ran.
+    Call,
+    /// The reply was taken out of the guest's memory.
+    Reply,
+}
+
+impl Phase {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admit => "admit",
+            Self::Compile => "compile",
+            Self::Instantiate => "instantiate",
+            Self::Abi => "abi",
+            Self::Alloc => "alloc",
+            Self::Call => "call",
+            Self::Reply => "reply",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Who has to change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// The module, which never ran: tell the plugin's author.
+    Module,
+    /// The guest, which ran and broke a rule: drop the instance.
+    Guest,
+    /// A host function: the embedder's own bug, or its own refusal.
+    HostFunction,
+    /// The caller: fix the call.
+    Caller,
+    /// hotcell or the engine: report a bug.
+    Engine,
+}

@@ -4,9 +4,10 @@
 #   guests/build.sh            build all, then write the manifest
 #   guests/build.sh --check    build nothing: fail when the manifest is not what the files say
 #
-# Needs Rust with the target wasm32-unknown-unknown, or else the component rust-src (then the
-# standard library is built too), and clang with lld (CLANG=... names another clang).
-# The .wasm files depend on the compilers' versions, but not on the place of this directory.
+# Needs Rust with the target wasm32-unknown-unknown (added with rustup where it is missing), or else
+# the component rust-src: then the standard library is built too. And clang with lld, where
+# CLANG=... names another clang. The same compilers give the same bytes, but for the order of
+# functions, which may depend on where this directory is; no path gets into them.
 
 set -euo pipefail
 export LC_ALL=C
@@ -22,18 +23,18 @@ fail() {
     exit 1
 }
 
-# Prints the cargo arguments that this machine needs, one per line.
-std_arguments() {
+# Prints the cargo argument that this machine needs for a standard library, or nothing.
+std_argument() {
     local sysroot
     sysroot=$(rustc --print sysroot)
     if [ -d "$sysroot/lib/rustlib/$TARGET/lib" ]; then
         return
     fi
-    if [ -e "$sysroot/lib/rustlib/src/rust/library/Cargo.lock" ]; then
-        echo "-Zbuild-std=std,panic_abort"
+    if command -v rustup >/dev/null && rustup target add "$TARGET" >&2; then
         return
     fi
-    if command -v rustup >/dev/null && rustup target add "$TARGET" >&2; then
+    if [ -e "$sysroot/lib/rustlib/src/rust/library/Cargo.lock" ]; then
+        echo "-Zbuild-std=std,panic_abort"
         return
     fi
     fail "no standard library for $TARGET: run 'rustup target add $TARGET', or 'rustup component add rust-src'"
@@ -41,9 +42,9 @@ std_arguments() {
 
 build_rust() {
     command -v cargo >/dev/null || fail "cargo is missing: install Rust from https://rustup.rs"
-    local arguments
-    arguments=$(std_arguments)
-    if [ -n "$arguments" ]; then
+    local argument
+    argument=$(std_argument)
+    if [ -n "$argument" ]; then
         # -Zbuild-std is for nightly compilers only, unless they are told otherwise.
         export RUSTC_BOOTSTRAP=1
     fi
@@ -60,10 +61,10 @@ build_rust() {
     export CARGO_ENCODED_RUSTFLAGS="${flags[*]}"
     unset IFS
 
-    cargo build --release --locked --target "$TARGET" --target-dir "$target_dir" ${arguments:+"$arguments"}
+    cargo build --release --locked --target "$TARGET" --target-dir "$target_dir" ${argument:+"$argument"}
     local guest
     for guest in "${RUST_GUESTS[@]}"; do
-        cp "$target_dir/$TARGET/release/${guest//-/_}.wasm" "$guest.wasm"
+        install -m 644 "$target_dir/$TARGET/release/${guest//-/_}.wasm" "$guest.wasm"
     done
 }
 
@@ -74,7 +75,9 @@ build_c() {
         "$clang" --target=wasm32 -mcpu=mvp -std=c11 -Os -Wall -Wextra -Werror \
             -ffreestanding -nostdlib \
             -Wl,--no-entry -Wl,--strip-all -Wl,--stack-first -Wl,-zstack-size=16384 \
-            -o "$guest.wasm" "$guest/$guest.c" || fail "$clang cannot build $guest for wasm32: is lld (wasm-ld) installed?"
+            -o "$target_dir/$guest.wasm" "$guest/$guest.c" ||
+            fail "$clang cannot build $guest for wasm32: is lld (wasm-ld) installed?"
+        install -m 644 "$target_dir/$guest.wasm" "$guest.wasm"
     done
 }
 

@@ -1,1 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
+mod any;
+mod backends;
+#[cfg(feature = "toml")]
+mod policy_file;
+mod sandbox;
+
+pub use any::{AnyPlugin, AnySandbox};
+#[cfg(feature = "wasmi")]
+pub use backends::Wasmi;
+#[cfg(feature = "wasmtime")]
+pub use backends::Wasmtime;
+pub use backends::{BackendInfo, DefaultBackend, backends, sandbox};
+#[cfg(feature = "toml")]
+pub use policy_file::{PolicyFileError, parse_policy};
+pub use sandbox::{Imports, Sandbox};
+
+pub use hotcell_core::{
+    Admitted, BackendError, Blame, Budget, CallError, CancelToken, Clock, Contract, Enforcement, Fault, Field, HostCx,
+    HostError, HostOptions, Instant, LoadError, ModuleSummary, Offered, Phase, Plugin, Policy, PolicyError, Preset,
+    Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType, Value, admit, backend, policy,
+    time, verdict,
+};

@@ -1,1 +1,28 @@
-fn main() {}
+//! The `hotcell` program: runs untrusted WebAssembly plugins under one policy.
+
+mod args;
+mod backends;
+mod call;
+mod inspect;
+mod interrupt;
+mod module;
+mod outcome;
+mod policy;
+mod progress;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Call(args) => call::call(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Policy(common) => policy::show(&common),
+        Command::Backends { json } => backends::show(json),
+    }
+}

@@ -14,10 +14,7 @@ impl Instant {
     /// The point `duration` later; the end of time when that overflows.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
     }
 
     /// The time since `earlier`; zero when `earlier` is later.

@@ -22,16 +22,11 @@ pub struct Allocator {
 
 impl Allocator {
     /// An allocator that holds no memory yet. One per module: it takes the module's heap.
-    #[expect(
-        clippy::new_without_default,
-        reason = "only ever used to initialise a static"
-    )]
+    #[expect(clippy::new_without_default, reason = "only ever used to initialise a static")]
     pub const fn new() -> Self {
         let mut heap = Dlmalloc::new_with_allocator(LinearMemory::new());
         assert!(heap.set_granularity(GRANULARITY_BYTES));
-        Self {
-            heap: UnsafeCell::new(heap),
-        }
+        Self { heap: UnsafeCell::new(heap) }
     }
 }
 
@@ -67,9 +62,7 @@ struct LinearMemory {
 
 impl LinearMemory {
     const fn new() -> Self {
-        Self {
-            started: Cell::new(false),
-        }
+        Self { started: Cell::new(false) }
     }
 }
 
@@ -99,9 +92,7 @@ unsafe impl dlmalloc::Allocator for LinearMemory {
         }
 
         let missing_pages = size.saturating_sub(end - start).div_ceil(PAGE_BYTES);
-        let new_end = missing_pages
-            .checked_mul(PAGE_BYTES)
-            .and_then(|more| end.checked_add(more));
+        let new_end = missing_pages.checked_mul(PAGE_BYTES).and_then(|more| end.checked_add(more));
         let Some(new_end) = new_end else {
             return REFUSED;
         };

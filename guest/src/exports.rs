@@ -1,9 +1,6 @@
 //! The fixed exports of the ABI, and the way from an entry's numbers to its function.
 
-#![expect(
-    unsafe_code,
-    reason = "exports need fixed symbol names; the state is one static"
-)]
+#![expect(unsafe_code, reason = "exports need fixed symbol names; the state is one static")]
 
 use alloc_crate::vec::Vec;
 use core::ops::Deref;
@@ -20,9 +17,7 @@ extern "C" fn __hotcell_abi_version() -> i32 {
 #[unsafe(no_mangle)]
 extern "C" fn alloc(len: u32) -> u32 {
     // Pointers and `usize` have 32 bits here: no cast in this file loses anything.
-    SESSION
-        .reserve(len as usize)
-        .map_or(0, |ptr| ptr.as_ptr() as u32)
+    SESSION.reserve(len as usize).map_or(0, |ptr| ptr.as_ptr() as u32)
 }
 
 /// The body of every entry: finds the input, runs the function, keeps the reply for the host.

@@ -16,10 +16,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) const fn new() -> Self {
-        Self {
-            input: Cell::new(Vec::new()),
-            reply: Cell::new(Vec::new()),
-        }
+        Self { input: Cell::new(Vec::new()), reply: Cell::new(Vec::new()) }
     }
 
     /// Makes room for an input of `len` bytes, or returns `None` when memory is refused.
@@ -81,15 +78,8 @@ mod tests {
     use super::*;
 
     /// One call as the host makes it: write the input, run, read the reply.
-    #[expect(
-        unsafe_code,
-        reason = "the host's side of the ABI reads and writes raw memory"
-    )]
-    fn call<R: Into<Vec<u8>>>(
-        session: &Session,
-        input: &[u8],
-        function: impl FnOnce(&[u8]) -> R,
-    ) -> Vec<u8> {
+    #[expect(unsafe_code, reason = "the host's side of the ABI reads and writes raw memory")]
+    fn call<R: Into<Vec<u8>>>(session: &Session, input: &[u8], function: impl FnOnce(&[u8]) -> R) -> Vec<u8> {
         let mut at = core::ptr::null();
         if !input.is_empty() {
             let ptr = session.reserve(input.len()).unwrap();
@@ -123,10 +113,7 @@ mod tests {
     fn a_call_sees_its_input_and_the_host_its_reply() {
         let session = Session::new();
         assert_eq!(call(&session, b"hot", <[u8]>::to_ascii_uppercase), b"HOT");
-        assert_eq!(
-            call(&session, b"cell", |_| String::from("é")),
-            "é".as_bytes()
-        );
+        assert_eq!(call(&session, b"cell", |_| String::from("é")), "é".as_bytes());
         assert_eq!(call(&session, b"x", |_| Vec::new()), b"");
     }
 

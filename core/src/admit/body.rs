@@ -24,15 +24,7 @@ pub(super) struct Bodies<'p> {
 
 impl<'p> Bodies<'p> {
     pub(super) fn new(shape: &'p Shape) -> Self {
-        Self {
-            shape,
-            seen: 0,
-            locals: 0,
-            blocks: 0,
-            loops: 0,
-            br_table: 0,
-            open: Vec::new(),
-        }
+        Self { shape, seen: 0, locals: 0, blocks: 0, loops: 0, br_table: 0, open: Vec::new() }
     }
 
     /// How many bodies were checked.
@@ -81,12 +73,7 @@ impl<'p> Bodies<'p> {
                     let targets = u64::from(targets.len());
                     self.br_table += targets;
                     cap("module.br_table", targets, shape.br_table, at)?;
-                    cap(
-                        "module.br_table_total",
-                        self.br_table,
-                        shape.br_table_total,
-                        at,
-                    )?;
+                    cap("module.br_table_total", self.br_table, shape.br_table_total, at)?;
                 }
                 Operator::I32Const { .. }
                 | Operator::I64Const { .. }
@@ -96,42 +83,17 @@ impl<'p> Bodies<'p> {
                 _ => {}
             }
             validator.op(offset, &operator).map_err(invalid)?;
-            cap(
-                "module.operand_height",
-                validator.operand_stack_height(),
-                shape.operand_height,
-                at,
-            )?;
+            cap("module.operand_height", validator.operand_stack_height(), shape.operand_height, at)?;
         }
         operators.finish().map_err(malformed)?;
 
         self.blocks += blocks;
         cap("module.blocks", blocks, shape.blocks, start)?;
-        cap(
-            "module.blocks_total",
-            self.blocks,
-            shape.blocks_total,
-            start,
-        )?;
-        cap(
-            "module.locals_x_loop_nesting",
-            locals * deepest_loop,
-            shape.locals_x_loop_nesting,
-            start,
-        )?;
-        cap(
-            "module.locals_x_blocks",
-            locals * blocks,
-            shape.locals_x_blocks,
-            start,
-        )?;
+        cap("module.blocks_total", self.blocks, shape.blocks_total, start)?;
+        cap("module.locals_x_loop_nesting", locals * deepest_loop, shape.locals_x_loop_nesting, start)?;
+        cap("module.locals_x_blocks", locals * blocks, shape.locals_x_blocks, start)?;
         if constants > shape.constants {
-            cap(
-                "module.constants",
-                distinct_constants(body)?,
-                shape.constants,
-                start,
-            )?;
+            cap("module.constants", distinct_constants(body)?, shape.constants, start)?;
         }
         Ok(())
     }
@@ -150,47 +112,20 @@ impl<'p> Bodies<'p> {
             let (count, ty) = reader.read().map_err(malformed)?;
             locals += u64::from(count);
             cap("module.locals", locals, self.shape.locals, offset as u64)?;
-            cap(
-                "module.locals_total",
-                self.locals + locals,
-                self.shape.locals_total,
-                offset as u64,
-            )?;
-            validator
-                .define_locals(offset, count, ty)
-                .map_err(invalid)?;
+            cap("module.locals_total", self.locals + locals, self.shape.locals_total, offset as u64)?;
+            validator.define_locals(offset, count, ty).map_err(invalid)?;
         }
         self.locals += locals;
-        cap(
-            "module.locals",
-            locals,
-            self.shape.locals,
-            body.range().start as u64,
-        )?;
-        cap(
-            "module.locals_total",
-            self.locals,
-            self.shape.locals_total,
-            body.range().start as u64,
-        )?;
+        cap("module.locals", locals, self.shape.locals, body.range().start as u64)?;
+        cap("module.locals_total", self.locals, self.shape.locals_total, body.range().start as u64)?;
         Ok(locals)
     }
 
     /// A block was opened.
     fn block(&self, ty: BlockType, types: &[Option<FuncType>], at: u64) -> Result<(), Rejection> {
-        cap(
-            "module.nesting",
-            self.open.len() as u64,
-            self.shape.nesting,
-            at,
-        )?;
+        cap("module.nesting", self.open.len() as u64, self.shape.nesting, at)?;
         match ty {
-            BlockType::FuncType(index) => cap(
-                "module.results",
-                block_arity(types, index),
-                self.shape.results,
-                at,
-            ),
+            BlockType::FuncType(index) => cap("module.results", block_arity(types, index), self.shape.results, at),
             BlockType::Empty | BlockType::Type(_) => Ok(()),
         }
     }

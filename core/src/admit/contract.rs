@@ -38,9 +38,7 @@ pub enum Contract {
 impl Contract {
     /// The byte contract with this entry.
     pub fn bytes(entry: impl Into<String>) -> Self {
-        Self::Bytes {
-            entry: entry.into(),
-        }
+        Self::Bytes { entry: entry.into() }
     }
 }
 
@@ -100,11 +98,7 @@ impl Offered {
 
 impl From<&Import> for DeniedImport {
     fn from(import: &Import) -> Self {
-        Self {
-            module: import.module.clone(),
-            name: import.name.clone(),
-            kind: import.ty.to_string(),
-        }
+        Self { module: import.module.clone(), name: import.name.clone(), kind: import.ty.to_string() }
     }
 }
 
@@ -114,19 +108,14 @@ pub(super) fn check_imports(summary: &ModuleSummary, offered: &Offered) -> Resul
         .imports
         .iter()
         .filter(|import| {
-            !matches!(import.ty, ExternType::Function(_))
-                || offered.get(&import.module, &import.name).is_none()
+            !matches!(import.ty, ExternType::Function(_)) || offered.get(&import.module, &import.name).is_none()
         })
         .collect();
     if let Some(first) = denied.first() {
         return Err(Rejection {
             offset: Some(first.offset),
             reason: Reason::ImportDenied {
-                imports: denied
-                    .iter()
-                    .take(LISTED)
-                    .map(|import| (*import).into())
-                    .collect(),
+                imports: denied.iter().take(LISTED).map(|import| (*import).into()).collect(),
                 more: denied.len().saturating_sub(LISTED),
             },
         });
@@ -157,15 +146,9 @@ pub(super) fn check_exports(summary: &ModuleSummary, contract: &Contract) -> Res
         ExternType::Function(ty) => ty.is(params, results),
         _ => false,
     };
-    check_export(summary, MEMORY, "a 32-bit memory", |ty| {
-        matches!(ty, ExternType::Memory { memory64: false })
-    })?;
-    check_export(summary, ALLOC, "a function (i32) -> i32", |ty| {
-        function(ty, &[I32], &[I32])
-    })?;
-    check_export(summary, entry, "a function (i32, i32) -> i64", |ty| {
-        function(ty, &[I32, I32], &[I64])
-    })
+    check_export(summary, MEMORY, "a 32-bit memory", |ty| matches!(ty, ExternType::Memory { memory64: false }))?;
+    check_export(summary, ALLOC, "a function (i32) -> i32", |ty| function(ty, &[I32], &[I32]))?;
+    check_export(summary, entry, "a function (i32, i32) -> i64", |ty| function(ty, &[I32, I32], &[I64]))
 }
 
 fn check_export(
@@ -174,20 +157,8 @@ fn check_export(
     expected: &'static str,
     is_right: impl Fn(&ExternType) -> bool,
 ) -> Result<(), Rejection> {
-    let Some(Export {
-        ty,
-        imported,
-        offset,
-        ..
-    }) = summary.exports.iter().find(|export| export.name == name)
-    else {
-        return Err(Rejection {
-            offset: None,
-            reason: Reason::ExportMissing {
-                export: name.to_owned(),
-                expected,
-            },
-        });
+    let Some(Export { ty, imported, offset, .. }) = summary.exports.iter().find(|export| export.name == name) else {
+        return Err(Rejection { offset: None, reason: Reason::ExportMissing { export: name.to_owned(), expected } });
     };
     let found = match (is_right(ty), imported) {
         (true, false) => return Ok(()),
@@ -196,10 +167,6 @@ fn check_export(
     };
     Err(Rejection {
         offset: Some(*offset),
-        reason: Reason::ExportMismatch {
-            export: name.to_owned(),
-            expected,
-            found,
-        },
+        reason: Reason::ExportMismatch { export: name.to_owned(), expected, found },
     })
 }

@@ -33,7 +33,6 @@ pub struct Admitted<'a> {
     summary: ModuleSummary,
     policy: Fingerprint,
     offered: Fingerprint,
-    features: WasmFeatures,
 }
 
 impl Admitted<'_> {
@@ -56,22 +55,6 @@ impl Admitted<'_> {
     pub fn offered(&self) -> Fingerprint {
         self.offered
     }
-
-    /// The proposals that the module cannot do without. Each is found by trying, in one validation per allowed
-    /// proposal.
-    pub fn proposals_used(&self) -> Proposals {
-        Proposal::ALL
-            .iter()
-            .copied()
-            .filter(|proposal| self.features.contains(proposal.feature()))
-            .filter(|proposal| {
-                let rest = self.features.difference(proposal.feature());
-                wasmparser::Validator::new_with_features(rest)
-                    .validate_all(&self.bytes)
-                    .is_err()
-            })
-            .collect()
-    }
 }
 
 /// Examines `bytes` under `policy`.
@@ -91,19 +74,13 @@ pub fn admit<'a>(
 ) -> Result<Admitted<'a>, Rejection> {
     check_size_and_header(bytes, policy)?;
     let features = features(policy.rules());
-    let Passed {
-        summary,
-        custom_sections,
-    } = match pass(bytes, policy, features) {
+    let Passed { summary, custom_sections } = match pass(bytes, policy, features) {
         Err(rejection) => return Err(name_the_proposal(rejection, bytes, policy, features)),
         Ok(passed) => passed,
     };
     contract::check_imports(&summary, offered)?;
     if summary.start.is_some() && !policy.rules().module.start {
-        return Err(Rejection {
-            offset: summary.start,
-            reason: Reason::StartDenied,
-        });
+        return Err(Rejection { offset: summary.start, reason: Reason::StartDenied });
     }
     contract::check_exports(&summary, contract)?;
     Ok(Admitted {
@@ -111,8 +88,27 @@ pub fn admit<'a>(
         summary,
         policy: policy.fingerprint(),
         offered: offered.fingerprint(),
-        features,
     })
+}
+
+/// What a module is and needs, whatever it imports and exports: [`admit`] without the import and export contract.
+///
+/// # Errors
+///
+/// As [`admit`].
+pub fn summarize(bytes: &[u8], policy: &Policy) -> Result<ModuleSummary, Rejection> {
+    check_size_and_header(bytes, policy)?;
+    let features = features(policy.rules());
+    let passed = pass(bytes, policy, features);
+    passed.map(|passed| passed.summary).map_err(|rejection| name_the_proposal(rejection, bytes, policy, features))
+}
+
+/// The proposals that a module cannot do without, of those that `policy` allows. Each is found by trying, in one
+/// validation per proposal. Meaningful for a module that [`summarize`] accepts.
+pub fn proposals_used(bytes: &[u8], policy: &Policy) -> Proposals {
+    let all = features(policy.rules());
+    let is_needed = |proposal: &Proposal| pass(bytes, policy, all.difference(proposal.feature())).is_err();
+    policy.rules().proposals.iter().filter(is_needed).collect()
 }
 
 fn check_size_and_header(bytes: &[u8], policy: &Policy) -> Result<(), Rejection> {
@@ -120,32 +116,20 @@ fn check_size_and_header(bytes: &[u8], policy: &Policy) -> Result<(), Rejection>
     if found > allowed {
         return Err(Rejection {
             offset: None,
-            reason: Reason::LimitExceeded {
-                limit: "module.bytes",
-                found,
-                allowed,
-            },
+            reason: Reason::LimitExceeded { limit: "module.bytes", found, allowed },
         });
     }
     let malformed = |offset, message: &str| Rejection {
         offset: Some(offset),
-        reason: Reason::Malformed {
-            message: message.to_string(),
-        },
+        reason: Reason::Malformed { message: message.to_string() },
     };
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
-        return Err(malformed(
-            0,
-            "it does not start with the magic number `\\0asm`",
-        ));
+        return Err(malformed(0, "it does not start with the magic number `\\0asm`"));
     };
     match rest.first_chunk() {
         None => Err(malformed(4, "it ends before the version")),
         Some(&CORE_VERSION_1) => Ok(()),
-        Some(&version) => Err(Rejection {
-            offset: Some(4),
-            reason: Reason::NotACoreModule { version },
-        }),
+        Some(&version) => Err(Rejection { offset: Some(4), reason: Reason::NotACoreModule { version } }),
     }
 }
 
@@ -153,12 +137,7 @@ fn check_size_and_header(bytes: &[u8], policy: &Policy) -> Result<(), Rejection>
 ///
 /// The denied features are added in a fixed order; the one that moves the first error is the one that was needed. No
 /// text of an error is looked at.
-fn name_the_proposal(
-    rejection: Rejection,
-    bytes: &[u8],
-    policy: &Policy,
-    allowed: WasmFeatures,
-) -> Rejection {
+fn name_the_proposal(rejection: Rejection, bytes: &[u8], policy: &Policy, allowed: WasmFeatures) -> Rejection {
     let (Reason::Invalid { message }, Some(offset)) = (&rejection.reason, rejection.offset) else {
         return rejection;
     };
@@ -169,16 +148,9 @@ fn name_the_proposal(
         .chain(ALWAYS_DENIED.iter().copied())
         .filter(|(feature, _)| !allowed.contains(*feature))
         .collect();
-    let with_first = |count: usize| {
-        denied[..count]
-            .iter()
-            .fold(allowed, |all, (feature, _)| all | *feature)
-    };
+    let with_first = |count: usize| denied[..count].iter().fold(allowed, |all, (feature, _)| all | *feature);
     let still_fails = |count: usize| match pass(bytes, policy, with_first(count)) {
-        Err(Rejection {
-            offset: Some(at),
-            reason: Reason::Invalid { .. },
-        }) => at <= offset,
+        Err(Rejection { offset: Some(at), reason: Reason::Invalid { .. } }) => at <= offset,
         _ => false,
     };
     if still_fails(denied.len()) {
@@ -187,20 +159,10 @@ fn name_the_proposal(
     let (mut fails, mut passes) = (0, denied.len());
     while passes - fails > 1 {
         let middle = usize::midpoint(fails, passes);
-        if still_fails(middle) {
-            fails = middle
-        } else {
-            passes = middle
-        }
+        if still_fails(middle) { fails = middle } else { passes = middle }
     }
     let proposal = denied[passes - 1].1;
-    Rejection {
-        reason: Reason::ProposalDenied {
-            proposal,
-            message: message.clone(),
-        },
-        ..rejection
-    }
+    Rejection { reason: Reason::ProposalDenied { proposal, message: message.clone() }, ..rejection }
 }
 
 /// `bytes` without the given ranges, which are in order and do not overlap.
@@ -208,8 +170,7 @@ fn without<'a>(bytes: &'a [u8], ranges: &[core::ops::Range<usize>]) -> Cow<'a, [
     if ranges.is_empty() {
         return Cow::Borrowed(bytes);
     }
-    let mut kept =
-        Vec::with_capacity(bytes.len() - ranges.iter().map(|range| range.len()).sum::<usize>());
+    let mut kept = Vec::with_capacity(bytes.len() - ranges.iter().map(|range| range.len()).sum::<usize>());
     let mut from = 0;
     for range in ranges {
         kept.extend_from_slice(&bytes[from..range.start]);

@@ -8,9 +8,9 @@ use alloc::{
 use core::ops::Range;
 
 use wasmparser::{
-    BinaryReaderError, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind,
-    ExternalKind, FuncValidatorAllocations, MemoryType, Parser, Payload, TableInit,
-    TableType, TypeRef, ValidPayload, Validator, WasmFeatures,
+    BinaryReaderError, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind,
+    FuncValidatorAllocations, MemoryType, Parser, Payload, TableInit, TableType, TypeRef, ValidPayload, Validator,
+    WasmFeatures,
 };
 
 use super::{
@@ -36,11 +36,7 @@ pub(super) struct Passed {
 }
 
 /// Reads and validates `bytes` once, with `features`, holding every count against the caps of `policy`.
-pub(super) fn pass(
-    bytes: &[u8],
-    policy: &Policy,
-    features: WasmFeatures,
-) -> Result<Passed, Rejection> {
+pub(super) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Result<Passed, Rejection> {
     let mut pass = Pass {
         policy,
         module: &policy.rules().module,
@@ -55,10 +51,7 @@ pub(super) fn pass(
         globals: Vec::new(),
         element_entries: 0,
         custom_sections: Vec::new(),
-        summary: ModuleSummary {
-            bytes: bytes.len() as u64,
-            ..ModuleSummary::default()
-        },
+        summary: ModuleSummary { bytes: bytes.len() as u64, ..ModuleSummary::default() },
     };
     let mut parser = Parser::new(0);
     let mut at = 0;
@@ -69,10 +62,7 @@ pub(super) fn pass(
         };
         if let Payload::End(_) = payload {
             pass.validator.payload(&payload).map_err(invalid)?;
-            return Ok(Passed {
-                summary: pass.summary,
-                custom_sections: pass.custom_sections,
-            });
+            return Ok(Passed { summary: pass.summary, custom_sections: pass.custom_sections });
         }
         pass.payload(&payload, at..at + consumed)?;
         at += consumed;
@@ -110,12 +100,8 @@ impl Pass<'_> {
                 cap("module.types", section.count(), shape.types, at)?;
                 self.types(section.clone(), at)?;
             }
-            Payload::ImportSection(section) => {
-                cap("module.imports", section.count(), module.imports, at)?
-            }
-            Payload::FunctionSection(section) => {
-                cap("module.functions", section.count(), module.functions, at)?
-            }
+            Payload::ImportSection(section) => cap("module.imports", section.count(), module.imports, at)?,
+            Payload::FunctionSection(section) => cap("module.functions", section.count(), module.functions, at)?,
             Payload::TableSection(section) => {
                 cap("module.tables", section.count(), module.tables, at)?;
                 for table in section.clone() {
@@ -136,63 +122,34 @@ impl Pass<'_> {
                     self.const_expr(&global.map_err(malformed)?.init_expr)?;
                 }
             }
-            Payload::ExportSection(section) => {
-                cap("module.exports", section.count(), module.exports, at)?
-            }
+            Payload::ExportSection(section) => cap("module.exports", section.count(), module.exports, at)?,
             Payload::ElementSection(section) => {
-                cap(
-                    "module.element_segments",
-                    section.count(),
-                    shape.element_segments,
-                    at,
-                )?;
+                cap("module.element_segments", section.count(), shape.element_segments, at)?;
                 self.elements(section.clone())?;
             }
             Payload::DataCountSection { count, .. } => {
                 cap("module.data_segments", *count, module.data_segments, at)?;
             }
             Payload::DataSection(section) => {
-                cap(
-                    "module.data_segments",
-                    section.count(),
-                    module.data_segments,
-                    at,
-                )?;
+                cap("module.data_segments", section.count(), module.data_segments, at)?;
                 self.data(section.clone())?;
             }
-            Payload::CodeSectionStart { count, .. } => {
-                cap("module.functions", *count, module.functions, at)?
-            }
+            Payload::CodeSectionStart { count, .. } => cap("module.functions", *count, module.functions, at)?,
             Payload::CodeSectionEntry(body) => {
-                cap(
-                    "module.body_bytes",
-                    body.range().len() as u64,
-                    module.body_bytes,
-                    at,
-                )?;
+                cap("module.body_bytes", body.range().len() as u64, module.body_bytes, at)?;
             }
             Payload::UnknownSection { id, .. } => {
-                return Err(rejection(
-                    at,
-                    Reason::Malformed {
-                        message: alloc::format!("unknown section {id}"),
-                    },
-                ));
+                return Err(rejection(at, Reason::Malformed { message: alloc::format!("unknown section {id}") }));
             }
             _ => {}
         }
         match self.validator.payload(payload).map_err(invalid)? {
             ValidPayload::Func(function, body) => {
                 let mut validator = function.into_validator(core::mem::take(&mut self.allocations));
-                let ty = self
-                    .functions
-                    .get(self.bodies.seen() + self.imported_functions);
-                let params = ty
-                    .and_then(|ty| self.types.get(*ty as usize)?.as_ref())
-                    .map_or(0, |ty| ty.params.len());
+                let ty = self.functions.get(self.bodies.seen() + self.imported_functions);
+                let params = ty.and_then(|ty| self.types.get(*ty as usize)?.as_ref()).map_or(0, |ty| ty.params.len());
                 self.summary.code_bytes += body.range().len() as u64;
-                self.bodies
-                    .check(&body, &mut validator, params as u64, &self.types)?;
+                self.bodies.check(&body, &mut validator, params as u64, &self.types)?;
                 self.allocations = validator.into_allocations();
                 Ok(())
             }
@@ -229,8 +186,7 @@ impl Pass<'_> {
             Payload::GlobalSection(section) => {
                 self.summary.globals = section.count().into();
                 for global in section.clone() {
-                    self.globals
-                        .push(global.map_err(malformed)?.ty.content_type.into());
+                    self.globals.push(global.map_err(malformed)?.ty.content_type.into());
                 }
                 Ok(())
             }
@@ -247,25 +203,11 @@ impl Pass<'_> {
         let at = range.start as u64;
         self.summary.custom_bytes += range.len() as u64;
         self.custom_sections.push(range);
-        cap(
-            "module.custom_sections",
-            self.custom_sections.len() as u64,
-            self.shape.custom_sections,
-            at,
-        )?;
-        cap(
-            "module.custom_bytes",
-            self.summary.custom_bytes,
-            self.shape.custom_bytes,
-            at,
-        )
+        cap("module.custom_sections", self.custom_sections.len() as u64, self.shape.custom_sections, at)?;
+        cap("module.custom_bytes", self.summary.custom_bytes, self.shape.custom_bytes, at)
     }
 
-    fn types(
-        &mut self,
-        section: wasmparser::TypeSectionReader<'_>,
-        at: u64,
-    ) -> Result<(), Rejection> {
+    fn types(&mut self, section: wasmparser::TypeSectionReader<'_>, at: u64) -> Result<(), Rejection> {
         for group in section.into_iter_with_offsets() {
             let (offset, group) = group.map_err(malformed)?;
             for ty in group.into_types() {
@@ -273,26 +215,11 @@ impl Pass<'_> {
                     self.types.push(None);
                     continue;
                 };
-                cap(
-                    "module.params",
-                    ty.params().len() as u64,
-                    self.shape.params,
-                    offset as u64,
-                )?;
-                cap(
-                    "module.results",
-                    ty.results().len() as u64,
-                    self.shape.results,
-                    offset as u64,
-                )?;
+                cap("module.params", ty.params().len() as u64, self.shape.params, offset as u64)?;
+                cap("module.results", ty.results().len() as u64, self.shape.results, offset as u64)?;
                 self.types.push(Some(ty.into()));
             }
-            cap(
-                "module.types",
-                self.types.len() as u64,
-                self.shape.types,
-                at,
-            )?;
+            cap("module.types", self.types.len() as u64, self.shape.types, at)?;
         }
         Ok(())
     }
@@ -313,9 +240,7 @@ impl Pass<'_> {
                 }
                 TypeRef::Memory(ty) => {
                     self.memory(&ty);
-                    ExternType::Memory {
-                        memory64: ty.memory64,
-                    }
+                    ExternType::Memory { memory64: ty.memory64 }
                 }
                 TypeRef::Global(ty) => {
                     self.globals.push(ty.content_type.into());
@@ -323,16 +248,8 @@ impl Pass<'_> {
                 }
                 TypeRef::Tag(_) => ExternType::Tag,
             };
-            let (module, name) = (
-                self.name(import.module, offset)?,
-                self.name(import.name, offset)?,
-            );
-            self.summary.imports.push(Import {
-                module,
-                name,
-                ty,
-                offset,
-            });
+            let (module, name) = (self.name(import.module, offset)?, self.name(import.name, offset)?);
+            self.summary.imports.push(Import { module, name, ty, offset });
         }
         Ok(())
     }
@@ -347,35 +264,18 @@ impl Pass<'_> {
             let ty = match export.kind {
                 ExternalKind::Func => {
                     imported = index < self.imported_functions;
-                    ExternType::Function(
-                        self.functions
-                            .get(index)
-                            .map(|ty| self.func_type(*ty))
-                            .unwrap_or_default(),
-                    )
+                    ExternType::Function(self.functions.get(index).map(|ty| self.func_type(*ty)).unwrap_or_default())
                 }
                 ExternalKind::Table => ExternType::Table,
                 ExternalKind::Memory => ExternType::Memory {
-                    memory64: self
-                        .summary
-                        .memories
-                        .get(index)
-                        .is_some_and(|memory| memory.memory64),
+                    memory64: self.summary.memories.get(index).is_some_and(|memory| memory.memory64),
                 },
-                ExternalKind::Global => ExternType::Global(
-                    self.globals
-                        .get(index)
-                        .copied()
-                        .unwrap_or(ValType::OtherRef),
-                ),
+                ExternalKind::Global => {
+                    ExternType::Global(self.globals.get(index).copied().unwrap_or(ValType::OtherRef))
+                }
                 ExternalKind::Tag => ExternType::Tag,
             };
-            self.summary.exports.push(Export {
-                name,
-                ty,
-                imported,
-                offset,
-            });
+            self.summary.exports.push(Export { name, ty, imported, offset });
         }
         Ok(())
     }
@@ -389,12 +289,7 @@ impl Pass<'_> {
                 ElementItems::Expressions(_, items) => items.count(),
             };
             self.element_entries += u64::from(count);
-            cap(
-                "module.element_entries",
-                self.element_entries,
-                self.module.element_entries,
-                at,
-            )?;
+            cap("module.element_entries", self.element_entries, self.module.element_entries, at)?;
             if let ElementKind::Active { offset_expr, .. } = &element.kind {
                 self.const_expr(offset_expr)?;
             }
@@ -433,12 +328,7 @@ impl Pass<'_> {
             operators.read().map_err(malformed)?;
             count += 1;
             // The closing `end` is no operator of its own.
-            cap(
-                "module.const_expr_ops",
-                count - 1,
-                self.shape.const_expr_ops,
-                at,
-            )?;
+            cap("module.const_expr_ops", count - 1, self.shape.const_expr_ops, at)?;
         }
         Ok(())
     }
@@ -454,45 +344,25 @@ impl Pass<'_> {
     }
 
     fn table(&mut self, ty: &TableType) {
-        self.summary.tables.push(Table {
-            initial: ty.initial,
-            maximum: ty.maximum,
-        });
+        self.summary.tables.push(Table { initial: ty.initial, maximum: ty.maximum });
     }
 
     /// Holds what memories and tables have at the start against the limits of the store.
     fn resources(&self, at: u64) -> Result<(), Rejection> {
         let limits = &self.policy.rules().limits;
-        let elements = self
-            .summary
-            .tables
-            .iter()
-            .fold(0u64, |sum, table| sum.saturating_add(table.initial));
+        let elements = self.summary.tables.iter().fold(0u64, |sum, table| sum.saturating_add(table.initial));
         cap("limits.table_elements", elements, limits.table_elements, at)?;
-        let memories = self
-            .summary
-            .memories
-            .iter()
-            .fold(0u64, |sum, memory| sum.saturating_add(memory.initial_bytes));
+        let memories = self.summary.memories.iter().fold(0u64, |sum, memory| sum.saturating_add(memory.initial_bytes));
         let bytes = memories.saturating_add(elements.saturating_mul(TABLE_ELEMENT_BYTES));
         cap("limits.memory_bytes", bytes, limits.memory_bytes, at)
     }
 
     fn func_type(&self, index: u32) -> FuncType {
-        self.types
-            .get(index as usize)
-            .cloned()
-            .flatten()
-            .unwrap_or_default()
+        self.types.get(index as usize).cloned().flatten().unwrap_or_default()
     }
 
     fn name(&self, name: &str, at: u64) -> Result<String, Rejection> {
-        cap(
-            "module.name_bytes",
-            name.len() as u64,
-            self.shape.name_bytes,
-            at,
-        )?;
+        cap("module.name_bytes", name.len() as u64, self.shape.name_bytes, at)?;
         Ok(name.to_owned())
     }
 }
@@ -503,47 +373,22 @@ pub(super) fn block_arity(types: &[Option<FuncType>], index: u32) -> u64 {
     ty.map_or(0, |ty| ty.params.len().max(ty.results.len()) as u64)
 }
 
-pub(super) fn cap(
-    limit: &'static str,
-    found: impl Into<u64>,
-    allowed: u64,
-    at: u64,
-) -> Result<(), Rejection> {
+pub(super) fn cap(limit: &'static str, found: impl Into<u64>, allowed: u64, at: u64) -> Result<(), Rejection> {
     let found = found.into();
     match found <= allowed {
         true => Ok(()),
-        false => Err(rejection(
-            at,
-            Reason::LimitExceeded {
-                limit,
-                found,
-                allowed,
-            },
-        )),
+        false => Err(rejection(at, Reason::LimitExceeded { limit, found, allowed })),
     }
 }
 
 pub(super) fn malformed(error: BinaryReaderError) -> Rejection {
-    rejection(
-        error.offset() as u64,
-        Reason::Malformed {
-            message: error.message().to_string(),
-        },
-    )
+    rejection(error.offset() as u64, Reason::Malformed { message: error.message().to_string() })
 }
 
 pub(super) fn invalid(error: BinaryReaderError) -> Rejection {
-    rejection(
-        error.offset() as u64,
-        Reason::Invalid {
-            message: error.message().to_string(),
-        },
-    )
+    rejection(error.offset() as u64, Reason::Invalid { message: error.message().to_string() })
 }
 
 fn rejection(at: u64, reason: Reason) -> Rejection {
-    Rejection {
-        offset: Some(at),
-        reason,
-    }
+    Rejection { offset: Some(at), reason }
 }

@@ -105,12 +105,8 @@ impl FuncType {
 
 impl From<&wasmparser::FuncType> for FuncType {
     fn from(ty: &wasmparser::FuncType) -> Self {
-        let own =
-            |types: &[wasmparser::ValType]| types.iter().map(|ty| ValType::from(*ty)).collect();
-        Self {
-            params: own(ty.params()),
-            results: own(ty.results()),
-        }
+        let own = |types: &[wasmparser::ValType]| types.iter().map(|ty| ValType::from(*ty)).collect();
+        Self { params: own(ty.params()), results: own(ty.results()) }
     }
 }
 

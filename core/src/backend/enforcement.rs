@@ -4,7 +4,6 @@ use crate::policy::{Policy, PolicyError, Proposal};
 /// A part of the policy that only the backend can hold. All the rest (the module caps, the import and export contract,
 /// input and output sizes, the ABI check) is decided above the backend and so holds on every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Field {
     /// `limits.fuel`
     Fuel,

@@ -80,10 +80,11 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     fn bytes_mut(&mut self, pointer: u32, len: u32) -> Result<&mut [u8], BadPointer> {
         let memory = self.caller.memory_and_state().0;
         let size = memory.len() as u64;
-        memory
-            .get_mut(pointer as usize..)
-            .and_then(|rest| rest.get_mut(..len as usize))
-            .ok_or(BadPointer { pointer, len, memory: size })
+        memory.get_mut(pointer as usize..).and_then(|rest| rest.get_mut(..len as usize)).ok_or(BadPointer {
+            pointer,
+            len,
+            memory: size,
+        })
     }
 
     /// Makes the guest pay for work that the host does for it.
@@ -225,18 +226,27 @@ where
     Err(HostStop)
 }
 
-/// Runs `f`; gives the message of its panic where panics unwind.
+/// Runs `f`; gives the message of its panic where panics unwind. Elsewhere a panic stays a panic.
+///
+/// # Errors
+///
+/// The panic's message.
 #[cfg(all(feature = "std", panic = "unwind"))]
 #[inline]
-fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+pub fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     std::panic::catch_unwind(core::panic::AssertUnwindSafe(f)).map_err(|payload| match payload.downcast::<String>() {
         Ok(message) => *message,
         Err(payload) => String::from(payload.downcast_ref::<&str>().copied().unwrap_or("no message")),
     })
 }
 
+/// Runs `f`. This target does not unwind: a panic stays a panic.
+///
+/// # Errors
+///
+/// None.
 #[cfg(not(all(feature = "std", panic = "unwind")))]
 #[inline]
-fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+pub fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     Ok(f())
 }

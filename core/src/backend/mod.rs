@@ -12,7 +12,7 @@ mod host;
 
 pub use armed::{Armed, Budget};
 pub use enforcement::{Enforcement, Field, check_enforceable};
-pub use host::{Caller, HostCx, HostError, HostStop, host_call};
+pub use host::{BadPointer, Caller, HostCx, HostError, HostStop, catch_panic, host_call};
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 

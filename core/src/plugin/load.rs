@@ -1,4 +1,4 @@
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use super::{Reply, session::Session, slots::Slots};
 use crate::{
@@ -6,7 +6,8 @@ use crate::{
     backend::{Backend, HostOptions, check_enforceable},
     policy::{Policy, PolicyError},
     time::{CancelToken, Clock},
-    verdict::{CallError, LoadError},
+    value::Value,
+    verdict::{CallError, LoadError, Report},
 };
 
 /// A backend with its policy: turns bytes into plugins.
@@ -25,7 +26,16 @@ impl<B: Backend> Loader<B> {
     /// [`PolicyError`] names the field that the backend cannot enforce.
     pub fn new(policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
         check_enforceable::<B>(&policy)?;
-        let backend = B::new(&policy, options)?;
+        Self::with_backend(B::new(&policy, options)?, policy, options)
+    }
+
+    /// A backend that the caller made, under the policy that it was made for. Another policy's modules do not compile.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] names the field that the backend cannot enforce.
+    pub fn with_backend(backend: B, policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
+        check_enforceable::<B>(&policy)?;
         Ok(Self {
             backend: Arc::new(backend),
             policy: Arc::new(policy),
@@ -145,6 +155,23 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
     ) -> Result<Reply, CallError> {
         let (mut session, operation) = Session::open(self, state, cancel)?;
         session.call_bytes(entry, input, operation)
+    }
+
+    /// Calls an export of any type on a fresh instance, with values whose types are known only at run time.
+    /// Instantiation and the call share one budget.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub fn call_values(
+        &self,
+        export: &str,
+        params: &[Value],
+        state: T,
+        cancel: Option<CancelToken>,
+    ) -> Result<(Vec<Value>, Report), CallError> {
+        let (mut session, operation) = Session::open(self, state, cancel)?;
+        session.call_values_within(export, params, &operation)
     }
 
     /// A live instance, for several calls in turn. Instantiation and ABI check run now, under a budget of their own.

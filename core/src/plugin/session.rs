@@ -52,8 +52,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             let report = loaded.report(&operation, error.usage, core::time::Duration::ZERO);
             CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }
         })?;
-        let mut session =
-            Self { plugin: loaded.clone(), instance, alloc: None, poisoned: false, cancel, _slot: slot };
+        let mut session = Self { plugin: loaded.clone(), instance, alloc: None, poisoned: false, cancel, _slot: slot };
         session.prepare().map_err(|fault| session.error(Phase::Abi, fault, &operation))?;
         Ok((session, operation))
     }
@@ -63,8 +62,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         if let (true, Some(rules)) = (*checks_abi, &policy.rules().abi) {
             abi::check::<B, T>(&mut self.instance, abi.as_ref(), rules)?;
         }
-        self.alloc =
-            alloc.as_ref().and_then(|alloc| <B as TypedCall<u32, u32>>::resolve(&mut self.instance, alloc));
+        self.alloc = alloc.as_ref().and_then(|alloc| <B as TypedCall<u32, u32>>::resolve(&mut self.instance, alloc));
         Ok(())
     }
 
@@ -123,8 +121,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         let alloc = self.alloc.clone().ok_or_else(|| (Phase::Alloc, self.mistyped::<u32, u32>(crate::admit::ALLOC)))?;
 
         self.poisoned = true;
-        let place =
-            bytes::put::<B, T>(&mut self.instance, &alloc, input).map_err(|fault| (Phase::Alloc, fault))?;
+        let place = bytes::put::<B, T>(&mut self.instance, &alloc, input).map_err(|fault| (Phase::Alloc, fault))?;
         let bytes = bytes::call::<B, T>(&mut self.instance, &entry, place, output_bytes)?;
         self.in_time(operation).map_err(|fault| (Phase::Call, fault))?;
         self.poisoned = false;
@@ -163,6 +160,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     where
         B: TypedCall<P, R>,
     {
+        self.begin();
         self.guarded(|instance| <B as TypedCall<P, R>>::call(instance, &func.0, params))
     }
 
@@ -173,6 +171,25 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// As [`call_typed`](Self::call_typed); [`Fault::NoSuchExport`] and [`Fault::WrongArguments`] leave the instance
     /// usable.
     pub fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
+        self.begin();
+        self.values(export, params)
+    }
+
+    /// A dynamic call within an operation that has begun.
+    pub(super) fn call_values_within(
+        &mut self,
+        export: &str,
+        params: &[Value],
+        operation: &Operation,
+    ) -> Result<(Vec<Value>, Report), CallError> {
+        let outcome = self.values(export, params).and_then(|values| self.in_time(operation).map(|()| values));
+        match outcome {
+            Ok(values) => Ok((values, self.report(operation))),
+            Err(fault) => Err(self.error(Phase::Call, fault, operation)),
+        }
+    }
+
+    fn values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
         let Some(ty) = self.plugin.exported_function(export) else {
             return Err(Fault::NoSuchExport { export: export.to_owned() });
         };
@@ -188,7 +205,6 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         if self.poisoned {
             return Err(Fault::Poisoned);
         }
-        self.begin();
         self.poisoned = true;
         let result = call(&mut self.instance)?;
         self.poisoned = false;

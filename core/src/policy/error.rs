@@ -1,4 +1,7 @@
+use alloc::string::String;
+
 use super::Rules;
+use crate::verdict::Escaped;
 
 /// Largest stack that a policy may ask for. The host's thread must be able to provide it.
 const MAX_STACK_BYTES: u64 = 256 << 20;
@@ -43,13 +46,21 @@ pub enum PolicyError {
         /// What is missing.
         reason: &'static str,
     },
+    /// The build contains no backend, or none of that name.
+    #[error("no backend `{}` in this build; it has: {available}", Escaped(.backend))]
+    NoBackend {
+        /// The name asked for.
+        backend: String,
+        /// What there is.
+        available: &'static str,
+    },
 }
 
 impl PolicyError {
     /// The stable code: `unsupported` for what a backend cannot do, `policy` for the rest.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotEnforceable { .. } => "unsupported",
+            Self::NotEnforceable { .. } | Self::NoBackend { .. } => "unsupported",
             _ => "policy",
         }
     }
@@ -59,9 +70,7 @@ pub(super) fn check(rules: &Rules) -> Result<(), PolicyError> {
     let limits = &rules.limits;
     if let Some(deadline) = limits.deadline {
         if deadline.is_zero() {
-            return Err(PolicyError::Zero {
-                field: "limits.deadline",
-            });
+            return Err(PolicyError::Zero { field: "limits.deadline" });
         }
         if u64::try_from(deadline.as_nanos()).is_err() {
             return Err(PolicyError::OutOfRange {
@@ -82,36 +91,16 @@ pub(super) fn check(rules: &Rules) -> Result<(), PolicyError> {
         });
     }
     for (field, found, min, max) in [
-        (
-            "limits.stack_bytes",
-            limits.stack_bytes,
-            MIN_STACK_BYTES,
-            MAX_STACK_BYTES,
-        ),
+        ("limits.stack_bytes", limits.stack_bytes, MIN_STACK_BYTES, MAX_STACK_BYTES),
         ("limits.input_bytes", limits.input_bytes, 0, u32::MAX.into()),
-        (
-            "limits.output_bytes",
-            limits.output_bytes,
-            0,
-            u32::MAX.into(),
-        ),
+        ("limits.output_bytes", limits.output_bytes, 0, u32::MAX.into()),
         ("module.bytes", rules.module.bytes, 8, u64::MAX),
         ("limits.memory_bytes", limits.memory_bytes, 0, 1 << 46),
-        (
-            "limits.table_elements",
-            limits.table_elements,
-            0,
-            u32::MAX.into(),
-        ),
+        ("limits.table_elements", limits.table_elements, 0, u32::MAX.into()),
         ("limits.reentry", limits.reentry.into(), 0, 64),
     ] {
         if !(min..=max).contains(&found) {
-            return Err(PolicyError::OutOfRange {
-                field,
-                found,
-                min,
-                max,
-            });
+            return Err(PolicyError::OutOfRange { field, found, min, max });
         }
     }
     if let Some(abi) = &rules.abi {
@@ -121,9 +110,7 @@ pub(super) fn check(rules: &Rules) -> Result<(), PolicyError> {
             });
         }
         if abi.min > abi.max {
-            return Err(PolicyError::Contradiction {
-                reason: "abi.min is above abi.max: no version is accepted",
-            });
+            return Err(PolicyError::Contradiction { reason: "abi.min is above abi.max: no version is accepted" });
         }
     }
     Ok(())
@@ -138,9 +125,7 @@ mod tests {
 
     #[test]
     fn fuel_zero_is_legal() {
-        Policy::default()
-            .with(|rules| rules.limits.fuel = Some(0))
-            .unwrap();
+        Policy::default().with(|rules| rules.limits.fuel = Some(0)).unwrap();
     }
 
     #[test]
@@ -148,30 +133,16 @@ mod tests {
         let refused = |change: fn(&mut Rules)| Policy::default().with(change).unwrap_err();
         assert_eq!(
             refused(|r| r.limits.deadline = Some(Duration::ZERO)),
-            PolicyError::Zero {
-                field: "limits.deadline"
-            }
+            PolicyError::Zero { field: "limits.deadline" }
         );
         let field = |error| match error {
             PolicyError::OutOfRange { field, .. } => field,
             other => panic!("{other}"),
         };
-        assert_eq!(
-            field(refused(|r| r.limits.stack_bytes = 0)),
-            "limits.stack_bytes"
-        );
-        assert_eq!(
-            field(refused(|r| r.limits.input_bytes = 1 << 32)),
-            "limits.input_bytes"
-        );
-        assert_eq!(
-            field(refused(|r| r.limits.deadline = Some(Duration::MAX))),
-            "limits.deadline"
-        );
-        assert_eq!(
-            field(refused(|r| r.limits.memory_bytes = u64::MAX)),
-            "limits.memory_bytes"
-        );
+        assert_eq!(field(refused(|r| r.limits.stack_bytes = 0)), "limits.stack_bytes");
+        assert_eq!(field(refused(|r| r.limits.input_bytes = 1 << 32)), "limits.input_bytes");
+        assert_eq!(field(refused(|r| r.limits.deadline = Some(Duration::MAX))), "limits.deadline");
+        assert_eq!(field(refused(|r| r.limits.memory_bytes = u64::MAX)), "limits.memory_bytes");
         for change in [
             (|r| (r.limits.fuel, r.limits.deadline) = (None, None)) as fn(&mut Rules),
             |r| r.interrupt.deadline = false,

@@ -9,17 +9,7 @@ pub struct Fingerprint(u64);
 
 impl Fingerprint {
     pub(super) fn of_policy(rules: &Rules, shape: &Shape) -> Self {
-        let Rules {
-            preset: _,
-            metering,
-            floats,
-            unbounded,
-            proposals,
-            interrupt,
-            limits,
-            module,
-            abi,
-        } = rules;
+        let Rules { preset: _, metering, floats, unbounded, proposals, interrupt, limits, module, abi } = rules;
         let mut hasher = Hasher::new();
         hasher.word(match metering {
             Metering::Engine => 1,
@@ -117,18 +107,10 @@ mod tests {
             |r| r.abi.as_mut().unwrap().max = 2,
             |r| r.abi.as_mut().unwrap().export = "v".to_string(),
         ];
-        let mut seen: Vec<_> = changes
-            .iter()
-            .map(|change| Policy::default().with(change).unwrap().fingerprint())
-            .collect();
+        let mut seen: Vec<_> =
+            changes.iter().map(|change| Policy::default().with(change).unwrap().fingerprint()).collect();
         seen.extend(
-            [
-                Policy::default(),
-                Policy::strict(),
-                Policy::embedded(),
-                Policy::ceiling(),
-            ]
-            .map(|p| p.fingerprint()),
+            [Policy::default(), Policy::strict(), Policy::embedded(), Policy::ceiling()].map(|p| p.fingerprint()),
         );
         let count = seen.len();
         seen.sort();

@@ -9,11 +9,7 @@ const MIB: u64 = 1 << 20;
 
 /// What one operation may use: instantiation, ABI check, `alloc` and the entry share one budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Limits {
     /// Instructions, as [`Metering`](super::Metering) counts them; `None` is unlimited.
     #[cfg_attr(feature = "serde", serde(with = "text::unlimited"))]
@@ -95,11 +91,7 @@ impl Limits {
 
 /// What may interrupt a running call. What a policy does not ask for, it does not pay for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Interrupt {
     /// The deadline of [`Limits::deadline`].
     pub deadline: bool,

@@ -38,11 +38,7 @@ use crate::time::Instant;
 
 /// A named starting point for a policy. It also fixes the caps on a module's shape that have no public field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "kebab-case")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Preset {
     /// For microcontrollers: 256 KiB of memory, small modules, no SIMD.
     Embedded,
@@ -73,11 +69,7 @@ impl Preset {
 
 /// Who counts fuel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "kebab-case")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Metering {
     /// The engine's own counter. The numbers, and the instruction at which they run out, differ between engines.
@@ -86,11 +78,7 @@ pub enum Metering {
 
 /// What a module may do with floating point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "kebab-case")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Floats {
     /// Floats are allowed; the bits of a NaN may differ between engines and processors.
@@ -101,11 +89,7 @@ pub enum Floats {
 
 /// The version handshake: which export answers, and which versions the host speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Abi {
     /// Name of the guest's export of type `() -> i32`.
     pub export: String,
@@ -124,21 +108,13 @@ impl Abi {
 
 impl Default for Abi {
     fn default() -> Self {
-        Self {
-            export: "__hotcell_abi_version".to_owned(),
-            min: 1,
-            max: 1,
-        }
+        Self { export: "__hotcell_abi_version".to_owned(), min: 1, max: 1 }
     }
 }
 
 /// The rules of a policy as plain data, not yet checked. [`Policy::new`] checks them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Rules {
     /// The preset that the rules started from; it fixes the caps of [`Shape`].
     pub preset: Preset,
@@ -170,10 +146,7 @@ impl Rules {
             floats: Floats::Allow,
             unbounded: false,
             proposals: Proposals::preset(preset),
-            interrupt: Interrupt {
-                deadline: true,
-                cancel: true,
-            },
+            interrupt: Interrupt { deadline: true, cancel: true },
             limits: Limits::preset(preset),
             module: ModuleCaps::preset(preset),
             abi: (preset != Preset::Ceiling).then(Abi::default),
@@ -183,11 +156,7 @@ impl Rules {
 
 /// A checked set of rules. Plain data: cheap to keep, to compare and to send between threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(try_from = "Rules", into = "Rules")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "Rules", into = "Rules"))]
 pub struct Policy {
     rules: Rules,
     shape: Shape,
@@ -209,21 +178,13 @@ impl Policy {
     fn checked(rules: Rules, shape: Shape) -> Result<Self, PolicyError> {
         error::check(&rules)?;
         let fingerprint = Fingerprint::of_policy(&rules, &shape);
-        Ok(Self {
-            rules,
-            shape,
-            fingerprint,
-        })
+        Ok(Self { rules, shape, fingerprint })
     }
 
     fn preset(preset: Preset) -> Self {
         let (rules, shape) = (Rules::preset(preset), Shape::preset(preset));
         let fingerprint = Fingerprint::of_policy(&rules, &shape);
-        Self {
-            rules,
-            shape,
-            fingerprint,
-        }
+        Self { rules, shape, fingerprint }
     }
 
     /// For strangers' code on a shared server.
@@ -249,11 +210,7 @@ impl Policy {
     pub fn with(&self, change: impl FnOnce(&mut Rules)) -> Result<Self, PolicyError> {
         let mut rules = self.rules.clone();
         change(&mut rules);
-        let shape = if rules.preset == self.rules.preset {
-            self.shape
-        } else {
-            Shape::preset(rules.preset)
-        };
+        let shape = if rules.preset == self.rules.preset { self.shape } else { Shape::preset(rules.preset) };
         Self::checked(rules, shape)
     }
 

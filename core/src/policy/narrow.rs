@@ -2,30 +2,13 @@ use super::{Abi, Floats, Interrupt, Limits, Metering, PolicyError, Rules};
 
 /// The lower of each limit. What is not a limit (who counts fuel, what may interrupt) stays the operator's.
 pub(super) fn narrow(operator: &Rules, request: &Rules) -> Result<Rules, PolicyError> {
-    let Rules {
-        preset,
-        metering,
-        floats,
-        unbounded,
-        proposals,
-        interrupt,
-        limits,
-        module,
-        abi,
-    } = operator;
+    let Rules { preset, metering, floats, unbounded, proposals, interrupt, limits, module, abi } = operator;
     let metering: Metering = *metering;
-    let interrupt = Interrupt {
-        deadline: interrupt.deadline || request.limits.deadline.is_some(),
-        ..*interrupt
-    };
+    let interrupt = Interrupt { deadline: interrupt.deadline || request.limits.deadline.is_some(), ..*interrupt };
     Ok(Rules {
         preset: (*preset).min(request.preset),
         metering,
-        floats: if request.floats == Floats::Deny {
-            Floats::Deny
-        } else {
-            *floats
-        },
+        floats: if request.floats == Floats::Deny { Floats::Deny } else { *floats },
         unbounded: *unbounded,
         proposals: proposals.intersection(request.proposals),
         interrupt,
@@ -64,15 +47,9 @@ fn narrow_abi(operator: Option<&Abi>, request: Option<&Abi>) -> Result<Option<Ab
     };
     let (min, max) = (operator.min.max(request.min), operator.max.min(request.max));
     if min > max {
-        return Err(PolicyError::Contradiction {
-            reason: "the two policies accept no common ABI version",
-        });
+        return Err(PolicyError::Contradiction { reason: "the two policies accept no common ABI version" });
     }
-    Ok(Some(Abi {
-        export: operator.export.clone(),
-        min,
-        max,
-    }))
+    Ok(Some(Abi { export: operator.export.clone(), min, max }))
 }
 
 #[cfg(test)]
@@ -98,18 +75,12 @@ mod tests {
         let rules = narrowed.rules();
         assert_eq!(rules.limits.fuel, Some(7));
         assert_eq!(rules.limits.deadline, Some(Duration::from_secs(30)));
-        assert_eq!(
-            rules.limits.memory_bytes,
-            operator.rules().limits.memory_bytes
-        );
+        assert_eq!(rules.limits.memory_bytes, operator.rules().limits.memory_bytes);
         assert_eq!(rules.floats, Floats::Deny);
         assert!(!rules.module.start);
         assert!(!rules.proposals.contains(Proposal::TailCall));
         assert_eq!(rules.limits.reentry, 0);
-        assert!(
-            rules.abi.is_some(),
-            "a request cannot switch the handshake off"
-        );
+        assert!(rules.abi.is_some(), "a request cannot switch the handshake off");
     }
 
     #[test]
@@ -118,8 +89,6 @@ mod tests {
             let abi = rules.abi.as_mut().unwrap();
             (abi.min, abi.max) = (2, 3);
         });
-        Policy::default()
-            .narrowed_by(&request.unwrap())
-            .unwrap_err();
+        Policy::default().narrowed_by(&request.unwrap()).unwrap_err();
     }
 }

@@ -60,10 +60,7 @@ proposals! {
 /// needs several is told of the last.
 pub(crate) const ALWAYS_DENIED: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::THREADS, "threads"),
-    (
-        WasmFeatures::SHARED_EVERYTHING_THREADS,
-        "shared-everything-threads",
-    ),
+    (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
     (WasmFeatures::GC_TYPES, "gc-types"),
     (WasmFeatures::EXCEPTIONS, "exceptions"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "legacy-exceptions"),
@@ -73,42 +70,20 @@ pub(crate) const ALWAYS_DENIED: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::MEMORY_CONTROL, "memory-control"),
     (WasmFeatures::COMPONENT_MODEL, "component-model"),
     (WasmFeatures::CM_VALUES, "component-model-values"),
-    (
-        WasmFeatures::CM_NESTED_NAMES,
-        "component-model-nested-names",
-    ),
+    (WasmFeatures::CM_NESTED_NAMES, "component-model-nested-names"),
     (WasmFeatures::CM_ASYNC, "component-model-async"),
-    (
-        WasmFeatures::CM_ASYNC_STACKFUL,
-        "component-model-async-stackful",
-    ),
-    (
-        WasmFeatures::CM_ASYNC_BUILTINS,
-        "component-model-async-builtins",
-    ),
+    (WasmFeatures::CM_ASYNC_STACKFUL, "component-model-async-stackful"),
+    (WasmFeatures::CM_ASYNC_BUILTINS, "component-model-async-builtins"),
     (WasmFeatures::CM_THREADING, "component-model-threading"),
-    (
-        WasmFeatures::CM_ERROR_CONTEXT,
-        "component-model-error-context",
-    ),
-    (
-        WasmFeatures::CM_FIXED_SIZE_LIST,
-        "component-model-fixed-size-lists",
-    ),
+    (WasmFeatures::CM_ERROR_CONTEXT, "component-model-error-context"),
+    (WasmFeatures::CM_FIXED_SIZE_LIST, "component-model-fixed-size-lists"),
     (WasmFeatures::CM_GC, "component-model-gc"),
 ];
 
 /// The validator's features under `rules`: an allow-list that starts empty.
 pub(crate) fn features(rules: &Rules) -> WasmFeatures {
-    let floats = if rules.floats == Floats::Deny {
-        WasmFeatures::empty()
-    } else {
-        WasmFeatures::FLOATS
-    };
-    rules
-        .proposals
-        .iter()
-        .fold(floats, |features, proposal| features | proposal.feature())
+    let floats = if rules.floats == Floats::Deny { WasmFeatures::empty() } else { WasmFeatures::FLOATS };
+    rules.proposals.iter().fold(floats, |features, proposal| features | proposal.feature())
 }
 
 /// A set of proposals.
@@ -120,15 +95,9 @@ impl Proposals {
     pub fn preset(preset: Preset) -> Self {
         use Proposal::*;
         let mut set = Self::default();
-        for proposal in [
-            MutableGlobal,
-            SaturatingFloatToInt,
-            SignExtension,
-            MultiValue,
-            BulkMemory,
-            ReferenceTypes,
-            ExtendedConst,
-        ] {
+        for proposal in
+            [MutableGlobal, SaturatingFloatToInt, SignExtension, MultiValue, BulkMemory, ReferenceTypes, ExtendedConst]
+        {
             set.allow(proposal);
         }
         if matches!(preset, Preset::Default | Preset::Ceiling) {
@@ -160,10 +129,7 @@ impl Proposals {
 
     /// The proposals of the set.
     pub fn iter(self) -> impl Iterator<Item = Proposal> {
-        Proposal::ALL
-            .iter()
-            .copied()
-            .filter(move |proposal| self.contains(*proposal))
+        Proposal::ALL.iter().copied().filter(move |proposal| self.contains(*proposal))
     }
 
     pub(super) fn bits(self) -> u32 {
@@ -174,9 +140,7 @@ impl Proposals {
 impl FromIterator<Proposal> for Proposals {
     fn from_iter<I: IntoIterator<Item = Proposal>>(proposals: I) -> Self {
         let mut set = Self::default();
-        proposals
-            .into_iter()
-            .for_each(|proposal| set.allow(proposal));
+        proposals.into_iter().for_each(|proposal| set.allow(proposal));
         set
     }
 }
@@ -191,9 +155,7 @@ impl serde::Serialize for Proposals {
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for Proposals {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(alloc::vec::Vec::<Proposal>::deserialize(deserializer)?
-            .into_iter()
-            .collect())
+        Ok(alloc::vec::Vec::<Proposal>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 
@@ -206,11 +168,7 @@ mod tests {
     fn every_flag_of_the_validator_is_decided() {
         let mut decided = WasmFeatures::FLOATS;
         for proposal in Proposal::ALL {
-            assert!(
-                !decided.contains(proposal.feature()),
-                "{} twice",
-                proposal.name()
-            );
+            assert!(!decided.contains(proposal.feature()), "{} twice", proposal.name());
             decided |= proposal.feature();
         }
         for (flag, name) in ALWAYS_DENIED {
@@ -227,14 +185,7 @@ mod tests {
         use Proposal::*;
         for preset in Preset::ALL {
             let set = Proposals::preset(preset);
-            for proposal in [
-                RelaxedSimd,
-                TailCall,
-                MultiMemory,
-                Memory64,
-                WideArithmetic,
-                CustomPageSizes,
-            ] {
+            for proposal in [RelaxedSimd, TailCall, MultiMemory, Memory64, WideArithmetic, CustomPageSizes] {
                 assert!(!set.contains(proposal), "{preset:?} allows {proposal:?}");
             }
         }

@@ -16,12 +16,7 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     text.parse::<bytesize::ByteSize>()
         .map(|size| size.as_u64())
-        .map_err(|_| {
-            format!(
-                "`{}` is not a size; write for example 65536, 64KiB or 256MiB",
-                text.escape_debug()
-            )
-        })
+        .map_err(|_| format!("`{}` is not a size; write for example 65536, 64KiB or 256MiB", text.escape_debug()))
 }
 
 /// Reads a duration: `500ms`, `30s`, `2min`.
@@ -30,12 +25,8 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 ///
 /// A message that names the text and shows the form.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| {
-        format!(
-            "`{}` is not a duration; write for example 500ms or 30s",
-            text.escape_debug()
-        )
-    })
+    humantime::parse_duration(text)
+        .map_err(|_| format!("`{}` is not a duration; write for example 500ms or 30s", text.escape_debug()))
 }
 
 /// Reads a number, or `unlimited`.
@@ -46,12 +37,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 pub fn parse_unlimited(text: &str) -> Result<Option<u64>, String> {
     match text {
         "unlimited" => Ok(None),
-        number => number.replace('_', "").parse().map(Some).map_err(|_| {
-            format!(
-                "`{}` is not a number; write for example 1000000, or unlimited",
-                text.escape_debug()
-            )
-        }),
+        number => {
+            number.replace('_', "").parse().map(Some).map_err(|_| {
+                format!("`{}` is not a number; write for example 1000000, or unlimited", text.escape_debug())
+            })
+        }
     }
 }
 
@@ -75,10 +65,7 @@ enum NumberOrText {
 }
 
 impl NumberOrText {
-    fn parse<N: From<u64>, E: serde::de::Error>(
-        self,
-        parse: fn(&str) -> Result<N, String>,
-    ) -> Result<N, E> {
+    fn parse<N: From<u64>, E: serde::de::Error>(self, parse: fn(&str) -> Result<N, String>) -> Result<N, E> {
         match self {
             Self::Number(number) => Ok(number.into()),
             Self::Text(text) => parse(&text).map_err(E::custom),
@@ -106,19 +93,14 @@ pub(super) mod bytes {
 pub(super) mod unlimited {
     use super::*;
 
-    pub(crate) fn serialize<S: Serializer>(
-        number: &Option<u64>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
         match number {
             Some(number) => serializer.serialize_u64(*number),
             None => serializer.serialize_str("unlimited"),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<u64>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
         NumberOrText::deserialize(deserializer)?.parse(parse_unlimited)
     }
 }
@@ -126,21 +108,14 @@ pub(super) mod unlimited {
 pub(super) mod deadline {
     use super::*;
 
-    pub(crate) fn serialize<S: Serializer>(
-        deadline: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(deadline: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match deadline {
-            Some(deadline) => {
-                serializer.serialize_str(&humantime::format_duration(*deadline).to_string())
-            }
+            Some(deadline) => serializer.serialize_str(&humantime::format_duration(*deadline).to_string()),
             None => serializer.serialize_str("none"),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         parse_deadline(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
@@ -159,25 +134,18 @@ pub(super) mod none {
         Table(Abi),
     }
 
-    pub(crate) fn serialize<S: Serializer>(
-        abi: &Option<Abi>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(abi: &Option<Abi>, serializer: S) -> Result<S::Ok, S::Error> {
         match abi {
             Some(abi) => abi.serialize(serializer),
             None => serializer.serialize_str("none"),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Abi>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Abi>, D::Error> {
         match WordOrTable::deserialize(deserializer)? {
             WordOrTable::Table(abi) => Ok(Some(abi)),
             WordOrTable::Word(word) if word == "none" => Ok(None),
-            WordOrTable::Word(_) => Err(D::Error::custom(
-                "abi is a table (export, min, max), or \"none\"",
-            )),
+            WordOrTable::Word(_) => Err(D::Error::custom("abi is a table (export, min, max), or \"none\"")),
         }
     }
 }
@@ -201,9 +169,6 @@ mod tests {
         assert_eq!(parse_unlimited("1_000"), Ok(Some(1_000)));
         assert!(parse_unlimited("-1").is_err());
         assert_eq!(parse_deadline("none"), Ok(None));
-        assert_eq!(
-            parse_deadline("1500ms"),
-            Ok(Some(Duration::from_millis(1500)))
-        );
+        assert_eq!(parse_deadline("1500ms"), Ok(Some(Duration::from_millis(1500))));
     }
 }

@@ -11,11 +11,7 @@ impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut written = 0;
         for char in self.0.chars() {
-            let width = if is_harmless(char) {
-                char.len_utf8()
-            } else {
-                char.escape_unicode().len()
-            };
+            let width = if is_harmless(char) { char.len_utf8() } else { char.escape_unicode().len() };
             if written + width > SHOWN {
                 return write!(f, "… ({} bytes)", self.0.len());
             }

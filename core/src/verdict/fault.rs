@@ -86,19 +86,11 @@ pub struct AbiFault {
 impl fmt::Display for AbiFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.found {
-            None => write!(
-                f,
-                "the guest does not answer `{}() -> i32`",
-                Escaped(&self.export)
-            )?,
+            None => write!(f, "the guest does not answer `{}() -> i32`", Escaped(&self.export))?,
             Some(found) => write!(f, "the guest speaks ABI version {found}")?,
         }
         let (min, max) = (self.accepted.start(), self.accepted.end());
-        if min == max {
-            write!(f, ", the host speaks {min}")
-        } else {
-            write!(f, ", the host speaks {min} to {max}")
-        }
+        if min == max { write!(f, ", the host speaks {min}") } else { write!(f, ", the host speaks {min} to {max}") }
     }
 }
 
@@ -125,9 +117,7 @@ pub enum Fault {
         allowed: u64,
     },
     /// A host function called back into the guest deeper than the policy allows.
-    #[error(
-        "a host function called back into the guest at depth {depth}, the policy allows {allowed}"
-    )]
+    #[error("a host function called back into the guest at depth {depth}, the policy allows {allowed}")]
     ReentryDenied {
         /// The depth that the call would have had.
         depth: u32,

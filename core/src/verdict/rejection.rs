@@ -114,13 +114,7 @@ pub struct DeniedImport {
 
 impl fmt::Display for DeniedImport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} `{}::{}`",
-            self.kind,
-            Escaped(&self.module),
-            Escaped(&self.name)
-        )
+        write!(f, "{} `{}::{}`", self.kind, Escaped(&self.module), Escaped(&self.name))
     }
 }
 
@@ -130,7 +124,9 @@ impl fmt::Display for Reason {
             Self::NotACoreModule { version: [0x0d, 0, 1, 0] } => {
                 f.write_str("a component, not a core module; componentise nothing, or take the core module out of it")
             }
-            Self::NotACoreModule { version } => write!(f, "not a core module of version 1: the version is {version:02x?}"),
+            Self::NotACoreModule { version } => {
+                write!(f, "not a core module of version 1: the version is {version:02x?}")
+            }
             Self::Malformed { message } => write!(f, "not a WebAssembly module: {}", Escaped(message)),
             Self::Invalid { message } => write!(f, "invalid module: {}", Escaped(message)),
             Self::ProposalDenied { proposal, message } => {
@@ -160,10 +156,7 @@ fn fmt_denied(f: &mut fmt::Formatter<'_>, imports: &[DeniedImport], more: usize)
     if more > 0 {
         write!(f, " and {more} more")?;
     }
-    if imports
-        .iter()
-        .any(|import| import.module.starts_with("wasi_"))
-    {
+    if imports.iter().any(|import| import.module.starts_with("wasi_")) {
         f.write_str(
             "; this plugin was built for WASI (wasi_snapshot_preview1), which a hotcell guest does not get: \
              build it for wasm32-unknown-unknown, without an operating system",

@@ -1,0 +1,202 @@
+//! Engines, shared by all policies that compile to the same code and use the same pool.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use hotcell_core::{
+    Policy, PolicyError, Proposal,
+    policy::{Floats, Proposals},
+};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::{
+    ID,
+    config::{counts_fuel, is_interruptible, sandbox_config},
+    ticker,
+};
+
+/// Address space that a 32-bit memory can fill. Reserving it all spares the bounds checks.
+const MEMORY32: u64 = 1 << 32;
+/// Address space behind a memory when it cannot be reserved whole.
+const SMALL_GUARD: u64 = 1 << 16;
+/// Bytes of a slot that stay resident between instances: most plugins touch less, and resetting them is cheaper than
+/// giving them back.
+const KEEP_RESIDENT: usize = 64 << 10;
+/// Bytes of an instance's own structure: enough for the caps of every preset but `ceiling`.
+const INSTANCE_BYTES: usize = 16 << 20;
+/// Stack for host functions and the engine itself, beyond what the guest may use.
+const HOST_STACK: usize = 256 << 10;
+/// Stack for the compiler.
+const COMPILER_STACK: usize = 4 << 20;
+
+/// What a host decides about the engine that no policy speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Compile one module on several threads. Off by default: a costly module then costs on every core.
+    pub parallel_compilation: bool,
+    /// Find memory faults by signals. Turn it off in a process that owns its signal handlers; guests run slower.
+    pub signals_based_traps: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { parallel_compilation: false, signals_based_traps: true }
+    }
+}
+
+/// The part of a policy that reaches code generation or the pool. Fuel, deadline and byte counts are per store.
+#[derive(Clone, PartialEq)]
+struct Profile {
+    proposals: Proposals,
+    floats: Floats,
+    counts_fuel: bool,
+    is_interruptible: bool,
+    stack_bytes: u64,
+    /// Bytes of the largest memory, rounded up to a power of two.
+    memory_class: u64,
+    table_elements: u64,
+    tables: u64,
+    memories: u64,
+    max_instances: u32,
+    options: Options,
+}
+
+impl Profile {
+    fn of(policy: &Policy, max_instances: u32, options: Options) -> Self {
+        let rules = policy.rules();
+        let largest = if rules.proposals.contains(Proposal::Memory64) { u64::MAX >> 1 } else { MEMORY32 };
+        Self {
+            proposals: rules.proposals,
+            floats: rules.floats,
+            counts_fuel: counts_fuel(policy),
+            is_interruptible: is_interruptible(policy),
+            stack_bytes: rules.limits.stack_bytes,
+            memory_class: rules.limits.memory_bytes.min(largest).next_power_of_two().max(1 << 16),
+            table_elements: rules.limits.table_elements,
+            tables: rules.module.tables,
+            memories: rules.module.memories,
+            max_instances,
+            options,
+        }
+    }
+}
+
+/// An engine, with what a store must know about it.
+pub(crate) struct SharedEngine {
+    engine: Engine,
+    profile: Profile,
+    is_pooled: bool,
+}
+
+impl SharedEngine {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether stores must set an epoch deadline.
+    pub(crate) fn is_interruptible(&self) -> bool {
+        self.profile.is_interruptible
+    }
+
+    pub(crate) fn stack(&self) -> Stack {
+        Stack { guest: usize::try_from(self.profile.stack_bytes).unwrap_or(usize::MAX - HOST_STACK) }
+    }
+
+    pub(crate) fn notes(&self) -> Vec<String> {
+        match self.is_pooled {
+            true => Vec::new(),
+            false => {
+                vec!["address space is short: memory is allocated on demand, fresh instances cost more".to_owned()]
+            }
+        }
+    }
+}
+
+/// The stack that a guest needs on the host's thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Stack {
+    guest: usize,
+}
+
+impl Stack {
+    /// Runs `f` where the guest's stack and the host's share are there; on a new stack when the thread's is too small.
+    #[inline]
+    pub(crate) fn provide<R>(self, f: impl FnOnce() -> R) -> R {
+        let needed = self.guest + HOST_STACK;
+        stacker::maybe_grow(needed, needed + HOST_STACK, f)
+    }
+}
+
+/// Runs the compiler where it has room.
+pub(crate) fn with_compiler_stack<R>(compile: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(COMPILER_STACK / 4, COMPILER_STACK, compile)
+}
+
+static ENGINES: Mutex<Vec<Weak<SharedEngine>>> = Mutex::new(Vec::new());
+
+/// The engine for `policy`: one that is there already, or a new one.
+pub(crate) fn shared(policy: &Policy, max_instances: u32, options: Options) -> Result<Arc<SharedEngine>, PolicyError> {
+    let profile = Profile::of(policy, max_instances, options);
+    let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+    engines.retain(|engine| engine.strong_count() > 0);
+    if let Some(engine) = engines.iter().filter_map(Weak::upgrade).find(|engine| engine.profile == profile) {
+        return Ok(engine);
+    }
+    let engine = Arc::new(build(policy, profile)?);
+    engines.push(Arc::downgrade(&engine));
+    Ok(engine)
+}
+
+fn build(policy: &Policy, profile: Profile) -> Result<SharedEngine, PolicyError> {
+    let mut config = sandbox_config(policy);
+    config.parallel_compilation(profile.options.parallel_compilation);
+    config.signals_based_traps(profile.options.signals_based_traps);
+    let (engine, is_pooled) = match Engine::new(&pooled(config.clone(), &profile)) {
+        Ok(engine) => (engine, true),
+        Err(_) => (Engine::new(&on_demand(config, &profile)).map_err(|_| unavailable())?, false),
+    };
+    if profile.is_interruptible && !ticker::register(&engine) {
+        return Err(PolicyError::NotEnforceable {
+            backend: ID,
+            field: "limits.deadline",
+            reason: "the thread that interrupts guests cannot be started",
+        });
+    }
+    Ok(SharedEngine { engine, profile, is_pooled })
+}
+
+fn unavailable() -> PolicyError {
+    PolicyError::NotEnforceable {
+        backend: ID,
+        field: "limits",
+        reason: "wasmtime refuses the configuration on this processor or operating system",
+    }
+}
+
+/// As many slots as instances may run, each large enough for what the policy admits.
+fn pooled(mut config: Config, profile: &Profile) -> Config {
+    let slots = |each: u64| u32::try_from(each).unwrap_or(u32::MAX).saturating_mul(profile.max_instances.max(1));
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(profile.max_instances)
+        .total_memories(slots(profile.memories))
+        .total_tables(slots(profile.tables))
+        .max_memories_per_module(u32::try_from(profile.memories).unwrap_or(u32::MAX))
+        .max_tables_per_module(u32::try_from(profile.tables).unwrap_or(u32::MAX))
+        .max_memory_size(usize::try_from(profile.memory_class).unwrap_or(usize::MAX))
+        .table_elements(usize::try_from(profile.table_elements).unwrap_or(usize::MAX))
+        .max_core_instance_size(INSTANCE_BYTES)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT);
+    config.memory_reservation(profile.memory_class.max(MEMORY32));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// For address spaces that are too small for a pool: memories reserve what the policy allows and no more.
+fn on_demand(mut config: Config, profile: &Profile) -> Config {
+    config.memory_reservation(profile.memory_class.min(MEMORY32));
+    config.memory_reservation_for_growth(0);
+    config.memory_guard_size(SMALL_GUARD);
+    config.guard_before_linear_memory(false);
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    config
+}

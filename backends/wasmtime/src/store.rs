@@ -1,0 +1,151 @@
+use hotcell_core::{Budget, Fault, Value, backend::Armed};
+use wasmtime::{AsContextMut, Memory, ModuleExport, Store, UpdateDeadline};
+
+use crate::{
+    call::call_values,
+    convert,
+    engine::{SharedEngine, Stack},
+    ticker,
+};
+
+/// What a store carries.
+pub(crate) struct Data<T> {
+    pub(crate) state: T,
+    pub(crate) armed: Armed,
+    /// The memory exported as `memory`.
+    pub(crate) memory: Option<Memory>,
+    /// The tick at which the clock was last looked at.
+    pub(crate) seen: u64,
+}
+
+impl<T> Data<T> {
+    pub(crate) fn new(state: T, armed: Armed) -> Self {
+        Self { state, armed, memory: None, seen: 0 }
+    }
+
+    /// Looks at the clock and the cancel flag.
+    fn look(&mut self) -> Result<(), Fault> {
+        ticker::want();
+        self.seen = ticker::ticks();
+        self.armed.check()
+    }
+}
+
+/// A store with limits, fuel and interruption set: nothing of the guest has run in it.
+pub(crate) fn armed_store<T: Send + 'static>(
+    engine: &SharedEngine,
+    data: Data<T>,
+    fuel: Option<u64>,
+) -> Store<Data<T>> {
+    let mut store = Store::new(engine.engine(), data);
+    store.limiter(|data| data);
+    if engine.is_interruptible() {
+        store.epoch_deadline_callback(|mut store| {
+            let data = store.data_mut();
+            match data.look() {
+                Ok(()) => Ok(UpdateDeadline::Continue(1)),
+                Err(fault) => {
+                    data.armed.park(fault);
+                    Err(wasmtime::Error::new(hotcell_core::backend::HostStop))
+                }
+            }
+        });
+    }
+    arm(&mut store, fuel);
+    store
+}
+
+fn arm<T>(store: &mut Store<Data<T>>, fuel: Option<u64>) {
+    set_fuel(store.as_context_mut(), fuel.unwrap_or(u64::MAX));
+    if store.data().armed.is_interruptible() {
+        ticker::want();
+        store.data_mut().seen = ticker::ticks();
+        store.set_epoch_deadline(1);
+    } else {
+        // Far enough never to come, and far from overflow: an engine ticks 250 times a second.
+        store.set_epoch_deadline(1 << 62);
+    }
+}
+
+/// Sets the fuel of a store whose engine counts it.
+pub(crate) fn set_fuel<T>(mut store: wasmtime::StoreContextMut<'_, Data<T>>, fuel: u64) {
+    // The only error is that the engine does not count, and then there is nothing to set.
+    let _ = store.set_fuel(fuel);
+}
+
+/// A limited store with its one instance.
+pub struct Instance<T: 'static> {
+    pub(crate) store: Store<Data<T>>,
+    pub(crate) instance: wasmtime::Instance,
+    pub(crate) stack: Stack,
+}
+
+impl<T: Send + 'static> Instance<T> {
+    pub(crate) fn new(
+        mut store: Store<Data<T>>,
+        instance: wasmtime::Instance,
+        memory: Option<&ModuleExport>,
+        stack: Stack,
+    ) -> Self {
+        let memory = memory.and_then(|export| instance.get_module_export(&mut store, export)?.into_memory());
+        store.data_mut().memory = memory;
+        Self { store, instance, stack }
+    }
+}
+
+impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
+    fn arm(&mut self, budget: Budget) {
+        let fuel = budget.fuel;
+        self.store.data_mut().armed.rearm(budget);
+        arm(&mut self.store, fuel);
+    }
+
+    fn armed(&self) -> &Armed {
+        &self.store.data().armed
+    }
+
+    fn fuel(&self) -> Option<u64> {
+        self.store.get_fuel().ok()
+    }
+
+    fn set_fuel(&mut self, fuel: u64) {
+        set_fuel(self.store.as_context_mut(), fuel);
+    }
+
+    fn memory(&self) -> &[u8] {
+        match self.store.data().memory {
+            Some(memory) => memory.data(&self.store),
+            None => &[],
+        }
+    }
+
+    fn memory_mut(&mut self) -> &mut [u8] {
+        match self.store.data().memory {
+            Some(memory) => memory.data_mut(&mut self.store),
+            None => &mut [],
+        }
+    }
+
+    fn state(&self) -> &T {
+        &self.store.data().state
+    }
+
+    fn state_mut(&mut self) -> &mut T {
+        &mut self.store.data_mut().state
+    }
+
+    fn into_state(self) -> T {
+        self.store.into_data().state
+    }
+
+    fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
+        let func = self.instance.get_func(&mut self.store, export);
+        let store = self.store.as_context_mut();
+        self.stack.provide(|| call_values(store, func, export, params))
+    }
+
+    fn global(&mut self, export: &str) -> Option<Value> {
+        let global = self.instance.get_global(&mut self.store, export)?;
+        convert::from_val(global.get(&mut self.store))
+    }
+}

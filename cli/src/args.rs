@@ -1,0 +1,237 @@
+//! What the command line understands.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use hotcell::{
+    Policy, PolicyError, Preset, Rules, parse_policy,
+    policy::{
+        Abi,
+        text::{parse_bytes, parse_deadline, parse_unlimited},
+    },
+};
+
+use crate::outcome::Failure;
+
+/// Runs untrusted WebAssembly plugins under one policy, with the same verdict on every engine.
+#[derive(Parser)]
+#[command(name = "hotcell", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hotcell run guests/markdown.wasm --input README.md        Markdown in, HTML out
+  hotcell run plugin.wasm --input - --fuel 1000000          read stdin, stop after a million instructions
+  hotcell call math.wat fib 20                              call one export with a number
+  hotcell inspect plugin.wasm                               what it needs, and whether the policy admits it
+  hotcell policy --preset strict > strict.toml              a policy file to start from
+  hotcell run plugin.wasm --policy strict.toml --json       one JSON object for a script
+
+Exit codes: 0 ok, 1 error of the caller or the host, 2 wrong usage, 3 module rejected, 4 ABI, 5 trap,
+6 fuel or calls used up, 7 deadline, 8 broken contract, 130 cancelled by Ctrl-C.";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Send bytes through a plugin: a fresh instance, bytes in, bytes out
+    #[command(after_help = "\
+The plugin exports `memory`, `alloc(i32) -> i32`, the entry `(i32, i32) -> i64` and `__hotcell_abi_version() -> i32`.
+
+Examples:
+  hotcell run guests/markdown.wasm --input README.md --output readme.html
+  echo hello | hotcell run plugin.wat --input - --deadline 300ms --fuel unlimited")]
+    Run(RunArgs),
+    /// Call one export with typed arguments and print its results, one per line
+    #[command(after_help = "\
+Arguments are read by the export's own signature (i32, i64, f32, f64). Put `--` before a negative number.
+
+Examples:
+  hotcell call math.wasm fib 20
+  hotcell call math.wasm add -- -1 5")]
+    Call(CallArgs),
+    /// Show what a module is and needs, and whether the policy admits it
+    Inspect(InspectArgs),
+    /// Show the effective policy as TOML, and what each backend does about it
+    Policy(Common),
+    /// Show the backends of this build and what they enforce
+    Backends {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+pub struct RunArgs {
+    /// The plugin: a binary (.wasm) or text (.wat)
+    pub module: PathBuf,
+    /// Where the input is; `-` is standard input. Empty if not given
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Where the reply goes; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// The export to call
+    #[arg(long, default_value = "process")]
+    pub entry: String,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args)]
+pub struct CallArgs {
+    /// The module: a binary (.wasm) or text (.wat)
+    pub module: PathBuf,
+    /// The export to call
+    pub export: String,
+    /// Its arguments
+    #[arg(value_name = "ARG")]
+    pub arguments: Vec<String>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args)]
+pub struct InspectArgs {
+    /// The module: a binary (.wasm) or text (.wat)
+    pub module: PathBuf,
+    /// The entry that the byte contract asks for
+    #[arg(long, default_value = "process")]
+    pub entry: String,
+    /// Ask for no contract: any exports will do
+    #[arg(long, conflicts_with = "entry")]
+    pub no_contract: bool,
+    /// Only admission: print the verdict, exit with its code, compile nothing
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// The flags that every command understands.
+#[derive(Args)]
+#[command(next_help_heading = "Policy and output")]
+pub struct Common {
+    /// The engine; `hotcell backends` lists what this build has. The first of them if not given
+    #[arg(long, value_name = "BACKEND")]
+    pub backend: Option<String>,
+    /// A policy file
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "preset")]
+    pub policy: Option<PathBuf>,
+    /// A named policy to start from
+    #[arg(long, value_enum)]
+    pub preset: Option<PresetArg>,
+    /// Instructions for the whole operation
+    #[arg(long, value_name = "N|unlimited", value_parser = parse_unlimited_arg)]
+    pub fuel: Option<Limit<u64>>,
+    /// Wall clock for the whole operation
+    #[arg(long, value_name = "30s|none", value_parser = parse_deadline_arg)]
+    pub deadline: Option<Limit<Duration>>,
+    /// Memories and tables together
+    #[arg(long, value_name = "64MiB", value_parser = parse_bytes)]
+    pub max_memory: Option<u64>,
+    /// Who counts fuel
+    #[arg(long, value_enum)]
+    pub metering: Option<MeteringArg>,
+    /// The version export, and the version or versions (1-3) that are accepted
+    #[arg(long, value_name = "EXPORT=VERSION", value_parser = parse_abi, conflicts_with = "no_abi")]
+    pub abi: Option<Abi>,
+    /// Ask for no version
+    #[arg(long)]
+    pub no_abi: bool,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// No report line and no progress
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// A limit that may be given as none.
+#[derive(Clone, Copy)]
+pub struct Limit<N>(Option<N>);
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum PresetArg {
+    /// For the plugins of a desktop application's own users
+    Default,
+    /// For strangers' code on a shared server
+    Strict,
+    /// For microcontrollers
+    Embedded,
+    /// Every module cap at the engines' maximum: for test suites and language runtimes
+    Ceiling,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MeteringArg {
+    /// The same number on every backend
+    Exact,
+    /// The engine's own counter
+    Engine,
+}
+
+impl Common {
+    /// The policy that file, preset and flags describe together.
+    pub fn policy(&self) -> Result<Policy, Failure> {
+        if self.metering == Some(MeteringArg::Exact) {
+            let reason = "exact metering is not in this version; use --metering engine";
+            let backend = "of this build";
+            return Err(PolicyError::NotEnforceable { backend, field: "metering", reason }.into());
+        }
+        let base = match (&self.policy, self.preset) {
+            (Some(file), _) => {
+                let text =
+                    std::fs::read_to_string(file).map_err(|error| Failure::file("read the policy", file, &error))?;
+                parse_policy(&text).map_err(|error| Failure::policy_file(file, &error))?
+            }
+            (None, preset) => Policy::new(Rules::preset(preset.map_or(Preset::Default, Preset::from)))?,
+        };
+        Ok(base.with(|rules| {
+            if let Some(Limit(fuel)) = self.fuel {
+                rules.limits.fuel = fuel;
+            }
+            if let Some(Limit(deadline)) = self.deadline {
+                rules.limits.deadline = deadline;
+            }
+            if let Some(bytes) = self.max_memory {
+                rules.limits.memory_bytes = bytes;
+            }
+            if let Some(abi) = &self.abi {
+                rules.abi = Some(abi.clone());
+            }
+            if self.no_abi {
+                rules.abi = None;
+            }
+        })?)
+    }
+}
+
+impl From<PresetArg> for Preset {
+    fn from(preset: PresetArg) -> Self {
+        match preset {
+            PresetArg::Default => Self::Default,
+            PresetArg::Strict => Self::Strict,
+            PresetArg::Embedded => Self::Embedded,
+            PresetArg::Ceiling => Self::Ceiling,
+        }
+    }
+}
+
+fn parse_unlimited_arg(text: &str) -> Result<Limit<u64>, String> {
+    parse_unlimited(text).map(Limit)
+}
+
+fn parse_deadline_arg(text: &str) -> Result<Limit<Duration>, String> {
+    parse_deadline(text).map(Limit)
+}
+
+fn parse_abi(text: &str) -> Result<Abi, String> {
+    let form = || "write EXPORT=VERSION, for example __hotcell_abi_version=1 or abi_version=1-3".to_owned();
+    let (export, versions) = text.split_once('=').ok_or_else(form)?;
+    let (min, max) = versions.split_once('-').unwrap_or((versions, versions));
+    let version = |text: &str| text.parse().map_err(|_| form());
+    Ok(Abi { export: export.to_owned(), min: version(min)?, max: version(max)? })
+}

@@ -1,0 +1,104 @@
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use hotcell::{AnySandbox, BackendInfo, Enforcement, Field, HostOptions, Policy, backends, sandbox};
+use serde::Serialize;
+
+use crate::outcome::{Failure, SCHEMA, exit, print_json};
+
+/// A sandbox on the backend of that name, or on the first of this build.
+pub fn open_sandbox(backend: Option<&str>, policy: Policy) -> Result<Box<dyn AnySandbox>, Failure> {
+    let first = backends().first().map_or("default", |info| info.id);
+    Ok(sandbox(backend.unwrap_or(first), policy, &HostOptions::default())?)
+}
+
+/// What a backend does about one field, as a row of a table.
+#[derive(Serialize)]
+pub struct Row {
+    field: &'static str,
+    enforcement: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+}
+
+/// The rows of `backend` for the fields that `wanted` picks.
+pub fn rows(backend: &BackendInfo, wanted: impl Fn(Field) -> bool) -> Vec<Row> {
+    Field::all()
+        .filter(|field| wanted(*field))
+        .map(|field| {
+            let (enforcement, note) = match (backend.enforcement)(field) {
+                Enforcement::Enforced => ("enforced", None),
+                Enforcement::Emulated { how } => ("emulated", Some(how)),
+                Enforcement::Unsupported { reason } => ("unsupported", Some(reason)),
+            };
+            Row { field: field.key(), enforcement, note }
+        })
+        .collect()
+}
+
+/// Writes rows for a person, each behind `prefix`.
+pub fn write_rows(out: &mut impl Write, prefix: &str, rows: &[Row]) -> io::Result<()> {
+    rows.iter().try_for_each(|row| {
+        let note = row.note.map(|note| format!("  ({note})")).unwrap_or_default();
+        writeln!(out, "{prefix}{:<24} {}{note}", row.field, row.enforcement)
+    })
+}
+
+/// `hotcell backends`
+pub fn show(json: bool) -> ExitCode {
+    exit(if json { show_json() } else { show_table() })
+}
+
+fn show_table() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for backend in backends() {
+        let kind = if backend.is_jit { "generates machine code" } else { "interprets" };
+        writeln!(out, "{} {}: {kind}", backend.id, backend.version)?;
+        for note in notes(&backend) {
+            writeln!(out, "  note: {note}")?;
+        }
+        write_rows(&mut out, "  ", &rows(&backend, |_| true))?;
+    }
+    writeln!(
+        out,
+        "Every other field of a policy is decided before a backend is reached, and so holds on each of them."
+    )?;
+    out.flush()
+}
+
+fn show_json() -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Json {
+        schema: u32,
+        backends: Vec<Backend>,
+    }
+    #[derive(Serialize)]
+    struct Backend {
+        id: &'static str,
+        version: &'static str,
+        jit: bool,
+        notes: Vec<String>,
+        enforcement: Vec<Row>,
+    }
+    let backends = backends()
+        .iter()
+        .map(|backend| Backend {
+            id: backend.id,
+            version: backend.version,
+            jit: backend.is_jit,
+            notes: notes(backend),
+            enforcement: rows(backend, |_| true),
+        })
+        .collect();
+    print_json(&Json { schema: SCHEMA, backends })
+}
+
+/// What an engine says about itself once it is running.
+fn notes(backend: &BackendInfo) -> Vec<String> {
+    match backend.sandbox(Policy::default(), &HostOptions::default()) {
+        Ok(sandbox) => sandbox.notes(),
+        Err(error) => vec![error.to_string()],
+    }
+}

@@ -1,0 +1,111 @@
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use hotcell::{Contract, ModuleSummary, Report, ValType, Value, admit::ExternType, verdict::Escaped};
+
+use crate::{
+    args::CallArgs,
+    backends::open_sandbox,
+    interrupt::cancel_on_ctrl_c,
+    module::read_module,
+    outcome::{Failure, Success, exit, succeed},
+    progress::with_progress,
+};
+
+/// `hotcell call`
+pub fn call(args: &CallArgs) -> ExitCode {
+    let json = args.common.json;
+    let (values, report) = match results(args) {
+        Ok(results) => results,
+        Err(failure) => return failure.finish(json),
+    };
+    let results: Vec<String> = values.iter().map(Value::to_string).collect();
+    if !json {
+        let mut out = io::stdout().lock();
+        let written = results.iter().try_for_each(|result| writeln!(out, "{result}")).and_then(|()| out.flush());
+        if written.is_err() {
+            return exit(written);
+        }
+    }
+    succeed(&Success { output: None, results: Some(results), report: &report }, json, args.common.quiet)
+}
+
+fn results(args: &CallArgs) -> Result<(Vec<Value>, Report), Failure> {
+    let policy = args.common.policy()?;
+    let module = read_module(&args.module, &policy)?;
+    let cancel = cancel_on_ctrl_c(&policy)?;
+    let sandbox = open_sandbox(args.common.backend.as_deref(), policy)?;
+    let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &Contract::None))?;
+    let params = parse_arguments(plugin.summary(), &args.export, &args.arguments)?;
+    Ok(plugin.call_values(&args.export, &params, cancel)?)
+}
+
+/// Reads the arguments by the export's own signature.
+fn parse_arguments(summary: &ModuleSummary, name: &str, arguments: &[String]) -> Result<Vec<Value>, Failure> {
+    let ty = summary.exports.iter().find_map(|export| match &export.ty {
+        ExternType::Function(ty) if export.name == name => Some(ty),
+        _ => None,
+    });
+    let Some(ty) = ty else {
+        let functions: Vec<String> = summary
+            .exports
+            .iter()
+            .filter(|export| matches!(export.ty, ExternType::Function(_)))
+            .take(20)
+            .map(|export| Escaped(&export.name).to_string())
+            .collect();
+        let message = format!(
+            "the module exports no function `{}`; its functions are: {}",
+            Escaped(name),
+            if functions.is_empty() { "none".to_owned() } else { functions.join(", ") },
+        );
+        return Err(Failure::arguments("no-such-export", message));
+    };
+    let wrong = |what: String| Failure::arguments("wrong-arguments", format!("`{}` is {ty}: {what}", Escaped(name)));
+    if ty.params.len() != arguments.len() {
+        return Err(wrong(format!("{} arguments were given", arguments.len())));
+    }
+    ty.params
+        .iter()
+        .zip(arguments)
+        .map(|(ty, text)| parse_value(*ty, text).ok_or_else(|| wrong(format!("`{}` is no {ty}", Escaped(text)))))
+        .collect()
+}
+
+/// A number as the type reads it: integers signed or unsigned, decimal or `0x`.
+fn parse_value(ty: ValType, text: &str) -> Option<Value> {
+    let integer = |text: &str| match text.strip_prefix("0x") {
+        Some(hex) => i128::from_str_radix(hex, 16).ok(),
+        None => text.parse::<i128>().ok(),
+    };
+    Some(match ty {
+        ValType::I32 => {
+            let value = integer(text)?;
+            Value::I32(i32::try_from(value).or_else(|_| u32::try_from(value).map(u32::cast_signed)).ok()?)
+        }
+        ValType::I64 => {
+            let value = integer(text)?;
+            Value::I64(i64::try_from(value).or_else(|_| u64::try_from(value).map(u64::cast_signed)).ok()?)
+        }
+        ValType::F32 => Value::F32(text.parse::<f32>().ok()?.to_bits()),
+        ValType::F64 => Value::F64(text.parse::<f64>().ok()?.to_bits()),
+        ValType::V128 | ValType::FuncRef | ValType::OtherRef => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_may_be_signed_or_unsigned() {
+        assert_eq!(parse_value(ValType::I32, "-1"), Some(Value::I32(-1)));
+        assert_eq!(parse_value(ValType::I32, "4294967295"), Some(Value::I32(-1)));
+        assert_eq!(parse_value(ValType::I32, "4294967296"), None);
+        assert_eq!(parse_value(ValType::I64, "0xffffffffffffffff"), Some(Value::I64(-1)));
+        assert_eq!(parse_value(ValType::F64, "0.5"), Some(Value::F64(0.5f64.to_bits())));
+        assert_eq!(parse_value(ValType::F32, "x"), None);
+    }
+}

@@ -1,0 +1,223 @@
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use bytesize::ByteSize;
+use hotcell::{
+    Contract, HostOptions, ModuleSummary, Policy, Proposal, admit,
+    admit::{ExternType, Memory, Offered, Table, proposals_used, summarize},
+    backends,
+    verdict::Escaped,
+};
+use serde::Serialize;
+
+use crate::{
+    args::InspectArgs,
+    module::read_module,
+    outcome::{Failure, SCHEMA, exit, print_json},
+    progress::with_progress,
+};
+
+/// How many imports or exports a person is shown.
+const SHOWN: usize = 50;
+
+/// What is found out about a module.
+#[derive(Serialize)]
+struct Inspection {
+    schema: u32,
+    /// `None` where the bytes are no module at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<Module>,
+    backends: Vec<Verdict>,
+}
+
+#[derive(Serialize)]
+struct Module {
+    bytes: u64,
+    functions: u64,
+    globals: u64,
+    code_bytes: u64,
+    data_bytes: u64,
+    custom_bytes: u64,
+    has_start: bool,
+    proposals: Vec<&'static str>,
+    memories: Vec<Limits>,
+    tables: Vec<Limits>,
+    imports: Vec<Item>,
+    exports: Vec<Item>,
+}
+
+#[derive(Serialize)]
+struct Limits {
+    initial: u64,
+    maximum: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Item {
+    name: String,
+    #[serde(rename = "type")]
+    ty: String,
+}
+
+/// What one backend says about the module under the policy.
+#[derive(Serialize)]
+struct Verdict {
+    backend: &'static str,
+    code: &'static str,
+    message: String,
+    offset: Option<u64>,
+}
+
+/// `hotcell inspect`
+pub fn inspect(args: &InspectArgs) -> ExitCode {
+    let json = args.common.json;
+    let (policy, module) = match args.common.policy().and_then(|policy| {
+        let module = read_module(&args.module, &policy)?;
+        Ok((policy, module))
+    }) {
+        Ok(read) => read,
+        Err(failure) => return failure.finish(json),
+    };
+    let contract = if args.no_contract { Contract::None } else { Contract::bytes(args.entry.as_str()) };
+    let admitted = admit(&module, &policy, &Offered::default(), &contract);
+    if args.check {
+        return match admitted {
+            Ok(_) if json => exit(print_json(&Inspection { schema: SCHEMA, module: None, backends: Vec::new() })),
+            Ok(_) => exit(writeln!(io::stdout(), "admitted")),
+            Err(rejection) => Failure::from(rejection).finish(json),
+        };
+    }
+    let inspection = Inspection {
+        schema: SCHEMA,
+        module: describe(&module),
+        backends: backends()
+            .iter()
+            .filter(|backend| args.common.backend.as_deref().is_none_or(|id| id == backend.id))
+            .map(|backend| {
+                let load = || {
+                    let sandbox = backend.sandbox(policy.clone(), &HostOptions::default())?;
+                    Ok::<_, Failure>(sandbox.load(&module, &contract).map(drop)?)
+                };
+                verdict(backend.id, with_progress("compiling", args.common.quiet, load))
+            })
+            .collect(),
+    };
+    let printed = if json { print_json(&inspection) } else { print(&inspection, &policy) };
+    match admitted {
+        Err(rejection) if printed.is_ok() => Failure::from(rejection).exit_code(),
+        _ => exit(printed),
+    }
+}
+
+/// What the module is, as far as it can be read with every proposal on.
+fn describe(module: &[u8]) -> Option<Module> {
+    let everything = Policy::ceiling().with(|rules| {
+        rules.proposals = Proposal::ALL.iter().copied().collect();
+        rules.limits.memory_bytes = 1 << 46;
+        rules.limits.table_elements = u32::MAX.into();
+    });
+    let everything = everything.ok()?;
+    let summary = summarize(module, &everything).ok()?;
+    let proposals = proposals_used(module, &everything).iter().map(Proposal::name).collect();
+    let ModuleSummary { memories, tables, imports, exports, .. } = &summary;
+    let item = |name: String, ty: &ExternType| Item { name, ty: ty.to_string() };
+    Some(Module {
+        bytes: summary.bytes,
+        functions: summary.functions,
+        globals: summary.globals,
+        code_bytes: summary.code_bytes,
+        data_bytes: summary.data_bytes,
+        custom_bytes: summary.custom_bytes,
+        has_start: summary.start.is_some(),
+        proposals,
+        memories: memories
+            .iter()
+            .map(|Memory { initial_bytes, maximum_bytes, .. }| Limits {
+                initial: *initial_bytes,
+                maximum: *maximum_bytes,
+            })
+            .collect(),
+        tables: tables
+            .iter()
+            .map(|Table { initial, maximum }| Limits { initial: *initial, maximum: *maximum })
+            .collect(),
+        imports: imports
+            .iter()
+            .map(|import| item(format!("{}::{}", Escaped(&import.module), Escaped(&import.name)), &import.ty))
+            .collect(),
+        exports: exports.iter().map(|export| item(Escaped(&export.name).to_string(), &export.ty)).collect(),
+    })
+}
+
+fn verdict(backend: &'static str, loaded: Result<(), Failure>) -> Verdict {
+    match loaded {
+        Ok(()) => Verdict { backend, code: "ok", message: "admitted and compiled".to_owned(), offset: None },
+        Err(failure) => {
+            let (code, message, offset) = failure.into_parts();
+            Verdict { backend, code, message, offset }
+        }
+    }
+}
+
+fn print(inspection: &Inspection, policy: &Policy) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if let Some(module) = &inspection.module {
+        let size = |bytes: u64| ByteSize(bytes).to_string();
+        writeln!(
+            out,
+            "size         {} (code {}, data {}, custom {})",
+            size(module.bytes),
+            size(module.code_bytes),
+            size(module.data_bytes),
+            size(module.custom_bytes)
+        )?;
+        writeln!(
+            out,
+            "functions    {}, globals {}, start {}",
+            module.functions,
+            module.globals,
+            if module.has_start { "yes" } else { "no" }
+        )?;
+        writeln!(
+            out,
+            "proposals    {}",
+            if module.proposals.is_empty() { "none".to_owned() } else { module.proposals.join(", ") }
+        )?;
+        for memory in &module.memories {
+            let maximum =
+                memory.maximum.map_or("no maximum".to_owned(), |maximum| format!("at most {}", size(maximum)));
+            writeln!(out, "memory       {} at the start, {maximum}", size(memory.initial))?;
+        }
+        for table in &module.tables {
+            let maximum = table.maximum.map_or("no maximum".to_owned(), |maximum| format!("at most {maximum}"));
+            writeln!(out, "table        {} elements at the start, {maximum}", table.initial)?;
+        }
+        for (title, items) in [("imports", &module.imports), ("exports", &module.exports)] {
+            writeln!(
+                out,
+                "{title:<12} {}",
+                if items.is_empty() { "none".to_owned() } else { items.len().to_string() }
+            )?;
+            for item in items.iter().take(SHOWN) {
+                writeln!(out, "             {} {}", item.name, item.ty)?;
+            }
+            if items.len() > SHOWN {
+                writeln!(out, "             and {} more", items.len() - SHOWN)?;
+            }
+        }
+    }
+    writeln!(out, "policy       {} ({})", policy.rules().preset.name(), policy.fingerprint())?;
+    for Verdict { backend, code, message, offset } in &inspection.backends {
+        let offset = offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
+        writeln!(out, "{backend:<12} {code}{offset}: {message}")?;
+    }
+    writeln!(out, "\n{MAY_DIFFER}")?;
+    out.flush()
+}
+
+/// What the README says, in the same words.
+const MAY_DIFFER: &str = "\
+With metering = engine, these may differ between backends: fuel numbers and the point at which fuel runs out, stack
+depth, NaN payloads, and a call that the deadline or the host running out of memory ends. Everything else is equal.";

@@ -1,0 +1,303 @@
+//! How a command ends: one verdict, told to a person or to a script.
+
+use std::{
+    error::Error,
+    io::{self, IsTerminal, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use hotcell::{CallError, LoadError, PolicyError, PolicyFileError, Rejection, Report, verdict::Escaped};
+use serde::Serialize;
+
+/// Version of the JSON object.
+pub const SCHEMA: u32 = 1;
+
+/// Anything but success.
+pub struct Failure {
+    code: &'static str,
+    phase: Option<&'static str>,
+    message: String,
+    offset: Option<u64>,
+    report: Option<Report>,
+}
+
+impl Failure {
+    fn new(code: &'static str, message: String) -> Self {
+        Self { code, phase: None, message, offset: None, report: None }
+    }
+
+    /// A file that cannot be read or written.
+    pub fn file(what: &str, path: &Path, error: &io::Error) -> Self {
+        Self::new("io", format!("cannot {what} {}: {error}", Escaped(&path.to_string_lossy())))
+    }
+
+    /// Standard input or output that failed.
+    pub fn stream(what: &str, error: &io::Error) -> Self {
+        Self::new("io", format!("cannot {what}: {error}"))
+    }
+
+    /// A policy file that cannot be used.
+    pub fn policy_file(path: &Path, error: &PolicyFileError) -> Self {
+        Self::new("policy", format!("{}: {}", Escaped(&path.to_string_lossy()), lines(&error.to_string())))
+    }
+
+    /// Text that does not assemble.
+    pub fn text(message: &str) -> Self {
+        Self { phase: Some("admit"), ..Self::new("text", lines(message)) }
+    }
+
+    /// An export that is no function, or arguments that do not fit it.
+    pub fn arguments(code: &'static str, message: String) -> Self {
+        Self { phase: Some("call"), ..Self::new(code, message) }
+    }
+
+    /// Prints the failure and gives its exit code.
+    pub fn finish(&self, json: bool) -> ExitCode {
+        if json {
+            let verdict = verdict(self.code);
+            let printed = print_json(&Json {
+                schema: SCHEMA,
+                verdict,
+                code: self.code,
+                phase: self.phase,
+                message: &self.message,
+                offset: self.offset,
+                output: None,
+                results: None,
+                report: self.report.as_ref().map(JsonReport::from),
+            });
+            if printed.is_err() {
+                return ExitCode::from(1);
+            }
+        } else {
+            let phase = self.phase.map(|phase| format!(" in {phase}")).unwrap_or_default();
+            let offset = self.offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
+            let report = self.report.as_ref().map(|report| format!("\n{}", Line(report))).unwrap_or_default();
+            let _ = writeln!(io::stderr(), "hotcell: {}{phase}{offset}: {}{report}", self.code, self.message);
+        }
+        ExitCode::from(exit_code(self.code))
+    }
+}
+
+impl Failure {
+    /// The exit code, for a command that has already said what failed.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(exit_code(self.code))
+    }
+
+    /// Code, message and offset.
+    pub fn into_parts(self) -> (&'static str, String, Option<u64>) {
+        (self.code, self.message, self.offset)
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self::new(error.code(), chain(&error))
+    }
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        Self { phase: Some("admit"), offset: rejection.offset, ..Self::new(rejection.code(), rejection.to_string()) }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Rejected(rejection) => rejection.into(),
+            error => Self { phase: Some(error.phase().name()), ..Self::new(error.code(), chain(&error)) },
+        }
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let message = chain(&error.fault);
+        Self { phase: Some(error.phase.name()), report: Some(*error.report), ..Self::new(error.fault.code(), message) }
+    }
+}
+
+/// Prints what succeeded: `human` for a person, or the JSON object.
+pub fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCode {
+    if json {
+        let object = Json {
+            schema: SCHEMA,
+            verdict: "ok",
+            code: "ok",
+            phase: Some("call"),
+            message: "ok",
+            offset: None,
+            output: success.output.map(base64),
+            results: success.results.clone(),
+            report: Some(success.report.into()),
+        };
+        return exit(print_json(&object));
+    }
+    if !quiet {
+        let _ = writeln!(io::stderr(), "{}", Line(success.report));
+    }
+    ExitCode::SUCCESS
+}
+
+/// What a call gave.
+pub struct Success<'a> {
+    pub output: Option<&'a [u8]>,
+    pub results: Option<Vec<String>>,
+    pub report: &'a Report,
+}
+
+/// Prints one JSON object on standard output.
+pub fn print_json(object: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, object)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// The exit code of a command whose last act was to print. A reader that went away is no reason for words.
+pub fn exit(printed: io::Result<()>) -> ExitCode {
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(1),
+        Err(error) => Failure::stream("write to standard output", &error).finish(false),
+    }
+}
+
+/// Whether a person watches standard error.
+pub fn is_watched(quiet: bool) -> bool {
+    !quiet && io::stderr().is_terminal()
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    schema: u32,
+    verdict: &'static str,
+    code: &'static str,
+    phase: Option<&'static str>,
+    message: &'a str,
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<String>>,
+    report: Option<JsonReport>,
+}
+
+#[derive(Serialize)]
+struct JsonReport {
+    backend: &'static str,
+    backend_version: &'static str,
+    policy: String,
+    fuel_used: Option<u64>,
+    peak_memory_bytes: u64,
+    refused_growths: u64,
+    host_calls: u64,
+    guest_time_us: u128,
+    host_time_us: u128,
+}
+
+impl From<&Report> for JsonReport {
+    fn from(report: &Report) -> Self {
+        Self {
+            backend: report.backend,
+            backend_version: report.backend_version,
+            policy: report.policy.to_string(),
+            fuel_used: report.usage.fuel_used,
+            peak_memory_bytes: report.usage.peak_memory_bytes,
+            refused_growths: report.usage.refused_growths,
+            host_calls: report.usage.host_calls,
+            guest_time_us: report.guest_time.as_micros(),
+            host_time_us: report.host_time.as_micros(),
+        }
+    }
+}
+
+/// The one human line of a report.
+struct Line<'a>(&'a Report);
+
+impl std::fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Report { backend, backend_version, usage, guest_time, .. } = self.0;
+        write!(f, "{backend} {backend_version}: {guest_time:.1?}")?;
+        if let Some(fuel) = usage.fuel_used {
+            write!(f, ", {fuel} fuel")?;
+        }
+        write!(f, ", {} peak memory", bytesize::ByteSize(usage.peak_memory_bytes))?;
+        if usage.refused_growths > 0 {
+            write!(f, ", {} growths refused", usage.refused_growths)?;
+        }
+        Ok(())
+    }
+}
+
+/// The verdict and the exit code of every code. This is the table of the manual.
+fn class(code: &str) -> (&'static str, u8) {
+    match code {
+        "ok" => ("ok", 0),
+        "cancelled" => ("error", 130),
+        "text" | "not-a-core-module" | "malformed" | "invalid" | "proposal-denied" | "limit-exceeded"
+        | "import-denied" | "import-mismatch" | "export-missing" | "export-mismatch" | "start-denied" => {
+            ("rejected", 3)
+        }
+        "abi-missing" | "abi-mismatch" => ("fault", 4),
+        "stack-overflow" => ("fault", 5),
+        trap if trap.starts_with("trap-") => ("fault", 5),
+        "out-of-fuel" | "host-call-limit" | "reentry-denied" => ("fault", 6),
+        "deadline-exceeded" => ("fault", 7),
+        "bad-alloc" | "bad-output" | "output-too-large" => ("fault", 8),
+        _ => ("error", 1),
+    }
+}
+
+fn verdict(code: &str) -> &'static str {
+    class(code).0
+}
+
+fn exit_code(code: &str) -> u8 {
+    class(code).1
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// An error with its sources, each escaped: they may quote a guest.
+fn chain(error: &dyn Error) -> String {
+    let mut message = Escaped(&error.to_string()).to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        message = format!("{message}: {}", Escaped(&error.to_string()));
+        source = error.source();
+    }
+    message
+}
+
+/// Text of several lines, each escaped.
+fn lines(text: &str) -> String {
+    text.lines().map(|line| Escaped(line).to_string()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_library_has_its_class() {
+        for kind in hotcell::TrapKind::ALL {
+            assert_eq!(class(kind.code()), ("fault", 5));
+        }
+        for (code, expected) in [
+            (hotcell::Fault::OutOfFuel.code(), ("fault", 6)),
+            (hotcell::Fault::DeadlineExceeded.code(), ("fault", 7)),
+            (hotcell::Fault::StackOverflow.code(), ("fault", 5)),
+            (hotcell::Fault::Cancelled.code(), ("error", 130)),
+            (hotcell::Fault::Poisoned.code(), ("error", 1)),
+        ] {
+            assert_eq!(class(code), expected);
+        }
+    }
+}

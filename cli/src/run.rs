@@ -1,0 +1,49 @@
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use hotcell::{Contract, Reply};
+
+use crate::{
+    args::RunArgs,
+    backends::open_sandbox,
+    interrupt::cancel_on_ctrl_c,
+    module::{read_input, read_module},
+    outcome::{Failure, Success, exit, succeed},
+    progress::with_progress,
+};
+
+/// `hotcell run`
+pub fn run(args: &RunArgs) -> ExitCode {
+    let json = args.common.json;
+    let reply = match reply(args) {
+        Ok(reply) => reply,
+        Err(failure) => return failure.finish(json),
+    };
+    let to_stdout = args.output == Path::new("-");
+    if !to_stdout && let Err(error) = fs::write(&args.output, &reply.bytes) {
+        return Failure::file("write", &args.output, &error).finish(json);
+    }
+    if to_stdout && !json {
+        let mut out = io::stdout().lock();
+        let written = out.write_all(&reply.bytes).and_then(|()| out.flush());
+        if written.is_err() {
+            return exit(written);
+        }
+    }
+    succeed(&Success { output: Some(&reply.bytes), results: None, report: &reply.report }, json, args.common.quiet)
+}
+
+fn reply(args: &RunArgs) -> Result<Reply, Failure> {
+    let policy = args.common.policy()?;
+    let module = read_module(&args.module, &policy)?;
+    let input = read_input(args.input.as_deref(), &policy)?;
+    let cancel = cancel_on_ctrl_c(&policy)?;
+    let sandbox = open_sandbox(args.common.backend.as_deref(), policy)?;
+    let plugin =
+        with_progress("compiling", args.common.quiet, || sandbox.load(&module, &Contract::bytes(args.entry.as_str())))?;
+    Ok(plugin.call(&args.entry, &input, cancel)?)
+}

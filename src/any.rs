@@ -1,0 +1,81 @@
+//! The object-safe face of sandboxes and plugins, for choosing a backend at run time.
+
+use hotcell_core::{
+    Backend, CallError, CancelToken, Contract, LoadError, ModuleSummary, Plugin, Policy, Reply, Report, Value,
+};
+
+use crate::sandbox::Sandbox;
+
+/// A [`Sandbox`] on some backend.
+pub trait AnySandbox: Send + Sync {
+    /// The policy.
+    fn policy(&self) -> &Policy;
+
+    /// Words about the engine's state, such as a fallback that it had to take.
+    fn notes(&self) -> Vec<String>;
+
+    /// Loads a module that imports nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`].
+    fn load(&self, bytes: &[u8], contract: &Contract) -> Result<Box<dyn AnyPlugin>, LoadError>;
+}
+
+impl<B: Backend> AnySandbox for Sandbox<B> {
+    fn policy(&self) -> &Policy {
+        self.policy()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.backend().notes()
+    }
+
+    fn load(&self, bytes: &[u8], contract: &Contract) -> Result<Box<dyn AnyPlugin>, LoadError> {
+        Ok(Box::new(self.load_with::<()>(bytes, &self.imports(), contract)?))
+    }
+}
+
+/// A [`Plugin`] on some backend, without host functions.
+pub trait AnyPlugin: Send + Sync {
+    /// What the module is and needs.
+    fn summary(&self) -> &ModuleSummary;
+
+    /// As [`Plugin::call_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::call`].
+    fn call(&self, entry: &str, input: &[u8], cancel: Option<CancelToken>) -> Result<Reply, CallError>;
+
+    /// As [`Plugin::call_values`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::call`].
+    fn call_values(
+        &self,
+        export: &str,
+        params: &[Value],
+        cancel: Option<CancelToken>,
+    ) -> Result<(Vec<Value>, Report), CallError>;
+}
+
+impl<B: Backend> AnyPlugin for Plugin<B> {
+    fn summary(&self) -> &ModuleSummary {
+        self.summary()
+    }
+
+    fn call(&self, entry: &str, input: &[u8], cancel: Option<CancelToken>) -> Result<Reply, CallError> {
+        self.call_with(entry, input, (), cancel)
+    }
+
+    fn call_values(
+        &self,
+        export: &str,
+        params: &[Value],
+        cancel: Option<CancelToken>,
+    ) -> Result<(Vec<Value>, Report), CallError> {
+        self.call_values(export, params, (), cancel)
+    }
+}

@@ -1,0 +1,102 @@
+//! Which backends this build has. The only file that looks at features.
+
+use hotcell_core::{Enforcement, Field, HostOptions, Policy, PolicyError};
+
+use crate::any::AnySandbox;
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+use crate::sandbox::Sandbox;
+
+#[cfg(feature = "wasmi")]
+pub use hotcell_wasmi::Wasmi;
+#[cfg(feature = "wasmtime")]
+pub use hotcell_wasmtime::Wasmtime;
+
+cfg_if::cfg_if! {
+    if #[cfg(feature = "wasmtime")] {
+        /// The backend that a sandbox has when none is named: wasmtime where the build has it, else wasmi.
+        pub type DefaultBackend = Wasmtime;
+    } else if #[cfg(feature = "wasmi")] {
+        /// The backend that a sandbox has when none is named: wasmtime where the build has it, else wasmi.
+        pub type DefaultBackend = Wasmi;
+    } else {
+        /// This build has no backend: enable the feature `wasmtime` or `wasmi` of hotcell.
+        pub enum DefaultBackend {}
+
+        impl crate::Sandbox<DefaultBackend> {
+            /// Fails: this build has no backend.
+            ///
+            /// # Errors
+            ///
+            /// [`PolicyError::NoBackend`], always.
+            pub fn new(_policy: Policy) -> Result<Self, PolicyError> {
+                Err(no_backend("default"))
+            }
+        }
+    }
+}
+
+/// A backend of this build.
+#[derive(Clone, Copy, Debug)]
+pub struct BackendInfo {
+    /// Its id.
+    pub id: &'static str,
+    /// Version of its engine.
+    pub version: &'static str,
+    /// Whether it generates machine code.
+    pub is_jit: bool,
+    /// What it really does about each field of a policy.
+    pub enforcement: fn(Field) -> Enforcement,
+    make: fn(Policy, &HostOptions) -> Result<Box<dyn AnySandbox>, PolicyError>,
+}
+
+impl BackendInfo {
+    /// A sandbox on this backend.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] names the field that the backend cannot enforce.
+    pub fn sandbox(&self, policy: Policy, options: &HostOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
+        (self.make)(policy, options)
+    }
+
+    #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+    fn of<B: hotcell_core::Backend>() -> Self {
+        Self {
+            id: B::ID,
+            version: B::version(),
+            is_jit: B::JIT,
+            enforcement: B::enforcement,
+            make: |policy, options| Ok(Box::new(Sandbox::<B>::with_options(policy, options)?)),
+        }
+    }
+}
+
+/// The backends of this build, in order of precedence.
+pub fn backends() -> Vec<BackendInfo> {
+    vec![
+        #[cfg(feature = "wasmtime")]
+        BackendInfo::of::<Wasmtime>(),
+        #[cfg(feature = "wasmi")]
+        BackendInfo::of::<Wasmi>(),
+    ]
+}
+
+/// A sandbox on the backend of that name, chosen at run time.
+///
+/// # Errors
+///
+/// [`PolicyError::NoBackend`] when the build has none of that name; else as [`BackendInfo::sandbox`].
+pub fn sandbox(backend: &str, policy: Policy, options: &HostOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
+    let info = backends().into_iter().find(|info| info.id == backend).ok_or_else(|| no_backend(backend))?;
+    info.sandbox(policy, options)
+}
+
+fn no_backend(backend: &str) -> PolicyError {
+    let available = match (cfg!(feature = "wasmtime"), cfg!(feature = "wasmi")) {
+        (true, true) => "wasmtime, wasmi",
+        (true, false) => "wasmtime (the feature `wasmi` of hotcell adds wasmi)",
+        (false, true) => "wasmi (the feature `wasmtime` of hotcell adds wasmtime)",
+        (false, false) => "none (enable the feature `wasmtime` or `wasmi` of hotcell)",
+    };
+    PolicyError::NoBackend { backend: backend.to_owned(), available }
+}

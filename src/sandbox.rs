@@ -1,0 +1,114 @@
+use hotcell_core::{
+    Backend, Contract, HostCx, HostError, HostFn, HostOptions, LoadError, Loader, Plugin, Policy, PolicyError, Values,
+    backend::DuplicateImport,
+};
+
+use crate::backends::DefaultBackend;
+
+/// One policy on one engine: the place where plugins are loaded. Cheap to make again: engines are shared by all
+/// sandboxes whose policies compile to the same code.
+pub struct Sandbox<B = DefaultBackend> {
+    loader: Loader<B>,
+}
+
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+impl Sandbox {
+    /// A sandbox on the default backend.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] names the field that the backend cannot enforce.
+    pub fn new(policy: Policy) -> Result<Self, PolicyError> {
+        Self::on(policy)
+    }
+}
+
+impl<B: Backend> Sandbox<B> {
+    /// A sandbox on the backend `B`: `Sandbox::<Wasmtime>::on(policy)`.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] names the field that the backend cannot enforce.
+    pub fn on(policy: Policy) -> Result<Self, PolicyError> {
+        Self::with_options(policy, &HostOptions::default())
+    }
+
+    /// A sandbox with the embedder's own clock and number of instances.
+    ///
+    /// # Errors
+    ///
+    /// As [`on`](Self::on).
+    pub fn with_options(policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
+        Ok(Self { loader: Loader::new(policy, options)? })
+    }
+
+    /// A sandbox on a backend that the embedder made with options of its own, under the same policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`on`](Self::on).
+    pub fn with_backend(backend: B, policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
+        Ok(Self { loader: Loader::with_backend(backend, policy, options)? })
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        self.loader.policy()
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &B {
+        self.loader.backend()
+    }
+
+    /// An empty set of host functions, for plugins whose state is a `T`.
+    pub fn imports<T: Send + 'static>(&self) -> Imports<T, B> {
+        Imports(self.backend().imports())
+    }
+
+    /// Loads a plugin that imports nothing and exports the byte contract with this entry.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Rejected`] when the policy does not admit the module; [`LoadError::Backend`] when the engine fails.
+    pub fn load(&self, bytes: &[u8], entry: &str) -> Result<Plugin<B>, LoadError> {
+        self.load_with(bytes, &self.imports(), &Contract::bytes(entry))
+    }
+
+    /// Loads a module with host functions, under a contract of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_with<T: Send + 'static>(
+        &self,
+        bytes: &[u8],
+        imports: &Imports<T, B>,
+        contract: &Contract,
+    ) -> Result<Plugin<B, T>, LoadError> {
+        self.loader.load(bytes, &imports.0, contract)
+    }
+}
+
+/// Host functions that guests may import. `T` is the state that they see: one for each instance.
+pub struct Imports<T: Send + 'static = (), B: Backend = DefaultBackend>(B::Imports<T>);
+
+impl<T: Send + 'static, B: Backend> Imports<T, B> {
+    /// Offers `f` as `module::name`. Parameters come as a tuple of numbers; a pointer is a `u32`.
+    ///
+    /// An error ends the call with [`Fault::HostFunction`](crate::Fault::HostFunction) and stays as its source.
+    ///
+    /// # Errors
+    ///
+    /// [`DuplicateImport`] when the name is taken.
+    pub fn func<P, R, F>(&mut self, module: &str, name: &str, f: F) -> Result<&mut Self, DuplicateImport>
+    where
+        P: Values,
+        R: Values,
+        B: HostFn<P, R>,
+        F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError> + Send + Sync + 'static,
+    {
+        B::define(&mut self.0, module, name, f)?;
+        Ok(self)
+    }
+}

@@ -16,7 +16,7 @@ use crate::outcome::Failure;
 /// Runs untrusted WebAssembly plugins under one policy, with the same verdict on every engine.
 #[derive(Parser)]
 #[command(name = "hotcell", version, after_help = EXAMPLES, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
@@ -34,7 +34,7 @@ Exit codes: 0 ok, 1 error of the caller or the host, 2 wrong usage, 3 module rej
 6 fuel or calls used up, 7 deadline, 8 broken contract, 130 cancelled by Ctrl-C.";
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Send bytes through a plugin: a fresh instance, bytes in, bytes out
     #[command(after_help = "\
 The plugin exports `memory`, `alloc(i32) -> i32`, the entry `(i32, i32) -> i64` and `__hotcell_abi_version() -> i32`.
@@ -64,7 +64,7 @@ Examples:
 }
 
 #[derive(Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// The plugin: a binary (.wasm) or text (.wat)
     pub module: PathBuf,
     /// Where the input is; `-` is standard input. Empty if not given
@@ -81,7 +81,7 @@ pub struct RunArgs {
 }
 
 #[derive(Args)]
-pub struct CallArgs {
+pub(crate) struct CallArgs {
     /// The module: a binary (.wasm) or text (.wat)
     pub module: PathBuf,
     /// The export to call
@@ -94,7 +94,7 @@ pub struct CallArgs {
 }
 
 #[derive(Args)]
-pub struct InspectArgs {
+pub(crate) struct InspectArgs {
     /// The module: a binary (.wasm) or text (.wat)
     pub module: PathBuf,
     /// The entry that the byte contract asks for
@@ -113,7 +113,7 @@ pub struct InspectArgs {
 /// The flags that every command understands.
 #[derive(Args)]
 #[command(next_help_heading = "Policy and output")]
-pub struct Common {
+pub(crate) struct Common {
     /// The engine; `hotcell backends` lists what this build has. The first of them if not given
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
@@ -151,10 +151,10 @@ pub struct Common {
 
 /// A limit that may be given as none.
 #[derive(Clone, Copy)]
-pub struct Limit<N>(Option<N>);
+pub(crate) struct Limit<N>(Option<N>);
 
 #[derive(Clone, Copy, ValueEnum)]
-pub enum PresetArg {
+pub(crate) enum PresetArg {
     /// For the plugins of a desktop application's own users
     Default,
     /// For strangers' code on a shared server
@@ -166,7 +166,7 @@ pub enum PresetArg {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MeteringArg {
+pub(crate) enum MeteringArg {
     /// The same number on every backend
     Exact,
     /// The engine's own counter
@@ -175,7 +175,7 @@ pub enum MeteringArg {
 
 impl Common {
     /// The policy that file, preset and flags describe together.
-    pub fn policy(&self) -> Result<Policy, Failure> {
+    pub(crate) fn policy(&self) -> Result<Policy, Failure> {
         if self.metering == Some(MeteringArg::Exact) {
             let reason = "exact metering is not in this version; use --metering engine";
             let backend = "of this build";

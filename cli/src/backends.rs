@@ -9,14 +9,14 @@ use serde::Serialize;
 use crate::outcome::{Failure, SCHEMA, exit, print_json};
 
 /// A sandbox on the backend of that name, or on the first of this build.
-pub fn open_sandbox(backend: Option<&str>, policy: Policy) -> Result<Box<dyn AnySandbox>, Failure> {
+pub(crate) fn open_sandbox(backend: Option<&str>, policy: Policy) -> Result<Box<dyn AnySandbox>, Failure> {
     let first = backends().first().map_or("default", |info| info.id);
     Ok(sandbox(backend.unwrap_or(first), policy, &HostOptions::default())?)
 }
 
 /// What a backend does about one field, as a row of a table.
 #[derive(Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     field: &'static str,
     enforcement: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,7 +24,7 @@ pub struct Row {
 }
 
 /// The rows of `backend` for the fields that `wanted` picks.
-pub fn rows(backend: &BackendInfo, wanted: impl Fn(Field) -> bool) -> Vec<Row> {
+pub(crate) fn rows(backend: &BackendInfo, wanted: impl Fn(Field) -> bool) -> Vec<Row> {
     Field::all()
         .filter(|field| wanted(*field))
         .map(|field| {
@@ -39,7 +39,7 @@ pub fn rows(backend: &BackendInfo, wanted: impl Fn(Field) -> bool) -> Vec<Row> {
 }
 
 /// Writes rows for a person, each behind `prefix`.
-pub fn write_rows(out: &mut impl Write, prefix: &str, rows: &[Row]) -> io::Result<()> {
+pub(crate) fn write_rows(out: &mut impl Write, prefix: &str, rows: &[Row]) -> io::Result<()> {
     rows.iter().try_for_each(|row| {
         let note = row.note.map(|note| format!("  ({note})")).unwrap_or_default();
         writeln!(out, "{prefix}{:<24} {}{note}", row.field, row.enforcement)
@@ -47,7 +47,7 @@ pub fn write_rows(out: &mut impl Write, prefix: &str, rows: &[Row]) -> io::Resul
 }
 
 /// `hotcell backends`
-pub fn show(json: bool) -> ExitCode {
+pub(crate) fn show(json: bool) -> ExitCode {
     exit(if json { show_json() } else { show_table() })
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// `hotcell call`
-pub fn call(args: &CallArgs) -> ExitCode {
+pub(crate) fn call(args: &CallArgs) -> ExitCode {
     let json = args.common.json;
     let (values, report) = match results(args) {
         Ok(results) => results,

@@ -71,7 +71,7 @@ struct Verdict {
 }
 
 /// `hotcell inspect`
-pub fn inspect(args: &InspectArgs) -> ExitCode {
+pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
     let json = args.common.json;
     let (policy, module) = match args.common.policy().and_then(|policy| {
         let module = read_module(&args.module, &policy)?;

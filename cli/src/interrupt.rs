@@ -12,7 +12,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Lets Ctrl-C cancel the call; a second one leaves at once. Where the policy lets nothing cancel a call, the first one
 /// leaves.
-pub fn cancel_on_ctrl_c(policy: &Policy) -> Result<Option<CancelToken>, Failure> {
+pub(crate) fn cancel_on_ctrl_c(policy: &Policy) -> Result<Option<CancelToken>, Failure> {
     let token = policy.rules().interrupt.cancel.then(CancelToken::new);
     let asked = AtomicBool::new(false);
     let handler_token = token.clone();

@@ -14,7 +14,7 @@ use crate::outcome::Failure;
 const TEXT_FACTOR: u64 = 16;
 
 /// The binary of a module: the file itself, or what its text assembles to.
-pub fn read_module(path: &Path, policy: &Policy) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read_module(path: &Path, policy: &Policy) -> Result<Vec<u8>, Failure> {
     let limit = policy.rules().module.bytes;
     let is_text = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wat"));
     if !is_text {
@@ -28,7 +28,7 @@ pub fn read_module(path: &Path, policy: &Policy) -> Result<Vec<u8>, Failure> {
 }
 
 /// The input of a call. More than the policy allows is not read: the call then refuses it.
-pub fn read_input(path: Option<&Path>, policy: &Policy) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read_input(path: Option<&Path>, policy: &Policy) -> Result<Vec<u8>, Failure> {
     let limit = policy.rules().limits.input_bytes;
     match path {
         None => Ok(Vec::new()),

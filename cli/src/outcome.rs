@@ -11,10 +11,10 @@ use hotcell::{CallError, LoadError, PolicyError, PolicyFileError, Rejection, Rep
 use serde::Serialize;
 
 /// Version of the JSON object.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// Anything but success.
-pub struct Failure {
+pub(crate) struct Failure {
     code: &'static str,
     phase: Option<&'static str>,
     message: String,
@@ -28,32 +28,32 @@ impl Failure {
     }
 
     /// A file that cannot be read or written.
-    pub fn file(what: &str, path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn file(what: &str, path: &Path, error: &io::Error) -> Self {
         Self::new("io", format!("cannot {what} {}: {error}", Escaped(&path.to_string_lossy())))
     }
 
     /// Standard input or output that failed.
-    pub fn stream(what: &str, error: &io::Error) -> Self {
+    pub(crate) fn stream(what: &str, error: &io::Error) -> Self {
         Self::new("io", format!("cannot {what}: {error}"))
     }
 
     /// A policy file that cannot be used.
-    pub fn policy_file(path: &Path, error: &PolicyFileError) -> Self {
+    pub(crate) fn policy_file(path: &Path, error: &PolicyFileError) -> Self {
         Self::new("policy", format!("{}: {}", Escaped(&path.to_string_lossy()), lines(&error.to_string())))
     }
 
     /// Text that does not assemble.
-    pub fn text(message: &str) -> Self {
+    pub(crate) fn text(message: &str) -> Self {
         Self { phase: Some("admit"), ..Self::new("text", lines(message)) }
     }
 
     /// An export that is no function, or arguments that do not fit it.
-    pub fn arguments(code: &'static str, message: String) -> Self {
+    pub(crate) fn arguments(code: &'static str, message: String) -> Self {
         Self { phase: Some("call"), ..Self::new(code, message) }
     }
 
     /// Prints the failure and gives its exit code.
-    pub fn finish(&self, json: bool) -> ExitCode {
+    pub(crate) fn finish(&self, json: bool) -> ExitCode {
         if json {
             let verdict = verdict(self.code);
             let printed = print_json(&Json {
@@ -82,12 +82,12 @@ impl Failure {
 
 impl Failure {
     /// The exit code, for a command that has already said what failed.
-    pub fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(exit_code(self.code))
     }
 
     /// Code, message and offset.
-    pub fn into_parts(self) -> (&'static str, String, Option<u64>) {
+    pub(crate) fn into_parts(self) -> (&'static str, String, Option<u64>) {
         (self.code, self.message, self.offset)
     }
 }
@@ -121,7 +121,7 @@ impl From<CallError> for Failure {
 }
 
 /// Prints what succeeded: `human` for a person, or the JSON object.
-pub fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCode {
+pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCode {
     if json {
         let object = Json {
             schema: SCHEMA,
@@ -143,14 +143,14 @@ pub fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCode {
 }
 
 /// What a call gave.
-pub struct Success<'a> {
+pub(crate) struct Success<'a> {
     pub output: Option<&'a [u8]>,
     pub results: Option<Vec<String>>,
     pub report: &'a Report,
 }
 
 /// Prints one JSON object on standard output.
-pub fn print_json(object: &impl Serialize) -> io::Result<()> {
+pub(crate) fn print_json(object: &impl Serialize) -> io::Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, object)?;
     writeln!(out)?;
@@ -158,7 +158,7 @@ pub fn print_json(object: &impl Serialize) -> io::Result<()> {
 }
 
 /// The exit code of a command whose last act was to print. A reader that went away is no reason for words.
-pub fn exit(printed: io::Result<()>) -> ExitCode {
+pub(crate) fn exit(printed: io::Result<()>) -> ExitCode {
     match printed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(1),
@@ -167,7 +167,7 @@ pub fn exit(printed: io::Result<()>) -> ExitCode {
 }
 
 /// Whether a person watches standard error.
-pub fn is_watched(quiet: bool) -> bool {
+pub(crate) fn is_watched(quiet: bool) -> bool {
     !quiet && io::stderr().is_terminal()
 }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// `hotcell policy`
-pub fn show(common: &Common) -> ExitCode {
+pub(crate) fn show(common: &Common) -> ExitCode {
     let policy = match common.policy() {
         Ok(policy) => policy,
         Err(failure) => return failure.finish(common.json),

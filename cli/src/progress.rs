@@ -8,7 +8,7 @@ use crate::outcome::is_watched;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs `work`; when it takes long and a person watches, says what is going on and for how long.
-pub fn with_progress<R>(what: &'static str, quiet: bool, work: impl FnOnce() -> R) -> R {
+pub(crate) fn with_progress<R>(what: &'static str, quiet: bool, work: impl FnOnce() -> R) -> R {
     if !is_watched(quiet) {
         return work();
     }

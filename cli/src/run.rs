@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// `hotcell run`
-pub fn run(args: &RunArgs) -> ExitCode {
+pub(crate) fn run(args: &RunArgs) -> ExitCode {
     let json = args.common.json;
     let reply = match reply(args) {
         Ok(reply) => reply,

@@ -22,9 +22,9 @@ pub fn sandbox_config(policy: &Policy) -> Config {
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
     config.cranelift_regalloc_algorithm(wasmtime::RegallocAlgorithm::Backtracking);
     config.relaxed_simd_deterministic(true);
-    config.consume_fuel(counts_fuel(policy));
+    config.consume_fuel(policy.counts_fuel());
     config.operator_cost(operator_cost());
-    config.epoch_interruption(is_interruptible(policy));
+    config.epoch_interruption(policy.is_interruptible());
     config.max_wasm_stack(usize::try_from(rules.limits.stack_bytes).unwrap_or(usize::MAX));
     allow_proposals(&mut config, rules.proposals, rules.floats);
     config
@@ -37,18 +37,6 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
     let allowed = proposals.iter().map(feature).fold(WasmFeatures::empty(), |all, feature| all | feature);
     config.wasm_features(allowed, true);
     config.wasm_features(WasmFeatures::FLOATS, floats != Floats::Deny);
-}
-
-/// Whether guests are compiled with a fuel counter: for a limit on fuel, and for the ABI check, which has one of its
-/// own.
-pub(crate) fn counts_fuel(policy: &Policy) -> bool {
-    policy.rules().limits.fuel.is_some() || policy.rules().abi.is_some()
-}
-
-/// Whether guests are compiled with checks of the epoch.
-pub(crate) fn is_interruptible(policy: &Policy) -> bool {
-    let rules = policy.rules();
-    rules.limits.deadline.is_some() || rules.interrupt.cancel
 }
 
 fn feature(proposal: Proposal) -> WasmFeatures {

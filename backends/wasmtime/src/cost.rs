@@ -3,8 +3,9 @@ use wasmtime::{OperatorCost, VariableOperatorCost};
 /// What each operator costs under `metering = engine`: the one table.
 ///
 /// One unit per operator; nothing for those that generate no code of their own (`nop`, `drop`, `block`, `loop`,
-/// `unreachable`, `return`, `else`, `end`). Operators whose work depends on an operand pay for it: a unit per byte or
-/// table element, and 255, the most the engine can express, per page of `memory.grow`.
+/// `unreachable`, `return`, `else`, `end`). Operators whose work depends on an operand pay a unit per byte
+/// or table element. Growth is free beyond its operator: the memory budget bounds it, and a growth that is refused, however
+/// large, must cost no more than its answer of -1.
 pub(crate) fn operator_cost() -> OperatorCost {
     OperatorCost {
         Nop: 0,
@@ -19,11 +20,11 @@ pub(crate) fn operator_cost() -> OperatorCost {
             memory_copy_per_byte: 1,
             memory_fill_per_byte: 1,
             memory_init_per_byte: 1,
-            memory_grow_per_page: 255,
+            memory_grow_per_page: 0,
             table_copy_per_element: 1,
             table_fill_per_element: 1,
             table_init_per_element: 1,
-            table_grow_per_element: 1,
+            table_grow_per_element: 0,
             ..VariableOperatorCost::new()
         },
         ..OperatorCost::new()

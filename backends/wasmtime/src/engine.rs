@@ -8,11 +8,7 @@ use hotcell_core::{
 };
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::{
-    ID,
-    config::{counts_fuel, is_interruptible, sandbox_config},
-    ticker,
-};
+use crate::{ID, config::sandbox_config, ticker};
 
 /// Address space that a 32-bit memory can fill. Reserving it all spares the bounds checks.
 const MEMORY32: u64 = 1 << 32;
@@ -67,8 +63,8 @@ impl Profile {
         Self {
             proposals: rules.proposals,
             floats: rules.floats,
-            counts_fuel: counts_fuel(policy),
-            is_interruptible: is_interruptible(policy),
+            counts_fuel: policy.counts_fuel(),
+            is_interruptible: policy.is_interruptible(),
             stack_bytes: rules.limits.stack_bytes,
             memory_class: rules.limits.memory_bytes.min(largest).next_power_of_two().max(1 << 16),
             table_elements: rules.limits.table_elements,

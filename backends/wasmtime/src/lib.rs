@@ -171,9 +171,8 @@ impl SandboxBackend for Wasmtime {
         budget: Budget,
         state: T,
     ) -> Result<Instance<T>, InstantiateError> {
-        let fuel = budget.fuel;
         let data = Data::new(state, Armed::new(budget, self.options.clock.clone()));
-        let mut store = store::armed_store(&self.engine, data, fuel);
+        let mut store = store::armed_store(&self.engine, data);
         let stack = self.engine.stack();
         match stack.provide(|| linked.pre.instantiate(&mut store)) {
             Ok(instance) => Ok(Instance::new(store, instance, linked.memory.as_ref(), stack)),

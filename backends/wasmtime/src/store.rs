@@ -32,11 +32,7 @@ impl<T> Data<T> {
 }
 
 /// A store with limits, fuel and interruption set: nothing of the guest has run in it.
-pub(crate) fn armed_store<T: Send + 'static>(
-    engine: &SharedEngine,
-    data: Data<T>,
-    fuel: Option<u64>,
-) -> Store<Data<T>> {
+pub(crate) fn armed_store<T: Send + 'static>(engine: &SharedEngine, data: Data<T>) -> Store<Data<T>> {
     let mut store = Store::new(engine.engine(), data);
     store.limiter(|data| data);
     if engine.is_interruptible() {
@@ -51,12 +47,13 @@ pub(crate) fn armed_store<T: Send + 'static>(
             }
         });
     }
-    arm(&mut store, fuel);
+    arm(&mut store);
     store
 }
 
-fn arm<T>(store: &mut Store<Data<T>>, fuel: Option<u64>) {
-    set_fuel(store.as_context_mut(), fuel.unwrap_or(u64::MAX));
+fn arm<T>(store: &mut Store<Data<T>>) {
+    let fuel = store.data().armed.fuel_given();
+    set_fuel(store.as_context_mut(), fuel);
     if store.data().armed.is_interruptible() {
         ticker::want();
         store.data_mut().seen = ticker::ticks();
@@ -95,9 +92,8 @@ impl<T: Send + 'static> Instance<T> {
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
     fn arm(&mut self, budget: Budget) {
-        let fuel = budget.fuel;
         self.store.data_mut().armed.rearm(budget);
-        arm(&mut self.store, fuel);
+        arm(&mut self.store);
     }
 
     fn armed(&self) -> &Armed {

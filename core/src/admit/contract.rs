@@ -7,7 +7,10 @@ use alloc::{
     vec::Vec,
 };
 
-use super::summary::{Export, ExternType, FuncType, Import, ModuleSummary};
+use super::{
+    START,
+    summary::{Export, ExternType, FuncType, Import, ModuleSummary},
+};
 use crate::{
     policy::{Fingerprint, Hasher},
     value::ValType,
@@ -138,6 +141,14 @@ pub(super) fn check_imports(summary: &ModuleSummary, offered: &Offered) -> Resul
 }
 
 pub(super) fn check_exports(summary: &ModuleSummary, contract: &Contract) -> Result<(), Rejection> {
+    if let Some(reserved) = summary.exports.iter().find(|export| export.name == START) {
+        let (export, expected, found) =
+            (reserved.name.clone(), "absent: the name is reserved", reserved.ty.to_string());
+        return Err(Rejection {
+            offset: Some(reserved.offset),
+            reason: Reason::ExportMismatch { export, expected, found },
+        });
+    }
     let Contract::Bytes { entry } = contract else {
         return Ok(());
     };

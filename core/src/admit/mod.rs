@@ -4,6 +4,7 @@
 //! against its cap before anything is reserved for it, so any byte sequence gets its verdict in time and memory linear
 //! in its length.
 
+mod binary;
 mod body;
 mod contract;
 mod pass;
@@ -16,12 +17,14 @@ use alloc::{borrow::Cow, string::ToString, vec::Vec};
 
 use wasmparser::WasmFeatures;
 
-use self::pass::{Passed, pass};
+use self::pass::pass;
 use crate::{
     policy::{ALWAYS_DENIED, Fingerprint, Policy, Proposal, Proposals, features},
     verdict::{Reason, Rejection},
 };
 
+/// Reserved name: no module may export it.
+const START: &str = "__hotcell_start";
 const MAGIC: &[u8] = b"\0asm";
 const CORE_VERSION_1: [u8; 4] = [1, 0, 0, 0];
 
@@ -36,7 +39,7 @@ pub struct Admitted<'a> {
 }
 
 impl Admitted<'_> {
-    /// The binary for the engine: the module without its custom sections.
+    /// The binary for the engine: the module without its custom sections, its start function under a hidden name.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -44,6 +47,12 @@ impl Admitted<'_> {
     /// What the module is and needs.
     pub fn summary(&self) -> &ModuleSummary {
         &self.summary
+    }
+
+    /// Name of the export under which the engine finds the module's start function. It has no other: a start function
+    /// runs when the limits are armed and the call can be interrupted, not inside the engine's instantiation.
+    pub fn start(&self) -> Option<&'static str> {
+        self.summary.start.map(|_| START)
     }
 
     /// Fingerprint of the policy that the module passed.
@@ -74,18 +83,19 @@ pub fn admit<'a>(
 ) -> Result<Admitted<'a>, Rejection> {
     check_size_and_header(bytes, policy)?;
     let features = features(policy.rules());
-    let Passed { summary, custom_sections } = match pass(bytes, policy, features) {
+    let passed = match pass(bytes, policy, features) {
         Err(rejection) => return Err(name_the_proposal(rejection, bytes, policy, features)),
         Ok(passed) => passed,
     };
-    contract::check_imports(&summary, offered)?;
+    let summary = &passed.summary;
+    contract::check_imports(summary, offered)?;
     if summary.start.is_some() && !policy.rules().module.start {
         return Err(Rejection { offset: summary.start, reason: Reason::StartDenied });
     }
-    contract::check_exports(&summary, contract)?;
+    contract::check_exports(summary, contract)?;
     Ok(Admitted {
-        bytes: without(bytes, &custom_sections),
-        summary,
+        bytes: binary::for_engine(bytes, &passed),
+        summary: passed.summary,
         policy: policy.fingerprint(),
         offered: offered.fingerprint(),
     })
@@ -124,7 +134,7 @@ fn check_size_and_header(bytes: &[u8], policy: &Policy) -> Result<(), Rejection>
         reason: Reason::Malformed { message: message.to_string() },
     };
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
-        return Err(malformed(0, "it does not start with the magic number `\\0asm`"));
+        return Err(malformed(0, "it does not start with the magic number 00 61 73 6d"));
     };
     match rest.first_chunk() {
         None => Err(malformed(4, "it ends before the version")),
@@ -163,19 +173,4 @@ fn name_the_proposal(rejection: Rejection, bytes: &[u8], policy: &Policy, allowe
     }
     let proposal = denied[passes - 1].1;
     Rejection { reason: Reason::ProposalDenied { proposal, message: message.clone() }, ..rejection }
-}
-
-/// `bytes` without the given ranges, which are in order and do not overlap.
-fn without<'a>(bytes: &'a [u8], ranges: &[core::ops::Range<usize>]) -> Cow<'a, [u8]> {
-    if ranges.is_empty() {
-        return Cow::Borrowed(bytes);
-    }
-    let mut kept = Vec::with_capacity(bytes.len() - ranges.iter().map(|range| range.len()).sum::<usize>());
-    let mut from = 0;
-    for range in ranges {
-        kept.extend_from_slice(&bytes[from..range.start]);
-        from = range.end;
-    }
-    kept.extend_from_slice(&bytes[from..]);
-    Cow::Owned(kept)
 }

@@ -9,8 +9,8 @@ use core::ops::Range;
 
 use wasmparser::{
     BinaryReaderError, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind,
-    FuncValidatorAllocations, MemoryType, Parser, Payload, TableInit, TableType, TypeRef, ValidPayload, Validator,
-    WasmFeatures,
+    FuncValidatorAllocations, MemoryType, Parser, Payload, SectionLimited, TableInit, TableType, TypeRef, ValidPayload,
+    Validator, WasmFeatures,
 };
 
 use super::{
@@ -33,6 +33,23 @@ pub(super) struct Passed {
     pub(super) summary: ModuleSummary,
     /// Where its custom sections are, headers included.
     pub(super) custom_sections: Vec<Range<usize>>,
+    pub(super) exports: Option<ExportSection>,
+    pub(super) start: Option<StartSection>,
+}
+
+/// Where the export section is.
+pub(super) struct ExportSection {
+    /// The section with its header.
+    pub(super) section: Range<usize>,
+    pub(super) count: u32,
+    /// Its items, without their count.
+    pub(super) items: Range<usize>,
+}
+
+/// Where the start section is, header included, and which function it names.
+pub(super) struct StartSection {
+    pub(super) section: Range<usize>,
+    pub(super) function: u32,
 }
 
 /// Reads and validates `bytes` once, with `features`, holding every count against the caps of `policy`.
@@ -50,8 +67,12 @@ pub(super) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
         imported_functions: 0,
         globals: Vec::new(),
         element_entries: 0,
-        custom_sections: Vec::new(),
-        summary: ModuleSummary { bytes: bytes.len() as u64, ..ModuleSummary::default() },
+        passed: Passed {
+            summary: ModuleSummary { bytes: bytes.len() as u64, ..ModuleSummary::default() },
+            custom_sections: Vec::new(),
+            exports: None,
+            start: None,
+        },
     };
     let mut parser = Parser::new(0);
     let mut at = 0;
@@ -62,7 +83,7 @@ pub(super) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
         };
         if let Payload::End(_) = payload {
             pass.validator.payload(&payload).map_err(invalid)?;
-            return Ok(Passed { summary: pass.summary, custom_sections: pass.custom_sections });
+            return Ok(pass.passed);
         }
         pass.payload(&payload, at..at + consumed)?;
         at += consumed;
@@ -85,8 +106,7 @@ struct Pass<'p> {
     /// Types of the globals, imported ones first.
     globals: Vec<ValType>,
     element_entries: u64,
-    custom_sections: Vec<Range<usize>>,
-    summary: ModuleSummary,
+    passed: Passed,
 }
 
 impl Pass<'_> {
@@ -100,8 +120,14 @@ impl Pass<'_> {
                 cap("module.types", section.count(), shape.types, at)?;
                 self.types(section.clone(), at)?;
             }
-            Payload::ImportSection(section) => cap("module.imports", section.count(), module.imports, at)?,
-            Payload::FunctionSection(section) => cap("module.functions", section.count(), module.functions, at)?,
+            Payload::ImportSection(section) => {
+                cap("module.imports", section.count(), module.imports, at)?;
+                read_through(section.clone())?;
+            }
+            Payload::FunctionSection(section) => {
+                cap("module.functions", section.count(), module.functions, at)?;
+                read_through(section.clone())?;
+            }
             Payload::TableSection(section) => {
                 cap("module.tables", section.count(), module.tables, at)?;
                 for table in section.clone() {
@@ -115,6 +141,7 @@ impl Pass<'_> {
                 if section.count() < 2 || self.features.contains(WasmFeatures::MULTI_MEMORY) {
                     cap("module.memories", section.count(), module.memories, at)?;
                 }
+                read_through(section.clone())?;
             }
             Payload::GlobalSection(section) => {
                 cap("module.globals", section.count(), shape.globals, at)?;
@@ -122,7 +149,10 @@ impl Pass<'_> {
                     self.const_expr(&global.map_err(malformed)?.init_expr)?;
                 }
             }
-            Payload::ExportSection(section) => cap("module.exports", section.count(), module.exports, at)?,
+            Payload::ExportSection(section) => {
+                cap("module.exports", section.count(), module.exports, at)?;
+                read_through(section.clone())?;
+            }
             Payload::ElementSection(section) => {
                 cap("module.element_segments", section.count(), shape.element_segments, at)?;
                 self.elements(section.clone())?;
@@ -148,21 +178,22 @@ impl Pass<'_> {
                 let mut validator = function.into_validator(core::mem::take(&mut self.allocations));
                 let ty = self.functions.get(self.bodies.seen() + self.imported_functions);
                 let params = ty.and_then(|ty| self.types.get(*ty as usize)?.as_ref()).map_or(0, |ty| ty.params.len());
-                self.summary.code_bytes += body.range().len() as u64;
+                self.passed.summary.code_bytes += body.range().len() as u64;
                 self.bodies.check(&body, &mut validator, params as u64, &self.types)?;
                 self.allocations = validator.into_allocations();
                 Ok(())
             }
-            _ => self.note(payload, at),
+            _ => self.note(payload, range),
         }
     }
 
     /// Remembers what a section that is valid declares.
-    fn note(&mut self, payload: &Payload<'_>, at: u64) -> Result<(), Rejection> {
+    fn note(&mut self, payload: &Payload<'_>, range: Range<usize>) -> Result<(), Rejection> {
+        let at = range.start as u64;
         match payload {
             Payload::ImportSection(section) => self.imports(section.clone()),
             Payload::FunctionSection(section) => {
-                self.summary.functions = section.count().into();
+                self.passed.summary.functions = section.count().into();
                 let mut params = 0;
                 for index in section.clone() {
                     let index = index.map_err(malformed)?;
@@ -184,15 +215,20 @@ impl Pass<'_> {
                 self.resources(at)
             }
             Payload::GlobalSection(section) => {
-                self.summary.globals = section.count().into();
+                self.passed.summary.globals = section.count().into();
                 for global in section.clone() {
                     self.globals.push(global.map_err(malformed)?.ty.content_type.into());
                 }
                 Ok(())
             }
-            Payload::ExportSection(section) => self.exports(section.clone()),
-            Payload::StartSection { .. } => {
-                self.summary.start = Some(at);
+            Payload::ExportSection(section) => {
+                let items = section.original_position()..section.range().end;
+                self.passed.exports = Some(ExportSection { section: range, count: section.count(), items });
+                self.exports(section.clone())
+            }
+            Payload::StartSection { func, .. } => {
+                self.passed.summary.start = Some(at);
+                self.passed.start = Some(StartSection { section: range, function: *func });
                 Ok(())
             }
             _ => Ok(()),
@@ -201,10 +237,10 @@ impl Pass<'_> {
 
     fn custom_section(&mut self, range: Range<usize>) -> Result<(), Rejection> {
         let at = range.start as u64;
-        self.summary.custom_bytes += range.len() as u64;
-        self.custom_sections.push(range);
-        cap("module.custom_sections", self.custom_sections.len() as u64, self.shape.custom_sections, at)?;
-        cap("module.custom_bytes", self.summary.custom_bytes, self.shape.custom_bytes, at)
+        self.passed.summary.custom_bytes += range.len() as u64;
+        self.passed.custom_sections.push(range);
+        cap("module.custom_sections", self.passed.custom_sections.len() as u64, self.shape.custom_sections, at)?;
+        cap("module.custom_bytes", self.passed.summary.custom_bytes, self.shape.custom_bytes, at)
     }
 
     fn types(&mut self, section: wasmparser::TypeSectionReader<'_>, at: u64) -> Result<(), Rejection> {
@@ -249,7 +285,7 @@ impl Pass<'_> {
                 TypeRef::Tag(_) => ExternType::Tag,
             };
             let (module, name) = (self.name(import.module, offset)?, self.name(import.name, offset)?);
-            self.summary.imports.push(Import { module, name, ty, offset });
+            self.passed.summary.imports.push(Import { module, name, ty, offset });
         }
         Ok(())
     }
@@ -268,14 +304,14 @@ impl Pass<'_> {
                 }
                 ExternalKind::Table => ExternType::Table,
                 ExternalKind::Memory => ExternType::Memory {
-                    memory64: self.summary.memories.get(index).is_some_and(|memory| memory.memory64),
+                    memory64: self.passed.summary.memories.get(index).is_some_and(|memory| memory.memory64),
                 },
                 ExternalKind::Global => {
                     ExternType::Global(self.globals.get(index).copied().unwrap_or(ValType::OtherRef))
                 }
                 ExternalKind::Tag => ExternType::Tag,
             };
-            self.summary.exports.push(Export { name, ty, imported, offset });
+            self.passed.summary.exports.push(Export { name, ty, imported, offset });
         }
         Ok(())
     }
@@ -312,7 +348,7 @@ impl Pass<'_> {
     fn data(&mut self, section: wasmparser::DataSectionReader<'_>) -> Result<(), Rejection> {
         for data in section {
             let data = data.map_err(malformed)?;
-            self.summary.data_bytes += data.data.len() as u64;
+            self.passed.summary.data_bytes += data.data.len() as u64;
             if let DataKind::Active { offset_expr, .. } = &data.kind {
                 self.const_expr(offset_expr)?;
             }
@@ -336,7 +372,7 @@ impl Pass<'_> {
     fn memory(&mut self, ty: &MemoryType) {
         let page_size_log2 = ty.page_size_log2.unwrap_or(PAGE_SIZE_LOG2);
         let bytes = |pages: u64| pages.saturating_mul(1 << page_size_log2);
-        self.summary.memories.push(Memory {
+        self.passed.summary.memories.push(Memory {
             initial_bytes: bytes(ty.initial),
             maximum_bytes: ty.maximum.map(bytes),
             memory64: ty.memory64,
@@ -344,15 +380,16 @@ impl Pass<'_> {
     }
 
     fn table(&mut self, ty: &TableType) {
-        self.summary.tables.push(Table { initial: ty.initial, maximum: ty.maximum });
+        self.passed.summary.tables.push(Table { initial: ty.initial, maximum: ty.maximum });
     }
 
     /// Holds what memories and tables have at the start against the limits of the store.
     fn resources(&self, at: u64) -> Result<(), Rejection> {
         let limits = &self.policy.rules().limits;
-        let elements = self.summary.tables.iter().fold(0u64, |sum, table| sum.saturating_add(table.initial));
+        let elements = self.passed.summary.tables.iter().fold(0u64, |sum, table| sum.saturating_add(table.initial));
         cap("limits.table_elements", elements, limits.table_elements, at)?;
-        let memories = self.summary.memories.iter().fold(0u64, |sum, memory| sum.saturating_add(memory.initial_bytes));
+        let memories =
+            self.passed.summary.memories.iter().fold(0u64, |sum, memory| sum.saturating_add(memory.initial_bytes));
         let bytes = memories.saturating_add(elements.saturating_mul(TABLE_ELEMENT_BYTES));
         cap("limits.memory_bytes", bytes, limits.memory_bytes, at)
     }
@@ -371,6 +408,11 @@ impl Pass<'_> {
 pub(super) fn block_arity(types: &[Option<FuncType>], index: u32) -> u64 {
     let ty = types.get(index as usize).and_then(Option::as_ref);
     ty.map_or(0, |ty| ty.params.len().max(ty.results.len()) as u64)
+}
+
+/// Reads a section's items, so that an error of the parser is told from one of the validator.
+fn read_through<'a, I: wasmparser::FromReader<'a>>(section: SectionLimited<'a, I>) -> Result<(), Rejection> {
+    section.into_iter().try_for_each(|item| item.map(drop).map_err(malformed))
 }
 
 pub(super) fn cap(limit: &'static str, found: impl Into<u64>, allowed: u64, at: u64) -> Result<(), Rejection> {

@@ -125,10 +125,10 @@ impl Armed {
         fits
     }
 
-    /// The engine could not do a growth that was granted: takes it back. The refusal counts.
+    /// The engine did not do the growth that was granted last: takes it back. Not the policy's refusal, so it does not
+    /// count as one.
     pub fn growth_failed(&mut self) {
         (self.memory, self.tables, self.peak) = self.before_growth;
-        self.refused += 1;
     }
 
     fn held(&self) -> u64 {
@@ -150,6 +150,11 @@ impl Armed {
         }
     }
 
+    /// The fuel that the operation began with; `u64::MAX` where it is unlimited.
+    pub fn fuel_given(&self) -> u64 {
+        self.budget.fuel.unwrap_or(u64::MAX)
+    }
+
     /// Whether anything may interrupt the operation.
     pub fn is_interruptible(&self) -> bool {
         self.budget.deadline.is_some() || self.budget.cancel.is_some()
@@ -167,9 +172,8 @@ impl Armed {
 
     /// What was used, when this much fuel is left.
     pub fn usage(&self, fuel_left: Option<u64>) -> Usage {
-        let given = self.budget.fuel.unwrap_or(u64::MAX);
         Usage {
-            fuel_used: fuel_left.map(|left| given.saturating_sub(left)),
+            fuel_used: fuel_left.map(|left| self.fuel_given().saturating_sub(left)),
             peak_memory_bytes: self.peak,
             refused_growths: self.refused,
             host_calls: self.host_calls,
@@ -211,7 +215,8 @@ impl Armed {
         self.depth -= 1;
     }
 
-    pub(super) fn stop_the_clock(&mut self, elapsed: Duration) {
+    /// Moves the deadline: `elapsed` was not the guest's time.
+    pub fn stop_the_clock(&mut self, elapsed: Duration) {
         self.off_the_clock += elapsed;
         self.budget.deadline = self.budget.deadline.map(|deadline| deadline.after(elapsed));
     }

@@ -131,8 +131,8 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// * `budget` must be armed before the first instruction that comes from the guest: segments, constant expressions
-    ///   and `start` run under it.
+    /// * `budget` must be armed before anything that comes from the guest runs: segments and constant expressions are
+    ///   under it. (A `start` function is called afterwards, like any other, by its [hidden name](Admitted::start).)
     /// * Memories, tables and globals must be as the module declares them, whatever an earlier instance left behind.
     /// * After a failure the store must be dropped.
     ///
@@ -243,11 +243,17 @@ pub struct DuplicateImport {
     pub name: String,
 }
 
-/// A backend that can make the three calls of the byte contract: everything above the engine is written for this.
+/// A backend that can make the calls of the byte contract, and that of a start function: everything above the engine is written for this.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a hotcell backend",
     note = "enable the feature `wasmtime` or `wasmi` of hotcell, or implement `SandboxBackend` with its `TypedCall`s"
 )]
-pub trait Backend: SandboxBackend + TypedCall<(), u32> + TypedCall<u32, u32> + TypedCall<(u32, u32), u64> {}
+pub trait Backend:
+    SandboxBackend + TypedCall<(), ()> + TypedCall<(), u32> + TypedCall<u32, u32> + TypedCall<(u32, u32), u64>
+{
+}
 
-impl<B> Backend for B where B: SandboxBackend + TypedCall<(), u32> + TypedCall<u32, u32> + TypedCall<(u32, u32), u64> {}
+impl<B> Backend for B where
+    B: SandboxBackend + TypedCall<(), ()> + TypedCall<(), u32> + TypedCall<u32, u32> + TypedCall<(u32, u32), u64>
+{
+}

@@ -76,6 +76,7 @@ impl<B: Backend> Loader<B> {
         Ok(Plugin(Arc::new(Loaded {
             abi: abi.and_then(|abi| B::export(&linked, &abi.export)),
             checks_abi: abi.is_some(),
+            start: admitted.start().and_then(|name| B::export(&linked, name)),
             alloc: B::export(&linked, ALLOC),
             entry: entry.and_then(|name| Some((name.into(), B::export(&linked, name)?))),
             linked,
@@ -98,6 +99,7 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) slots: Slots,
     pub(super) linked: B::Linked<T>,
+    pub(super) start: Option<B::Export>,
     pub(super) checks_abi: bool,
     pub(super) abi: Option<B::Export>,
     pub(super) alloc: Option<B::Export>,
@@ -107,6 +109,12 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
 }
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {
+    /// An export that the module itself declares.
+    pub(super) fn export(&self, name: &str) -> Option<B::Export> {
+        self.summary.exports.iter().find(|export| export.name == name)?;
+        B::export(&self.linked, name)
+    }
+
     /// The type of an exported function.
     pub(super) fn exported_function(&self, name: &str) -> Option<&FuncType> {
         self.summary.exports.iter().find_map(|export| match &export.ty {

@@ -53,8 +53,20 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }
         })?;
         let mut session = Self { plugin: loaded.clone(), instance, alloc: None, poisoned: false, cancel, _slot: slot };
+        session.start().map_err(|fault| session.error(Phase::Instantiate, fault, &operation))?;
         session.prepare().map_err(|fault| session.error(Phase::Abi, fault, &operation))?;
         Ok((session, operation))
+    }
+
+    /// Runs the module's start function.
+    fn start(&mut self) -> Result<(), Fault> {
+        let Some(export) = &self.plugin.start else {
+            return Ok(());
+        };
+        match <B as TypedCall<(), ()>>::resolve(&mut self.instance, export) {
+            Some(func) => <B as TypedCall<(), ()>>::call(&mut self.instance, &func, ()),
+            None => Err(self.mistyped::<(), ()>("start")),
+        }
     }
 
     fn prepare(&mut self) -> Result<(), Fault> {
@@ -130,7 +142,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     fn resolve_entry(&mut self, name: &str) -> Result<<B as TypedCall<(u32, u32), u64>>::Func, Fault> {
         let known = self.plugin.entry.as_ref().filter(|(entry, _)| **entry == *name).map(|(_, export)| export.clone());
-        let export = known.or_else(|| B::export(&self.plugin.linked, name));
+        let export = known.or_else(|| self.plugin.export(name));
         export
             .and_then(|export| <B as TypedCall<(u32, u32), u64>>::resolve(&mut self.instance, &export))
             .ok_or_else(|| self.mistyped::<(u32, u32), u64>(name))
@@ -145,7 +157,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     where
         B: TypedCall<P, R>,
     {
-        B::export(&self.plugin.linked, name)
+        self.plugin
+            .export(name)
             .and_then(|export| <B as TypedCall<P, R>>::resolve(&mut self.instance, &export))
             .map(TypedFunc)
             .ok_or_else(|| self.mistyped::<P, R>(name))

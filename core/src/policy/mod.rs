@@ -240,6 +240,16 @@ impl Policy {
         self.fingerprint
     }
 
+    /// Whether fuel must be counted: for a limit on it, or for the ABI check, which has one of its own.
+    pub fn counts_fuel(&self) -> bool {
+        self.rules.limits.fuel.is_some() || self.rules.abi.is_some()
+    }
+
+    /// Whether anything may interrupt a call.
+    pub fn is_interruptible(&self) -> bool {
+        self.rules.limits.deadline.is_some() || self.rules.interrupt.cancel
+    }
+
     /// When a call that begins at `now` must have ended; `None` without a deadline.
     pub fn deadline_from(&self, now: Instant) -> Option<Instant> {
         self.rules.limits.deadline.map(|limit| now.after(limit))

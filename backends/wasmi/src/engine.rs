@@ -1,0 +1,200 @@
+//! Engines: one per module and worker thread, so that parallel calls share no lock and memory goes with the module.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use hotcell_core::{
+    Admitted, BackendError, Policy, Proposal,
+    backend::{Armed, catch_panic},
+    policy::{Fingerprint, Floats},
+};
+use wasmi::{CompilationMode, Config, Engine, Linker, Store};
+
+use crate::{ID, Recipe, convert::backend_error, store::Data};
+
+/// Bytes of a stack cell, as the policy counts them.
+const CELL_BYTES: u64 = 8;
+/// Bytes of stack per call frame: how the policy's stack becomes a limit on depth for frames that hold next to nothing.
+const FRAME_BYTES: u64 = 64;
+/// Cells that a stack has at the start. It grows on demand.
+const INITIAL_CELLS: usize = 256;
+
+/// A configuration for guests under `policy`.
+pub(crate) fn config(policy: &Policy) -> Config {
+    let rules = policy.rules();
+    let allows = |proposal| rules.proposals.contains(proposal);
+    let cells = usize::try_from(rules.limits.stack_bytes / CELL_BYTES).unwrap_or(usize::MAX).max(1);
+    let frames = usize::try_from(rules.limits.stack_bytes / FRAME_BYTES).unwrap_or(usize::MAX).max(1);
+    let mut config = Config::default();
+    config.compilation_mode(CompilationMode::Eager);
+    config.ignore_custom_sections(true);
+    config.consume_fuel(policy.counts_fuel() || policy.is_interruptible());
+    // The minimum first: it must never be above the maximum.
+    config.set_min_stack_height(INITIAL_CELLS.min(cells));
+    config.set_max_stack_height(cells);
+    config.set_max_recursion_depth(frames);
+    config.floats(rules.floats != Floats::Deny);
+    config.wasm_mutable_global(allows(Proposal::MutableGlobal));
+    config.wasm_saturating_float_to_int(allows(Proposal::SaturatingFloatToInt));
+    config.wasm_sign_extension(allows(Proposal::SignExtension));
+    config.wasm_multi_value(allows(Proposal::MultiValue));
+    config.wasm_bulk_memory(allows(Proposal::BulkMemory));
+    config.wasm_reference_types(allows(Proposal::ReferenceTypes));
+    config.wasm_extended_const(allows(Proposal::ExtendedConst));
+    config.wasm_tail_call(allows(Proposal::TailCall));
+    config.wasm_multi_memory(allows(Proposal::MultiMemory));
+    config.wasm_memory64(false);
+    config.wasm_wide_arithmetic(allows(Proposal::WideArithmetic));
+    config.wasm_custom_page_sizes(allows(Proposal::CustomPageSizes));
+    #[cfg(feature = "simd")]
+    {
+        config.wasm_simd(allows(Proposal::Simd));
+        config.wasm_relaxed_simd(allows(Proposal::RelaxedSimd));
+    }
+    config
+}
+
+/// A module compiled on one engine.
+fn compile(config: &Config, bytes: &[u8]) -> Result<wasmi::Module, BackendError> {
+    let compile = || wasmi::Module::new(&Engine::new(config), bytes);
+    match catch_panic(compile) {
+        Ok(compiled) => compiled.map_err(backend_error),
+        Err(panic) => Err(BackendError::Engine { backend: ID, source: panic.into() }),
+    }
+}
+
+/// A compiled module, and what compiles it again for another thread.
+pub struct Module {
+    module: wasmi::Module,
+    source: Arc<Source>,
+    offered: Fingerprint,
+}
+
+struct Source {
+    config: Config,
+    bytes: Vec<u8>,
+}
+
+impl Module {
+    pub(crate) fn new(config: &Config, admitted: &Admitted<'_>) -> Result<Self, BackendError> {
+        Ok(Self {
+            module: compile(config, admitted.bytes())?,
+            source: Arc::new(Source { config: config.clone(), bytes: admitted.bytes().to_vec() }),
+            offered: admitted.offered(),
+        })
+    }
+
+    pub(crate) fn offered(&self) -> Fingerprint {
+        self.offered
+    }
+}
+
+/// A module with its imports resolved, on as many engines as there are worker threads.
+pub struct Linked<T: 'static> {
+    first: wasmi::Module,
+    source: Arc<Source>,
+    recipes: Vec<Recipe<T>>,
+    shards: shards::Shards<Shard<T>>,
+}
+
+impl<T: 'static> Linked<T> {
+    pub(crate) fn new(module: &Module, recipes: Vec<Recipe<T>>) -> Self {
+        let first = module.module.clone();
+        let shards = shards::Shards::new(Shard::new(first.clone(), &recipes));
+        Self { first, source: module.source.clone(), recipes, shards }
+    }
+
+    pub(crate) fn has_export(&self, name: &str) -> bool {
+        self.first.get_export(name).is_some()
+    }
+
+    /// The engine of this thread. Where it must be made first, that is not the guest's time.
+    pub(crate) fn shard(&self, armed: &mut Armed) -> Result<&Shard<T>, BackendError> {
+        self.shards.get(|| {
+            let begin = armed.clock().now();
+            let shard = Shard::new(compile(&self.source.config, &self.source.bytes)?, &self.recipes);
+            let elapsed = armed.clock().now().since(begin);
+            armed.stop_the_clock(elapsed);
+            Ok(shard)
+        })
+    }
+}
+
+/// A module on one engine, with its linker.
+pub(crate) struct Shard<T: 'static> {
+    module: wasmi::Module,
+    linker: Linker<Data<T>>,
+}
+
+impl<T: 'static> Shard<T> {
+    fn new(module: wasmi::Module, recipes: &[Recipe<T>]) -> Self {
+        let mut linker = Linker::new(module.engine());
+        recipes.iter().for_each(|recipe| recipe(&mut linker));
+        Self { module, linker }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        self.module.engine()
+    }
+
+    pub(crate) fn instantiate(&self, store: &mut Store<Data<T>>) -> Result<wasmi::Instance, wasmi::Error> {
+        self.linker.instantiate_and_start(store, &self.module)
+    }
+}
+
+#[cfg(feature = "std")]
+mod shards {
+    use std::{
+        boxed::Box,
+        sync::{
+            OnceLock,
+            atomic::{AtomicUsize, Ordering},
+        },
+        thread,
+    };
+
+    /// One value per worker thread, as many as the machine runs at once; made on first use, read without a lock.
+    pub(super) struct Shards<S>(Box<[OnceLock<S>]>);
+
+    impl<S> Shards<S> {
+        pub(super) fn new(first: S) -> Self {
+            let count = thread::available_parallelism().map_or(1, usize::from);
+            let shards = Self((0..count).map(|_| OnceLock::new()).collect());
+            let _ = shards.mine().set(first);
+            shards
+        }
+
+        pub(super) fn get<E>(&self, make: impl FnOnce() -> Result<S, E>) -> Result<&S, E> {
+            let mine = self.mine();
+            if let Some(shard) = mine.get() {
+                return Ok(shard);
+            }
+            let made = make()?;
+            // Another thread with the same place may have been first; then its value serves both.
+            Ok(mine.get_or_init(|| made))
+        }
+
+        fn mine(&self) -> &OnceLock<S> {
+            static THREADS: AtomicUsize = AtomicUsize::new(0);
+            std::thread_local! {
+                static NUMBER: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+            }
+            &self.0[NUMBER.with(|number| *number) % self.0.len()]
+        }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+mod shards {
+    /// One value: without an operating system there are no threads to tell apart.
+    pub(super) struct Shards<S>(S);
+
+    impl<S> Shards<S> {
+        pub(super) fn new(first: S) -> Self {
+            Self(first)
+        }
+
+        pub(super) fn get<E>(&self, _make: impl FnOnce() -> Result<S, E>) -> Result<&S, E> {
+            Ok(&self.0)
+        }
+    }
+}

@@ -1,0 +1,112 @@
+use alloc::vec::Vec;
+
+use hotcell_core::{
+    Budget, Fault, Value,
+    backend::{Armed, catch_panic},
+};
+use wasmi::{AsContextMut, Engine, Memory, Store};
+
+use crate::{
+    call::call_values,
+    convert,
+    slices::{self, Slices},
+};
+
+/// What a store carries.
+pub(crate) struct Data<T> {
+    pub(crate) state: T,
+    pub(crate) armed: Armed,
+    /// The memory exported as `memory`.
+    pub(crate) memory: Option<Memory>,
+    pub(crate) slices: Slices,
+    /// Whether the policy counts fuel. The engine may count all the same, to pause.
+    pub(crate) counts_fuel: bool,
+}
+
+impl<T> Data<T> {
+    pub(crate) fn new(state: T, armed: Armed, counts_fuel: bool) -> Self {
+        Self { state, armed, memory: None, slices: Slices::new(), counts_fuel }
+    }
+}
+
+/// A store with limits and fuel set: nothing of the guest has run in it.
+pub(crate) fn armed_store<T: 'static>(engine: &Engine, data: Data<T>) -> Store<Data<T>> {
+    let mut store = Store::new(engine, data);
+    store.limiter(|data| data);
+    arm(&mut store);
+    store
+}
+
+fn arm<T>(store: &mut Store<Data<T>>) {
+    let fuel = store.data().armed.fuel_given();
+    slices::set_fuel(store, fuel);
+}
+
+/// A limited store with its one instance.
+pub struct Instance<T: 'static> {
+    pub(crate) store: Store<Data<T>>,
+    pub(crate) instance: wasmi::Instance,
+}
+
+impl<T: 'static> Instance<T> {
+    pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance) -> Self {
+        store.data_mut().memory = instance.get_memory(&store, "memory");
+        Self { store, instance }
+    }
+}
+
+impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
+    fn arm(&mut self, budget: Budget) {
+        self.store.data_mut().armed.rearm(budget);
+        arm(&mut self.store);
+    }
+
+    fn armed(&self) -> &Armed {
+        &self.store.data().armed
+    }
+
+    fn fuel(&self) -> Option<u64> {
+        slices::fuel(&self.store)
+    }
+
+    fn set_fuel(&mut self, fuel: u64) {
+        slices::set_fuel(&mut self.store, fuel);
+    }
+
+    fn memory(&self) -> &[u8] {
+        match &self.store.data().memory {
+            Some(memory) => memory.data(&self.store),
+            None => &[],
+        }
+    }
+
+    fn memory_mut(&mut self) -> &mut [u8] {
+        match self.store.data().memory {
+            Some(memory) => memory.data_mut(&mut self.store),
+            None => &mut [],
+        }
+    }
+
+    fn state(&self) -> &T {
+        &self.store.data().state
+    }
+
+    fn state_mut(&mut self) -> &mut T {
+        &mut self.store.data_mut().state
+    }
+
+    fn into_state(self) -> T {
+        self.store.into_data().state
+    }
+
+    fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
+        let func = self.instance.get_func(&self.store, export);
+        let outcome = catch_panic(|| call_values(self.store.as_context_mut(), func, export, params));
+        outcome.unwrap_or_else(|panic| Err(convert::engine_panic(panic)))
+    }
+
+    fn global(&mut self, export: &str) -> Option<Value> {
+        let global = self.instance.get_global(&self.store, export)?;
+        convert::from_val(&global.get(&self.store))
+    }
+}

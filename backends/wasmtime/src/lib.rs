@@ -157,6 +157,9 @@ impl SandboxBackend for Wasmtime {
         if found != expected {
             return Err(BackendError::Mismatch { what: "imports", found, expected });
         }
+        if !wasmtime::Engine::same(module.module.engine(), imports.linker.engine()) {
+            return Err(BackendError::OtherEngine);
+        }
         let pre = imports.linker.instantiate_pre(&module.module).map_err(backend_error)?;
         Ok(Linked { pre, memory: module.module.get_export_index("memory") })
     }

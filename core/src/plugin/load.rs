@@ -1,6 +1,6 @@
 use alloc::{sync::Arc, vec::Vec};
 
-use super::{Reply, session::Session, slots::Slots};
+use super::{Reply, session::Session, slots::Slots, trace};
 use crate::{
     admit::{ALLOC, Contract, ExternType, FuncType, ModuleSummary, admit},
     backend::{Backend, HostOptions, check_enforceable},
@@ -60,6 +60,17 @@ impl<B: Backend> Loader<B> {
     ///
     /// [`LoadError::Rejected`] when the policy does not admit the module; [`LoadError::Backend`] when the engine fails.
     pub fn load<T: Send + 'static>(
+        &self,
+        bytes: &[u8],
+        imports: &B::Imports<T>,
+        contract: &Contract,
+    ) -> Result<Plugin<B, T>, LoadError> {
+        let loaded = self.load_silently(bytes, imports, contract);
+        trace::load(B::ID, loaded.as_ref().map(drop));
+        loaded
+    }
+
+    fn load_silently<T: Send + 'static>(
         &self,
         bytes: &[u8],
         imports: &B::Imports<T>,

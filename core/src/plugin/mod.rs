@@ -6,6 +6,7 @@ mod bytes;
 mod load;
 mod session;
 mod slots;
+mod trace;
 
 pub use abi::ABI_FUEL;
 pub use load::{Loader, Plugin};

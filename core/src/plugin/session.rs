@@ -1,16 +1,18 @@
 use alloc::{borrow::ToOwned, boxed::Box, string::ToString, sync::Arc, vec::Vec};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
     Reply, abi, bytes,
     load::{Loaded, Plugin},
     slots::Slot,
+    trace,
 };
 use crate::{
     admit::FuncType,
     backend::{Armed, Backend, Budget, Instance, TypedCall},
     time::{CancelToken, Instant},
     value::{Value, Values},
-    verdict::{CallError, Fault, Phase, Report, Usage},
+    verdict::{BackendError, CallError, Fault, Phase, Report, Usage},
 };
 
 /// A live instance. Calls run in turn, each under a budget of its own; after a failed call the instance is poisoned
@@ -19,6 +21,7 @@ pub struct Session<B: Backend, T: Send + 'static = ()> {
     plugin: Arc<Loaded<B, T>>,
     instance: B::Instance<T>,
     alloc: Option<<B as TypedCall<u32, u32>>::Func>,
+    id: SessionId,
     poisoned: bool,
     cancel: Option<CancelToken>,
     // Last, so that the instance is gone when the slot is given back.
@@ -31,7 +34,21 @@ pub(super) struct Operation {
 }
 
 /// A function of a session, whose type was checked once.
-pub struct TypedFunc<B: TypedCall<P, R>, P: Values, R: Values>(B::Func);
+pub struct TypedFunc<B: TypedCall<P, R>, P: Values, R: Values> {
+    func: B::Func,
+    session: SessionId,
+}
+
+/// Tells sessions apart. It wraps around only after as many sessions as there are addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SessionId(usize);
+
+impl SessionId {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// Instantiates and asks for the ABI version, under one budget, which the operation goes on using.
@@ -52,7 +69,15 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             let report = loaded.report(&operation, error.usage, core::time::Duration::ZERO);
             CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }
         })?;
-        let mut session = Self { plugin: loaded.clone(), instance, alloc: None, poisoned: false, cancel, _slot: slot };
+        let mut session = Self {
+            plugin: loaded.clone(),
+            instance,
+            alloc: None,
+            id: SessionId::new(),
+            poisoned: false,
+            cancel,
+            _slot: slot,
+        };
         session.start().map_err(|fault| session.error(Phase::Instantiate, fault, &operation))?;
         session.prepare().map_err(|fault| session.error(Phase::Abi, fault, &operation))?;
         Ok((session, operation))
@@ -113,6 +138,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     pub(super) fn call_bytes(&mut self, entry: &str, input: &[u8], operation: Operation) -> Result<Reply, CallError> {
         let outcome = self.reply(entry, input, &operation);
         let report = self.report(&operation);
+        trace::call(&report, outcome.as_ref().map(drop).map_err(|(phase, fault)| (*phase, fault)));
         match outcome {
             Ok(bytes) => Ok(Reply { bytes, report }),
             Err((phase, fault)) => Err(CallError { fault, phase, report: Box::new(report) }),
@@ -160,21 +186,25 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         self.plugin
             .export(name)
             .and_then(|export| <B as TypedCall<P, R>>::resolve(&mut self.instance, &export))
-            .map(TypedFunc)
+            .map(|func| TypedFunc { func, session: self.id })
             .ok_or_else(|| self.mistyped::<P, R>(name))
     }
 
-    /// A typed call, under a budget of its own. `func` must come from this session.
+    /// A typed call, under a budget of its own.
     ///
     /// # Errors
     ///
-    /// How the call ended; [`Session::usage`] tells what it used.
+    /// How the call ended; [`Session::usage`] tells what it used. [`BackendError::OtherSession`] when `func` is not of
+    /// this session.
     pub fn call_typed<P: Values, R: Values>(&mut self, func: &TypedFunc<B, P, R>, params: P) -> Result<R, Fault>
     where
         B: TypedCall<P, R>,
     {
+        if func.session != self.id {
+            return Err(BackendError::OtherSession.into());
+        }
         self.begin();
-        self.guarded(|instance| <B as TypedCall<P, R>>::call(instance, &func.0, params))
+        self.guarded(|instance| <B as TypedCall<P, R>>::call(instance, &func.func, params))
     }
 
     /// A call whose types are known only at run time, under a budget of its own.
@@ -196,9 +226,11 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         operation: &Operation,
     ) -> Result<(Vec<Value>, Report), CallError> {
         let outcome = self.values(export, params).and_then(|values| self.in_time(operation).map(|()| values));
+        let report = self.report(operation);
+        trace::call(&report, outcome.as_ref().map(drop).map_err(|fault| (Phase::Call, fault)));
         match outcome {
-            Ok(values) => Ok((values, self.report(operation))),
-            Err(fault) => Err(self.error(Phase::Call, fault, operation)),
+            Ok(values) => Ok((values, report)),
+            Err(fault) => Err(CallError { fault, phase: Phase::Call, report: Box::new(report) }),
         }
     }
 

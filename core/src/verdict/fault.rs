@@ -287,6 +287,12 @@ pub enum BackendError {
         /// What it was used with.
         expected: Fingerprint,
     },
+    /// A module was compiled by another engine than it is used with.
+    #[error("the module was compiled by another engine")]
+    OtherEngine,
+    /// A function was resolved in another session than it is called in.
+    #[error("the function belongs to another session")]
+    OtherSession,
 }
 
 impl BackendError {
@@ -294,7 +300,7 @@ impl BackendError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Engine { .. } => "backend",
-            Self::Mismatch { .. } => "policy-mismatch",
+            Self::Mismatch { .. } | Self::OtherEngine | Self::OtherSession => "policy-mismatch",
         }
     }
 
@@ -302,7 +308,7 @@ impl BackendError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Engine { .. } => Blame::Engine,
-            Self::Mismatch { .. } => Blame::Caller,
+            Self::Mismatch { .. } | Self::OtherEngine | Self::OtherSession => Blame::Caller,
         }
     }
 }

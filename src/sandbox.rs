@@ -91,7 +91,7 @@ impl<B: Backend> Sandbox<B> {
 }
 
 /// Host functions that guests may import. `T` is the state that they see: one for each instance.
-pub struct Imports<T: Send + 'static = (), B: Backend = DefaultBackend>(B::Imports<T>);
+pub struct Imports<T: Send + 'static, B: Backend>(B::Imports<T>);
 
 impl<T: Send + 'static, B: Backend> Imports<T, B> {
     /// Offers `f` as `module::name`. Parameters come as a tuple of numbers; a pointer is a `u32`.

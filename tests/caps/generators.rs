@@ -3,14 +3,15 @@
 //! Each generator stays within the other caps of the policy that it is given, where one shape allows it. The benchmark
 //! `compile_cost` builds the same modules.
 
+#[path = "parts.rs"]
+pub(crate) mod parts;
+
 use std::iter::repeat_n;
 
 use hotcell::{Policy, policy::Shape};
-use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection, ElementSection, Elements,
-    EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
-    InstructionSink, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
-};
+use wasm_encoder::{BlockType, ConstExpr, Elements, InstructionSink, RefType, ValType};
+
+use self::parts::Parts;
 
 /// Builds a module with exactly so many; `None` where no module has exactly that many.
 pub(crate) type Build = fn(u64, &Policy) -> Option<Vec<u8>>;
@@ -76,205 +77,236 @@ fn bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
 
 fn functions(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
-    parts.signature(0);
-    (0..n).for_each(|_| parts.function(0, 0, |_| ()));
-    parts.finish()
+    let signature = parts.signature(0);
+    for _ in 0..n {
+        parts.function(signature, 0, |_| ());
+    }
+    Some(parts.finish())
 }
 
 fn body_bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
     // One byte counts the groups of locals, one ends the body.
     let nops = n.checked_sub(2)?;
-    Parts::with_function(0, 0, |code| (0..nops).for_each(|_| drop(code.nop()))).finish()
+    function(0, 0, |code| {
+        for _ in 0..nops {
+            code.nop();
+        }
+    })
 }
 
 fn data_segments(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    let mut parts = Parts::default();
-    (0..n).for_each(|_| drop(parts.data.passive([])));
-    parts.finish()
+    Some(with_data_segments(n).finish())
 }
 
-/// With the section that announces the count before the code.
 fn counted_data_segments(n: u64, _: &Policy) -> Option<Vec<u8>> {
+    Some(Parts { counts_data: true, ..with_data_segments(n) }.finish())
+}
+
+fn with_data_segments(n: u64) -> Parts {
     let mut parts = Parts::default();
-    (0..n).for_each(|_| drop(parts.data.passive([])));
-    parts.counts_data = true;
-    parts.finish()
+    for _ in 0..n {
+        parts.data.passive([]);
+    }
+    parts
 }
 
 fn element_functions(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::with_function(0, 0, |_| ());
-    parts.elements.passive(Elements::Functions(vec![0; n as usize].into()));
-    parts.finish()
+    parts.passive_elements(vec![0; n as usize]);
+    Some(parts.finish())
 }
 
 fn element_expressions(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::with_function(0, 0, |_| ());
     let entries = vec![ConstExpr::ref_func(0); n as usize];
     parts.elements.passive(Elements::Expressions(RefType::FUNCREF, entries.into()));
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn tables(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
-    (0..n).for_each(|_| parts.table(0));
-    parts.finish()
+    for _ in 0..n {
+        parts.table(0);
+    }
+    Some(parts.finish())
 }
 
 fn memories(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
-    (0..n).for_each(|_| parts.memory(0));
-    parts.finish()
+    for _ in 0..n {
+        parts.memory(0);
+    }
+    Some(parts.finish())
 }
 
 fn imports(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.signature(0);
-    (0..n).for_each(|_| parts.import("env", "f"));
-    parts.finish()
+    for _ in 0..n {
+        parts.import("env", "f");
+    }
+    Some(parts.finish())
 }
 
 fn exports(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::with_function(0, 0, |_| ());
-    (0..n).for_each(|index| parts.export(&index.to_string()));
-    parts.finish()
+    for index in 0..n {
+        parts.export(&index.to_string());
+    }
+    Some(parts.finish())
 }
 
 fn types(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
-    (0..n).for_each(|_| drop(parts.signature(0)));
-    parts.finish()
+    for _ in 0..n {
+        parts.signature(0);
+    }
+    Some(parts.finish())
 }
 
 fn globals(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
-    (0..n).for_each(|_| parts.global(&ConstExpr::i32_const(0)));
-    parts.finish()
+    for _ in 0..n {
+        parts.global(&ConstExpr::i32_const(0));
+    }
+    Some(parts.finish())
 }
 
 fn params(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.signature(n);
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn params_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
+    let most = policy.shape().params;
     let mut parts = Parts::default();
-    for params in shares(n, policy.shape().params) {
-        let signature = parts.signature_once(params);
-        parts.function(signature, 0, |_| ());
+    let (all, rest) = (parts.signature(most), parts.signature(n % most));
+    for params in shares(n, most) {
+        parts.function(if params == most { all } else { rest }, 0, |_| ());
     }
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn results(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.types.ty().function([], repeat_n(ValType::I32, n as usize));
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn block_params(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let (none, taking) = (parts.signature(0), parts.signature(n));
     parts.function(none, 0, |code| {
-        (0..n).for_each(|_| drop(code.i32_const(0)));
+        for _ in 0..n {
+            code.i32_const(0);
+        }
         code.block(BlockType::FunctionType(taking));
-        (0..n).for_each(|_| drop(code.drop()));
+        for _ in 0..n {
+            code.drop();
+        }
         code.end();
     });
-    parts.finish()
+    Some(parts.finish())
 }
 
-/// One of them a parameter.
 fn locals(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    let mut parts = Parts::default();
-    let signature = parts.signature(1);
-    parts.function(signature, n.checked_sub(1)?, |_| ());
-    parts.finish()
+    // A parameter is a local too.
+    function(1, n.checked_sub(1)?, |_| ())
 }
 
 fn locals_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let signature = parts.signature(0);
-    shares(n, policy.shape().locals).for_each(|locals| parts.function(signature, locals, |_| ()));
-    parts.finish()
+    for locals in shares(n, policy.shape().locals) {
+        parts.function(signature, locals, |_| ());
+    }
+    Some(parts.finish())
 }
 
 fn blocks(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    Parts::with_function(0, 0, |code| row(n, code, |code| drop(code.block(BlockType::Empty)))).finish()
+    function(0, 0, |code| row(n, code, block))
 }
 
 fn ifs(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    Parts::with_function(1, 0, |code| row(n, code, |code| drop(code.local_get(0).if_(BlockType::Empty)))).finish()
+    function(1, 0, |code| {
+        row(n, code, |code| {
+            code.local_get(0).if_(BlockType::Empty);
+        })
+    })
 }
 
 /// A loop counts as two blocks.
 fn loops_as_blocks(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    let loops = halved(n)?;
-    Parts::with_function(0, 0, |code| row(loops, code, |code| drop(code.loop_(BlockType::Empty)))).finish()
+    let loops = divided(n, 2)?;
+    function(0, 0, |code| row(loops, code, loop_))
 }
 
 fn blocks_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let signature = parts.signature(0);
     for blocks in shares(n, policy.shape().blocks) {
-        parts.function(signature, 0, |code| row(blocks, code, |code| drop(code.block(BlockType::Empty))));
+        parts.function(signature, 0, |code| row(blocks, code, block));
     }
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn loops_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let signature = parts.signature(0);
     for loops in shares(n, policy.shape().blocks / 2) {
-        parts.function(signature, 0, |code| row(loops, code, |code| drop(code.loop_(BlockType::Empty))));
+        parts.function(signature, 0, |code| row(loops, code, loop_));
     }
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn loop_nesting(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    Parts::with_function(0, 0, |code| nest(n, code, |code| drop(code.loop_(BlockType::Empty)))).finish()
+    function(0, 0, |code| nest(n, code, loop_))
 }
 
 fn nesting(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    Parts::with_function(0, 0, |code| nest(n, code, |code| drop(code.block(BlockType::Empty)))).finish()
+    function(0, 0, |code| nest(n, code, block))
 }
 
 fn locals_x_loop_nesting(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let Shape { locals, loop_nesting, .. } = *policy.shape();
     let (locals, loops) = factors(n, locals, loop_nesting)?;
-    Parts::with_function(0, locals, |code| nest(loops, code, |code| drop(code.loop_(BlockType::Empty)))).finish()
+    function(0, locals, |code| nest(loops, code, loop_))
 }
 
 fn locals_x_blocks(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let Shape { locals, blocks, .. } = *policy.shape();
     let (locals, blocks) = factors(n, locals, blocks)?;
-    Parts::with_function(0, locals, |code| row(blocks, code, |code| drop(code.block(BlockType::Empty)))).finish()
+    function(0, locals, |code| row(blocks, code, block))
 }
 
 fn br_table(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    Parts::with_function(1, 0, |code| drop(code.local_get(0).br_table(vec![0; n as usize], 0))).finish()
+    function(1, 0, |code| switch(n, code))
 }
 
 fn br_table_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let signature = parts.signature(1);
     for targets in shares(n, policy.shape().br_table) {
-        parts.function(signature, 0, |code| drop(code.local_get(0).br_table(vec![0; targets as usize], 0)));
+        parts.function(signature, 0, |code| switch(targets, code));
     }
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn operand_height(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    let build = |code: &mut InstructionSink<'_>| {
-        (0..n).for_each(|_| drop(code.local_get(0)));
-        (0..n).for_each(|_| drop(code.drop()));
-    };
-    Parts::with_function(1, 0, build).finish()
+    function(1, 0, |code| {
+        for _ in 0..n {
+            code.local_get(0);
+        }
+        for _ in 0..n {
+            code.drop();
+        }
+    })
 }
 
-/// Of all four types, every one twice: only different ones count.
+/// Of all four types, each twice: only different ones count.
 fn constants(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    let build = |code: &mut InstructionSink<'_>| {
+    function(0, 0, |code| {
         for constant in (0..n).chain(0..n) {
             match constant % 4 {
                 0 => code.i32_const(constant as i32),
@@ -284,84 +316,83 @@ fn constants(n: u64, _: &Policy) -> Option<Vec<u8>> {
             };
             code.drop();
         }
-    };
-    Parts::with_function(0, 0, build).finish()
+    })
 }
 
 fn element_segments(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
-    (0..n).for_each(|_| drop(parts.elements.passive(Elements::Functions([].as_slice().into()))));
-    parts.finish()
+    for _ in 0..n {
+        parts.passive_elements(Vec::new());
+    }
+    Some(parts.finish())
 }
 
 fn global_expr_ops(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.global(&sum(n)?);
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn element_offset_ops(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.table(0);
-    parts.elements.active(None, &sum(n)?, Elements::Functions([].as_slice().into()));
-    parts.finish()
+    parts.elements.active(None, &sum(n)?, Elements::Functions(vec![].into()));
+    Some(parts.finish())
 }
 
 fn data_offset_ops(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.memory(0);
     parts.data.active(0, &sum(n)?, []);
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn export_name_bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::with_function(0, 0, |_| ());
     parts.export(&"n".repeat(n as usize));
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn import_module_bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.signature(0);
     parts.import(&"n".repeat(n as usize), "f");
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn import_field_bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.signature(0);
     parts.import("env", &"n".repeat(n as usize));
-    parts.finish()
+    Some(parts.finish())
 }
 
 fn custom_sections(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    let mut parts = Parts::default();
-    parts.custom = vec![0; n as usize];
-    parts.finish()
+    Some(Parts { custom: vec![0; n as usize], ..Parts::default() }.finish())
 }
 
 /// In two sections.
 fn custom_bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    let header = Parts::default().finish()?.len() as u64;
+    let header = Parts::default().finish().len() as u64;
     padded(header + n, |padding| Parts { custom: vec![0, padding], ..Parts::default() })
 }
 
 fn memory_bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    memory_with_table(n / PAGE, n % PAGE)
+    memory_and_table(n / PAGE, n % PAGE)
 }
 
-/// With as large a table as fits, so that the sum counts.
+/// With as large a table as may be, so that the sum counts.
 fn memory_and_table_bytes(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let table = policy.rules().limits.table_elements * TABLE_ELEMENT;
     let pages = n.saturating_sub(table).div_ceil(PAGE);
-    memory_with_table(pages, n - pages * PAGE)
+    memory_and_table(pages, n.checked_sub(pages * PAGE)?)
 }
 
-fn memory_with_table(pages: u64, table_bytes: u64) -> Option<Vec<u8>> {
+fn memory_and_table(pages: u64, table_bytes: u64) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.memory(pages);
     parts.table(divided(table_bytes, TABLE_ELEMENT)?);
-    parts.finish()
+    Some(parts.finish())
 }
 
 /// In two tables.
@@ -369,86 +400,69 @@ fn table_elements(n: u64, _: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     parts.table(n / 2);
     parts.table(n - n / 2);
-    parts.finish()
+    Some(parts.finish())
 }
 
-/// The sections of a module, in any order of making.
-#[derive(Default)]
-struct Parts {
-    types: TypeSection,
-    imports: ImportSection,
-    functions: FunctionSection,
-    tables: TableSection,
-    memories: MemorySection,
-    globals: GlobalSection,
-    exports: ExportSection,
-    elements: ElementSection,
-    counts_data: bool,
-    code: CodeSection,
-    data: DataSection,
-    /// Length of the content of each custom section.
-    custom: Vec<usize>,
+fn function(params: u64, locals: u64, write: impl FnOnce(&mut InstructionSink<'_>)) -> Option<Vec<u8>> {
+    Some(Parts::with_function(params, locals, write).finish())
 }
 
-impl Parts {
-    /// One function, of parameters and locals of type i32, and without a result.
-    fn with_function(params: u64, locals: u64, write: impl FnOnce(&mut InstructionSink<'_>)) -> Self {
-        let mut parts = Self::default();
-        let signature = parts.signature(params);
-        parts.function(signature, locals, write);
-        parts
-    }
+fn block(code: &mut InstructionSink<'_>) {
+    code.block(BlockType::Empty);
+}
 
-    fn signature(&mut self, params: u64) -> u32 {
-        self.types.ty().function(repeat_n(ValType::I32, params as usize), []);
-        self.types.len() - 1
-    }
+fn loop_(code: &mut InstructionSink<'_>) {
+    code.loop_(BlockType::Empty);
+}
 
-    /// The signature of the function before, when `params` are as many as in [`shares`] before: all but the last are
-    /// the same.
-    fn signature_once(&mut self, params: u64) -> u32 {
-        todo!()
-    }
-
-    fn function(&mut self, signature: u32, locals: u64, write: impl FnOnce(&mut InstructionSink<'_>)) {
-        let groups = (locals > 0).then_some((locals as u32, ValType::I32));
-        let mut function = Function::new(groups);
-        let mut code = function.instructions();
-        write(&mut code);
+/// So many empty blocks, one after the other.
+fn row(n: u64, code: &mut InstructionSink<'_>, open: impl Fn(&mut InstructionSink<'_>)) {
+    for _ in 0..n {
+        open(code);
         code.end();
-        self.functions.function(signature);
-        self.code.function(&function);
     }
+}
 
-    fn import(&mut self, module: &str, field: &str) {
-        self.imports.import(module, field, EntityType::Function(0));
+/// So many blocks, one in the other.
+fn nest(n: u64, code: &mut InstructionSink<'_>, open: impl Fn(&mut InstructionSink<'_>)) {
+    for _ in 0..n {
+        open(code);
     }
+    for _ in 0..n {
+        code.end();
+    }
+}
 
-    fn export(&mut self, name: &str) {
-        self.exports.export(name, ExportKind::Func, 0);
-    }
+/// A jump on parameter 0.
+fn switch(targets: u64, code: &mut InstructionSink<'_>) {
+    code.local_get(0).br_table(repeat_n(0, targets as usize), 0);
+}
 
-    fn table(&mut self, minimum: u64) {
-        let element_type = RefType::FUNCREF;
-        self.tables.table(TableType { element_type, table64: false, minimum, maximum: None, shared: false });
-    }
+/// A sum of so many operators. Each addition takes one more constant, so their number is odd.
+fn sum(operators: u64) -> Option<ConstExpr> {
+    let additions = divided(operators.checked_sub(1)?, 2)?;
+    Some((0..additions).fold(ConstExpr::i32_const(0), |sum, _| sum.with_i32_const(0).with_i32_add()))
+}
 
-    fn memory(&mut self, minimum: u64) {
-        self.memories.memory(MemoryType {
-            minimum,
-            maximum: None,
-            memory64: false,
-            shared: false,
-            page_size_log2: None,
-        });
-    }
+/// `n` in as few shares of at most `most` as there can be.
+fn shares(n: u64, most: u64) -> impl Iterator<Item = u64> {
+    (0..n.div_ceil(most)).map(move |index| most.min(n - index * most))
+}
 
-    fn global(&mut self, value: &ConstExpr) {
-        self.globals.global(GlobalType { val_type: ValType::I32, mutable: true, shared: false }, value);
-    }
+fn divided(n: u64, by: u64) -> Option<u64> {
+    n.is_multiple_of(by).then(|| n / by)
+}
 
-    /// The binary; always `Some`, for generators to end with.
-    fn finish(self) -> Option<Vec<u8>> {
-        todo!()
-    }
+/// Two factors of `n`, the second as large as can be, neither above its limit.
+fn factors(n: u64, first: u64, second: u64) -> Option<(u64, u64)> {
+    (1..=second).rev().find_map(|b| Some((divided(n, b).filter(|a| *a <= first)?, b)))
+}
+
+/// The module that has `n` bytes with the right padding.
+fn padded(n: u64, build: impl Fn(usize) -> Parts) -> Option<Vec<u8>> {
+    let n = n as usize;
+    // The lengths that stand before the padding grow with it.
+    let most = n.checked_sub(build(0).finish().len())?;
+    let bytes = (most.saturating_sub(16)..=most).map(|padding| build(padding).finish());
+    bytes.into_iter().find(|bytes| bytes.len() == n)
 }

@@ -1,0 +1,56 @@
+//! The allocator, which remembers how much was in use at most.
+
+#![expect(unsafe_code, reason = "a global allocator is an unsafe trait, and its memory a mutable static")]
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    mem::MaybeUninit,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use embedded_alloc::LlffHeap;
+
+/// Bytes of the heap.
+pub(crate) const SIZE: usize = 2048 << 10;
+
+#[global_allocator]
+static HEAP: Heap = Heap { free: LlffHeap::empty(), peak: AtomicUsize::new(0) };
+
+#[unsafe(link_section = ".uninit.heap")]
+static mut MEMORY: [MaybeUninit<u64>; SIZE / 8] = [MaybeUninit::uninit(); SIZE / 8];
+
+struct Heap {
+    free: LlffHeap,
+    peak: AtomicUsize,
+}
+
+// SAFETY: every block comes from `LlffHeap` and goes back to it, unchanged.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise about `layout` is passed on.
+        let block = unsafe { GlobalAlloc::alloc(&self.free, layout) };
+        self.peak.fetch_max(self.free.used(), Ordering::Relaxed);
+        block
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise about `block` and `layout` is passed on.
+        unsafe { GlobalAlloc::dealloc(&self.free, block, layout) }
+    }
+}
+
+/// Gives the allocator its memory. To be called once, before anything is allocated; a second call panics.
+pub(crate) fn init() {
+    // SAFETY: `MEMORY` is used nowhere else, and has this size.
+    unsafe { HEAP.free.init((&raw mut MEMORY).addr(), SIZE) }
+}
+
+/// Bytes in use.
+pub(crate) fn used() -> usize {
+    HEAP.free.used()
+}
+
+/// The most bytes that were in use since this was last asked.
+pub(crate) fn peak() -> usize {
+    HEAP.peak.swap(used(), Ordering::Relaxed)
+}

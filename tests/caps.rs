@@ -105,6 +105,8 @@ fn policy(preset: Preset, cap: &str) -> Policy {
     let change = |rules: &mut Rules| match cap {
         // More than one also needs the proposal, and without it the proposal is what a rejection names.
         "module.memories" => rules.proposals.allow(Proposal::MultiMemory),
+        // The default preset has one number for both.
+        "module.custom_bytes" => rules.module.bytes *= 2,
         _ => {}
     };
     Policy::new(Rules::preset(preset)).unwrap().with(change).unwrap()

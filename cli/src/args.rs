@@ -4,9 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hotcell::{
-    Policy, PolicyError, Preset, Rules, parse_policy,
+    Policy, Preset, Rules, parse_policy,
     policy::{
-        Abi,
+        Abi, Metering,
         text::{parse_bytes, parse_deadline, parse_unlimited},
     },
 };
@@ -165,7 +165,7 @@ pub(crate) enum PresetArg {
     Ceiling,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum MeteringArg {
     /// The same number on every backend
     Exact,
@@ -176,11 +176,6 @@ pub(crate) enum MeteringArg {
 impl Common {
     /// The policy that file, preset and flags describe together.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        if self.metering == Some(MeteringArg::Exact) {
-            let reason = "exact metering is not in this version; use --metering engine";
-            let backend = "of this build";
-            return Err(PolicyError::NotEnforceable { backend, field: "metering", reason }.into());
-        }
         let base = match (&self.policy, self.preset) {
             (Some(file), _) => {
                 let text =
@@ -199,6 +194,9 @@ impl Common {
             if let Some(bytes) = self.max_memory {
                 rules.limits.memory_bytes = bytes;
             }
+            if let Some(metering) = self.metering {
+                rules.metering = metering.into();
+            }
             if let Some(abi) = &self.abi {
                 rules.abi = Some(abi.clone());
             }
@@ -216,6 +214,15 @@ impl From<PresetArg> for Preset {
             PresetArg::Strict => Self::Strict,
             PresetArg::Embedded => Self::Embedded,
             PresetArg::Ceiling => Self::Ceiling,
+        }
+    }
+}
+
+impl From<MeteringArg> for Metering {
+    fn from(metering: MeteringArg) -> Self {
+        match metering {
+            MeteringArg::Exact => Self::Exact,
+            MeteringArg::Engine => Self::Engine,
         }
     }
 }

@@ -141,7 +141,7 @@ fn describe(module: &[u8]) -> Option<Module> {
             .collect(),
         tables: tables
             .iter()
-            .map(|Table { initial, maximum }| Limits { initial: *initial, maximum: *maximum })
+            .map(|Table { initial, maximum, .. }| Limits { initial: *initial, maximum: *maximum })
             .collect(),
         imports: imports
             .iter()

@@ -5,6 +5,7 @@
 //!
 //! * [`policy`]: the declarative rules, checked when made;
 //! * [`admit`]: one pass over the bytes, before any engine sees them;
+//! * [`meter`]: the rewrite that makes fuel and stack the same numbers on every engine;
 //! * [`backend`]: the trait that an engine is put behind, and what a host function sees;
 //! * [`plugin`]: the byte contract, the ABI check, poison and report, written once for every backend;
 //! * [`verdict`]: rejections, faults and reports.
@@ -18,6 +19,7 @@ extern crate std;
 
 pub mod admit;
 pub mod backend;
+pub mod meter;
 pub mod plugin;
 pub mod policy;
 pub mod time;

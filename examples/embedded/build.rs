@@ -1,12 +1,28 @@
-//! Tells the linker where `memory.x` is, and assembles the guest that is here as text.
+//! Says where the board's memories are, and assembles the guests that are here as text.
 
-use std::{env, error::Error, fs, path::Path};
+#[path = "build/worst.rs"]
+mod worst;
+
+use std::{env, error::Error, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=memory.x");
-    println!("cargo::rerun-if-changed=guests/endless.wat");
-    println!("cargo::rustc-link-search={}", env::var("CARGO_MANIFEST_DIR")?);
-    let endless = wat::parse_file("guests/endless.wat")?;
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("endless.wasm"), endless)?;
+    let worst_case = env::var_os("CARGO_FEATURE_WORST_CASE").is_some();
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+
+    println!("cargo::rerun-if-changed=boards");
+    println!("cargo::rustc-link-search={}", out.display());
+    let board = if worst_case { "boards/large.x" } else { "boards/small.x" };
+    fs::copy(board, out.join("memory.x"))?;
+
+    println!("cargo::rerun-if-changed=guests");
+    for guest in ["endless", "greedy"] {
+        fs::write(out.join(guest).with_extension("wasm"), wat::parse_file(format!("guests/{guest}.wat"))?)?;
+    }
+    println!("cargo::rerun-if-changed=build");
+    if worst_case {
+        fs::write(out.join("code.wasm"), wat::parse_str(worst::code())?)?;
+        fs::write(out.join("entities.wasm"), wat::parse_str(worst::entities())?)?;
+        fs::write(out.join("memory.wasm"), wat::parse_str(worst::memory())?)?;
+    }
     Ok(())
 }

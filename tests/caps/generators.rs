@@ -395,11 +395,12 @@ fn memory_and_table(pages: u64, table_bytes: u64) -> Option<Vec<u8>> {
     Some(parts.finish())
 }
 
-/// In two tables.
-fn table_elements(n: u64, _: &Policy) -> Option<Vec<u8>> {
+/// In as many tables as there may be.
+fn table_elements(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
-    parts.table(n / 2);
-    parts.table(n - n / 2);
+    for elements in shares(n, n.div_ceil(policy.rules().module.tables)) {
+        parts.table(elements);
+    }
     Some(parts.finish())
 }
 

@@ -7,14 +7,15 @@ use hotcell_core::{
     value::Scalar,
 };
 use wasmi::{
-    AsContext, AsContextMut, Error, Func, ResumableCall, ResumableCallOutOfFuel, StoreContextMut, TypedFunc,
-    TypedResumableCall, TypedResumableCallOutOfFuel, Val, WasmParams, WasmResults, WasmRet, WasmTy,
+    AsContextMut, Error, Func, ResumableCall, ResumableCallOutOfFuel, StoreContextMut, TypedFunc, TypedResumableCall,
+    TypedResumableCallOutOfFuel, Val, WasmParams, WasmResults, WasmRet, WasmTy,
 };
 
 use crate::{
     Imports, Wasmi,
     convert::{engine_panic, fault, from_val, stop, to_val, val_type},
-    slices::{self, Paused, Step, drive, must_pause},
+    meter,
+    slices::{Paused, Step, drive, must_pause},
     store::{Data, Instance},
 };
 
@@ -36,7 +37,7 @@ where
             if must_pause(&*store) {
                 return drive(store, |store| func.call_resumable(store, params).map(Step::from));
             }
-            func.call(&mut *store, params).map_err(|error| fault(&mut store.data_mut().armed, Some(error)))
+            func.call(&mut *store, params).map_err(|error| fault(store, Some(error)))
         });
         outcome.unwrap_or_else(|panic| Err(engine_panic(panic)))
     }
@@ -143,12 +144,12 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
         &mut self.0.data_mut().armed
     }
 
-    fn fuel(&self) -> Option<u64> {
-        slices::fuel(self.0.as_context())
+    fn fuel(&mut self) -> Option<u64> {
+        meter::fuel(&self.0)
     }
 
     fn set_fuel(&mut self, fuel: u64) {
-        slices::set_fuel(&mut self.0, fuel);
+        meter::set_fuel(&mut self.0, fuel);
     }
 
     #[inline]

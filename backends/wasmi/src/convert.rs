@@ -3,16 +3,13 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
-use hotcell_core::{
-    BackendError, Fault, TrapKind, ValType, Value,
-    backend::{Armed, HostStop},
-};
+use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, backend::HostStop, meter::verdict};
 use wasmi::{
-    Error, F32, F64, Func, Ref, TrapCode, V128, Val,
+    AsContextMut, Error, F32, F64, Func, Ref, TrapCode, V128, Val,
     errors::{ErrorKind, HostError, InstantiationError, TableError},
 };
 
-use crate::ID;
+use crate::{ID, store::Data};
 
 pub(crate) fn to_val(value: Value) -> Val {
     match value {
@@ -69,22 +66,32 @@ pub(crate) fn stop(stop: HostStop) -> Error {
 }
 
 /// The verdict on what the engine did, when it did not panic.
-pub(crate) fn settle<R>(outcome: Result<Result<R, Error>, String>, armed: &mut Armed) -> Result<R, Fault> {
+pub(crate) fn settle<T, R>(
+    outcome: Result<Result<R, Error>, String>,
+    store: impl AsContextMut<Data = Data<T>>,
+) -> Result<R, Fault> {
     match outcome {
         Ok(Ok(results)) => Ok(results),
-        Ok(Err(error)) => Err(fault(armed, Some(error))),
+        Ok(Err(error)) => Err(fault(store, Some(error))),
         Err(panic) => Err(engine_panic(panic)),
     }
 }
 
 /// The verdict on a call that the engine ended. What our own code parked is the cause; a bare trap is the guest's.
-pub(crate) fn fault(armed: &mut Armed, error: Option<Error>) -> Fault {
-    if let Some(parked) = armed.take_parked() {
+pub(crate) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Option<Error>) -> Fault {
+    if let Some(parked) = store.as_context_mut().data_mut().armed.take_parked() {
         return parked;
     }
-    match error {
+    let fault = match error {
         None => BackendError::Engine { backend: ID, source: Box::new(HostStop) }.into(),
         Some(error) => guest_fault(&error).unwrap_or_else(|| backend_error(error).into()),
+    };
+    match store.as_context().data().counters {
+        None => fault,
+        Some(counters) => {
+            let (fuel, stack) = counters.read(&store);
+            verdict(fault, fuel, stack)
+        }
     }
 }
 

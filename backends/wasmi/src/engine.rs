@@ -15,6 +15,9 @@ use crate::{ID, Recipe, convert::backend_error, store::Data};
 const CELL_BYTES: u64 = 8;
 /// Bytes of stack per call frame: how the policy's stack becomes a limit on depth for frames that hold next to nothing.
 const FRAME_BYTES: u64 = 64;
+/// By how much the engine's stack is larger than what a metered guest may use. A frame is charged for an eighth of its
+/// body's operators, and the engine keeps a cell for each different constant: at most one for two operators.
+const METERED_SPARE: u64 = 4;
 /// Cells that a stack has at the start. It grows on demand.
 const INITIAL_CELLS: usize = 256;
 
@@ -22,12 +25,14 @@ const INITIAL_CELLS: usize = 256;
 pub(crate) fn config(policy: &Policy) -> Config {
     let rules = policy.rules();
     let allows = |proposal| rules.proposals.contains(proposal);
-    let cells = usize::try_from(rules.limits.stack_bytes / CELL_BYTES).unwrap_or(usize::MAX).max(1);
-    let frames = usize::try_from(rules.limits.stack_bytes / FRAME_BYTES).unwrap_or(usize::MAX).max(1);
+    // With exact metering the guest counts its own frames, and the engine's limits are safely above.
+    let spare = if policy.is_exact() { METERED_SPARE } else { 1 };
+    let cells = usize::try_from(rules.limits.stack_bytes / CELL_BYTES * spare).unwrap_or(usize::MAX).max(1);
+    let frames = usize::try_from(rules.limits.stack_bytes / FRAME_BYTES * spare).unwrap_or(usize::MAX).max(1);
     let mut config = Config::default();
     config.compilation_mode(CompilationMode::Eager);
     config.ignore_custom_sections(true);
-    config.consume_fuel(policy.counts_fuel() || policy.is_interruptible());
+    config.consume_fuel(policy.needs_engine_fuel() || policy.is_interruptible());
     // The minimum first: it must never be above the maximum.
     config.set_min_stack_height(INITIAL_CELLS.min(cells));
     config.set_max_stack_height(cells);
@@ -76,9 +81,11 @@ struct Source {
 
 impl Module {
     pub(crate) fn new(config: &Config, admitted: &Admitted<'_>) -> Result<Self, BackendError> {
+        // Without `std` there is one engine per module: nothing is compiled twice, and memory is scarce.
+        let bytes = if cfg!(feature = "std") { admitted.bytes().to_vec() } else { Vec::new() };
         Ok(Self {
             module: compile(config, admitted.bytes())?,
-            source: Arc::new(Source { config: config.clone(), bytes: admitted.bytes().to_vec() }),
+            source: Arc::new(Source { config: config.clone(), bytes }),
             offered: admitted.offered(),
         })
     }

@@ -22,6 +22,7 @@ mod call;
 mod convert;
 mod engine;
 mod limits;
+mod meter;
 mod slices;
 mod store;
 
@@ -47,7 +48,8 @@ const VERSION: &str = "1.1.0";
 /// The wasmi engine under one policy.
 pub struct Wasmi {
     config: wasmi::Config,
-    counts_fuel: bool,
+    metering: meter::Metering,
+    stack_cells: i64,
     policy: Fingerprint,
     options: HostOptions,
 }
@@ -86,10 +88,12 @@ impl SandboxBackend for Wasmi {
             | Field::Cancel
             | Field::MemoryBytes
             | Field::TableElements
+            | Field::ExactMetering
+            | Field::StackBytes
             | Field::HostCalls
             | Field::Reentry
             | Field::Start => Enforcement::Enforced,
-            Field::StackBytes => Enforcement::Emulated { how: "cells of 8 bytes of the interpreter's own stack" },
+            Field::EngineStackBytes => Enforcement::Emulated { how: "cells of 8 bytes of the interpreter's own stack" },
             Field::Proposal(Proposal::Simd | Proposal::RelaxedSimd) if !cfg!(feature = "simd") => NO_SIMD,
             Field::Proposal(Proposal::Memory64) => {
                 Enforcement::Unsupported { reason: "wasmi 1.1 panics when a 64-bit memory with a large maximum grows" }
@@ -115,7 +119,8 @@ impl SandboxBackend for Wasmi {
     fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError> {
         Ok(Self {
             config: engine::config(policy),
-            counts_fuel: policy.counts_fuel(),
+            metering: meter::Metering::of(policy),
+            stack_cells: policy.stack_cells(),
             policy: policy.fingerprint(),
             options: options.clone(),
         })
@@ -164,12 +169,12 @@ impl SandboxBackend for Wasmi {
             Ok(shard) => shard,
             Err(error) => return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) }),
         };
-        let mut store = store::armed_store(shard.engine(), Data::new(state, armed, self.counts_fuel));
+        let mut store = store::armed_store(shard.engine(), Data::new(state, armed, self.metering));
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
-        match convert::settle(instantiated, &mut store.data_mut().armed) {
-            Ok(instance) => Ok(Instance::new(store, instance)),
+        match convert::settle(instantiated, &mut store) {
+            Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells)),
             Err(fault) => {
-                let usage = store.data().armed.usage(slices::fuel(&store));
+                let usage = store.data().armed.usage(meter::fuel(&store));
                 Err(InstantiateError { fault, usage })
             }
         }

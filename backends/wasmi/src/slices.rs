@@ -33,17 +33,14 @@ impl Slices {
     }
 }
 
-/// Fuel left, in the engine and in reserve; `None` where the policy counts none.
-pub(crate) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> Option<u64> {
+/// Fuel left, in the engine and in reserve.
+pub(crate) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> u64 {
     let store = store.as_context();
-    let data = store.data();
-    let held = store.get_fuel().ok()?;
-    data.counts_fuel.then(|| held.saturating_add(data.slices.reserve))
+    store.get_fuel().unwrap_or(0).saturating_add(store.data().slices.reserve)
 }
 
 /// Sets the fuel left.
-pub(crate) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, total: u64) {
-    let mut store = store.as_context_mut();
+pub(crate) fn set_fuel<T>(mut store: wasmi::StoreContextMut<'_, Data<T>>, total: u64) {
     let data = store.data_mut();
     let held = if data.armed.is_interruptible() { total.min(data.slices.size) } else { total };
     data.slices.reserve = total - held;
@@ -85,12 +82,12 @@ pub(crate) fn drive<T, P: Paused>(
     loop {
         match step {
             Ok(Step::Finished(results)) => return Ok(results),
-            Ok(Step::Stopped) => return Err(fault(&mut store.data_mut().armed, None)),
+            Ok(Step::Stopped) => return Err(fault(store, None)),
             Ok(Step::OutOfFuel(paused)) => {
                 begin = refill(&mut store, paused.required_fuel(), begin)?;
                 step = paused.resume(&mut store);
             }
-            Err(error) => return Err(fault(&mut store.data_mut().armed, Some(error))),
+            Err(error) => return Err(fault(store, Some(error))),
         }
     }
 }

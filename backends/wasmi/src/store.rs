@@ -9,7 +9,8 @@ use wasmi::{AsContextMut, Engine, Memory, Store};
 use crate::{
     call::call_values,
     convert,
-    slices::{self, Slices},
+    meter::{self, Counters, Metering},
+    slices::Slices,
 };
 
 /// What a store carries.
@@ -19,13 +20,14 @@ pub(crate) struct Data<T> {
     /// The memory exported as `memory`.
     pub(crate) memory: Option<Memory>,
     pub(crate) slices: Slices,
-    /// Whether the policy counts fuel. The engine may count all the same, to pause.
-    pub(crate) counts_fuel: bool,
+    pub(crate) metering: Metering,
+    /// The counters that the guest carries, once the instance is there.
+    pub(crate) counters: Option<Counters>,
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed, counts_fuel: bool) -> Self {
-        Self { state, armed, memory: None, slices: Slices::new(), counts_fuel }
+    pub(crate) fn new(state: T, armed: Armed, metering: Metering) -> Self {
+        Self { state, armed, memory: None, slices: Slices::new(), metering, counters: None }
     }
 }
 
@@ -33,13 +35,8 @@ impl<T> Data<T> {
 pub(crate) fn armed_store<T: 'static>(engine: &Engine, data: Data<T>) -> Store<Data<T>> {
     let mut store = Store::new(engine, data);
     store.limiter(|data| data);
-    arm(&mut store);
+    meter::arm(&mut store);
     store
-}
-
-fn arm<T>(store: &mut Store<Data<T>>) {
-    let fuel = store.data().armed.fuel_given();
-    slices::set_fuel(store, fuel);
 }
 
 /// A limited store with its one instance.
@@ -49,8 +46,13 @@ pub struct Instance<T: 'static> {
 }
 
 impl<T: 'static> Instance<T> {
-    pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance) -> Self {
+    pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance, stack_cells: i64) -> Self {
         store.data_mut().memory = instance.get_memory(&store, "memory");
+        store.data_mut().counters = Counters::find(instance, &store);
+        if let Some(counters) = store.data().counters {
+            meter::write(counters.stack, &mut store, stack_cells);
+            meter::arm(&mut store);
+        }
         Self { store, instance }
     }
 }
@@ -58,19 +60,19 @@ impl<T: 'static> Instance<T> {
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
     fn arm(&mut self, budget: Budget) {
         self.store.data_mut().armed.rearm(budget);
-        arm(&mut self.store);
+        meter::arm(&mut self.store);
     }
 
     fn armed(&self) -> &Armed {
         &self.store.data().armed
     }
 
-    fn fuel(&self) -> Option<u64> {
-        slices::fuel(&self.store)
+    fn fuel(&mut self) -> Option<u64> {
+        meter::fuel(&self.store)
     }
 
     fn set_fuel(&mut self, fuel: u64) {
-        slices::set_fuel(&mut self.store, fuel);
+        meter::set_fuel(&mut self.store, fuel);
     }
 
     fn memory(&self) -> &[u8] {

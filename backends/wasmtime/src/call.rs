@@ -4,12 +4,13 @@ use hotcell_core::{
     backend::{Armed, DuplicateImport, host_call},
     value::Scalar,
 };
-use wasmtime::{AsContext, AsContextMut, Func, StoreContextMut, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
+use wasmtime::{AsContextMut, Func, StoreContextMut, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 
 use crate::{
     Imports, Wasmtime,
     convert::{fault, from_val, to_val},
-    store::{Data, Instance, set_fuel},
+    meter,
+    store::{Data, Instance},
     ticker,
 };
 
@@ -33,7 +34,7 @@ where
         let Instance { store, stack, .. } = instance;
         match stack.provide(|| func.call(&mut *store, params)) {
             Ok(results) => Ok(results),
-            Err(error) => Err(fault(&mut store.data_mut().armed, error)),
+            Err(error) => Err(fault(store, error)),
         }
     }
 }
@@ -59,7 +60,7 @@ pub(crate) fn call_values<T: Send + 'static>(
     let params: Vec<_> = params.iter().map(|value| to_val(*value)).collect();
     let mut results = vec![wasmtime::Val::I32(0); ty.results().len()];
     if let Err(error) = func.call(&mut store, &params, &mut results) {
-        return Err(fault(&mut store.data_mut().armed, error));
+        return Err(fault(store, error));
     }
     Ok(results.into_iter().filter_map(from_val).collect())
 }
@@ -89,12 +90,12 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
         &mut self.0.data_mut().armed
     }
 
-    fn fuel(&self) -> Option<u64> {
-        self.0.as_context().get_fuel().ok()
+    fn fuel(&mut self) -> Option<u64> {
+        meter::fuel(&mut self.0)
     }
 
     fn set_fuel(&mut self, fuel: u64) {
-        set_fuel(self.0.as_context_mut(), fuel);
+        meter::set_fuel(&mut self.0, fuel);
     }
 
     #[inline]

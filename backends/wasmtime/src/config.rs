@@ -22,10 +22,10 @@ pub fn sandbox_config(policy: &Policy) -> Config {
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
     config.cranelift_regalloc_algorithm(wasmtime::RegallocAlgorithm::Backtracking);
     config.relaxed_simd_deterministic(true);
-    config.consume_fuel(policy.counts_fuel());
+    config.consume_fuel(policy.needs_engine_fuel());
     config.operator_cost(operator_cost());
     config.epoch_interruption(policy.is_interruptible());
-    config.max_wasm_stack(usize::try_from(rules.limits.stack_bytes).unwrap_or(usize::MAX));
+    config.max_wasm_stack(usize::try_from(native_stack_bytes(policy)).unwrap_or(usize::MAX));
     allow_proposals(&mut config, rules.proposals, rules.floats);
     config
 }
@@ -38,6 +38,18 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
     config.wasm_features(allowed, true);
     config.wasm_features(WasmFeatures::FLOATS, floats != Floats::Deny);
 }
+
+/// Bytes of native stack that guests under `policy` may use.
+///
+/// With exact metering the guest counts its own frames, and this must be safely above what it counts: the compiler
+/// keeps at most as many values alive as a frame is charged for, so twice the bytes hold them and what surrounds them.
+pub(crate) fn native_stack_bytes(policy: &Policy) -> u64 {
+    let bytes = policy.rules().limits.stack_bytes;
+    if policy.is_exact() { 2 * bytes + NATIVE_MARGIN } else { bytes }
+}
+
+/// Room for the first frames, whatever the policy's number.
+const NATIVE_MARGIN: u64 = 128 << 10;
 
 fn feature(proposal: Proposal) -> WasmFeatures {
     match proposal {

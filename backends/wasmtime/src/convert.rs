@@ -1,9 +1,9 @@
 //! Between wasmtime's values, traps and errors, and ours.
 
-use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, backend::Armed};
-use wasmtime::{PoolConcurrencyLimitError, Trap, Val};
+use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, meter::verdict};
+use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Trap, Val};
 
-use crate::ID;
+use crate::{ID, store::Data};
 
 pub(crate) fn to_val(value: Value) -> Val {
     match value {
@@ -44,14 +44,24 @@ pub(crate) fn val_type(ty: &wasmtime::ValType) -> ValType {
 }
 
 /// The verdict on a call that the engine ended. What our own code parked is the cause; a bare trap is the guest's.
-pub(crate) fn fault(armed: &mut Armed, error: wasmtime::Error) -> Fault {
-    if let Some(parked) = armed.take_parked() {
+pub(crate) fn fault<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, error: wasmtime::Error) -> Fault {
+    let mut context = store.as_context_mut();
+    let data = context.data_mut();
+    if let Some(parked) = data.armed.take_parked() {
         return parked;
     }
-    match error.downcast_ref::<Trap>() {
+    let counters = data.counters;
+    let fault = match error.downcast_ref::<Trap>() {
         Some(trap) => trap_fault(*trap).unwrap_or_else(|| backend_error(error).into()),
         None if error.is::<PoolConcurrencyLimitError>() => Fault::Busy { allowed: 0 },
         None => backend_error(error).into(),
+    };
+    match counters {
+        None => fault,
+        Some(counters) => {
+            let (fuel, stack) = counters.read(store);
+            verdict(fault, fuel, stack)
+        }
     }
 }
 

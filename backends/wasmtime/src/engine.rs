@@ -8,7 +8,11 @@ use hotcell_core::{
 };
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::{ID, config::sandbox_config, ticker};
+use crate::{
+    ID,
+    config::{native_stack_bytes, sandbox_config},
+    ticker,
+};
 
 /// Address space that a 32-bit memory can fill. Reserving it all spares the bounds checks.
 const MEMORY32: u64 = 1 << 32;
@@ -46,6 +50,7 @@ struct Profile {
     floats: Floats,
     counts_fuel: bool,
     is_interruptible: bool,
+    /// Bytes of native stack for a guest.
     stack_bytes: u64,
     /// Bytes of the largest memory, rounded up to a power of two.
     memory_class: u64,
@@ -63,9 +68,9 @@ impl Profile {
         Self {
             proposals: rules.proposals,
             floats: rules.floats,
-            counts_fuel: policy.counts_fuel(),
+            counts_fuel: policy.needs_engine_fuel(),
             is_interruptible: policy.is_interruptible(),
-            stack_bytes: rules.limits.stack_bytes,
+            stack_bytes: native_stack_bytes(policy),
             memory_class: rules.limits.memory_bytes.min(largest).next_power_of_two().max(1 << 16),
             table_elements: rules.limits.table_elements,
             tables: rules.module.tables,

@@ -10,6 +10,7 @@ mod convert;
 mod cost;
 mod engine;
 mod limits;
+mod meter;
 mod store;
 mod ticker;
 
@@ -28,6 +29,7 @@ use hotcell_core::{
 use self::{
     convert::{backend_error, fault},
     engine::SharedEngine,
+    meter::Counters,
     store::Data,
 };
 
@@ -41,6 +43,7 @@ pub struct Wasmtime {
     engine: Arc<SharedEngine>,
     policy: Fingerprint,
     options: HostOptions,
+    stack_cells: i64,
 }
 
 impl Wasmtime {
@@ -54,6 +57,7 @@ impl Wasmtime {
             engine: engine::shared(policy, host.max_instances, options)?,
             policy: policy.fingerprint(),
             options: host.clone(),
+            stack_cells: policy.stack_cells(),
         })
     }
 }
@@ -74,6 +78,9 @@ pub struct Imports<T: 'static> {
 pub struct Linked<T: 'static> {
     pre: wasmtime::InstancePre<Data<T>>,
     memory: Option<wasmtime::ModuleExport>,
+    counters: Option<Counters<wasmtime::ModuleExport>>,
+    /// Stack cells that a guest may use.
+    stack_cells: i64,
 }
 
 impl SandboxBackend for Wasmtime {
@@ -98,10 +105,12 @@ impl SandboxBackend for Wasmtime {
             | Field::Cancel
             | Field::MemoryBytes
             | Field::TableElements
+            | Field::ExactMetering
+            | Field::StackBytes
             | Field::HostCalls
             | Field::Reentry
             | Field::Start => Enforcement::Enforced,
-            Field::StackBytes => Enforcement::Emulated {
+            Field::EngineStackBytes => Enforcement::Emulated {
                 how: "bytes of native stack: how deep a guest recurses depends on the processor",
             },
             Field::Proposal(
@@ -161,7 +170,8 @@ impl SandboxBackend for Wasmtime {
             return Err(BackendError::OtherEngine);
         }
         let pre = imports.linker.instantiate_pre(&module.module).map_err(backend_error)?;
-        Ok(Linked { pre, memory: module.module.get_export_index("memory") })
+        let export = |name: &str| module.module.get_export_index(name);
+        Ok(Linked { pre, memory: export("memory"), counters: Counters::find(export), stack_cells: self.stack_cells })
     }
 
     fn export<T: Send + 'static>(linked: &Linked<T>, name: &str) -> Option<wasmtime::ModuleExport> {
@@ -174,17 +184,19 @@ impl SandboxBackend for Wasmtime {
         budget: Budget,
         state: T,
     ) -> Result<Instance<T>, InstantiateError> {
-        let data = Data::new(state, Armed::new(budget, self.options.clock.clone()));
+        let armed = Armed::new(budget, self.options.clock.clone());
+        let data = Data::new(state, armed, linked.counters.is_some());
         let mut store = store::armed_store(&self.engine, data);
         let stack = self.engine.stack();
         match stack.provide(|| linked.pre.instantiate(&mut store)) {
-            Ok(instance) => Ok(Instance::new(store, instance, linked.memory.as_ref(), stack)),
+            Ok(instance) => Ok(Instance::new(store, instance, linked, stack)),
             Err(error) => {
-                let fault = match fault(&mut store.data_mut().armed, error) {
+                let fault = match fault(&mut store, error) {
                     Fault::Busy { .. } => Fault::Busy { allowed: self.options.max_instances },
                     fault => fault,
                 };
-                let usage = store.data().armed.usage(store.get_fuel().ok());
+                let fuel = meter::fuel(&mut store);
+                let usage = store.data().armed.usage(fuel);
                 Err(InstantiateError { fault, usage })
             }
         }

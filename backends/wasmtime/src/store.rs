@@ -1,10 +1,12 @@
 use hotcell_core::{Budget, Fault, Value, backend::Armed};
-use wasmtime::{AsContextMut, Memory, ModuleExport, Store, UpdateDeadline};
+use wasmtime::{AsContextMut, Global, Memory, ModuleExport, Store, UpdateDeadline};
 
 use crate::{
+    Linked,
     call::call_values,
     convert,
     engine::{SharedEngine, Stack},
+    meter::{self, Counters},
     ticker,
 };
 
@@ -14,13 +16,17 @@ pub(crate) struct Data<T> {
     pub(crate) armed: Armed,
     /// The memory exported as `memory`.
     pub(crate) memory: Option<Memory>,
+    /// The counters that the guest carries, once the instance is there.
+    pub(crate) counters: Option<Counters<Global>>,
+    /// Whether it carries any.
+    pub(crate) is_metered: bool,
     /// The tick at which the clock was last looked at.
     pub(crate) seen: u64,
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed) -> Self {
-        Self { state, armed, memory: None, seen: 0 }
+    pub(crate) fn new(state: T, armed: Armed, is_metered: bool) -> Self {
+        Self { state, armed, memory: None, counters: None, is_metered, seen: 0 }
     }
 
     /// Looks at the clock and the cancel flag.
@@ -51,9 +57,9 @@ pub(crate) fn armed_store<T: Send + 'static>(engine: &SharedEngine, data: Data<T
     store
 }
 
-fn arm<T>(store: &mut Store<Data<T>>) {
+fn arm<T: 'static>(store: &mut Store<Data<T>>) {
     let fuel = store.data().armed.fuel_given();
-    set_fuel(store.as_context_mut(), fuel);
+    meter::set_fuel(&mut *store, fuel);
     if store.data().armed.is_interruptible() {
         ticker::want();
         store.data_mut().seen = ticker::ticks();
@@ -62,12 +68,6 @@ fn arm<T>(store: &mut Store<Data<T>>) {
         // Far enough never to come, and far from overflow: an engine ticks 250 times a second.
         store.set_epoch_deadline(1 << 62);
     }
-}
-
-/// Sets the fuel of a store whose engine counts it.
-pub(crate) fn set_fuel<T>(mut store: wasmtime::StoreContextMut<'_, Data<T>>, fuel: u64) {
-    // The only error is that the engine does not count, and then there is nothing to set.
-    let _ = store.set_fuel(fuel);
 }
 
 /// A limited store with its one instance.
@@ -81,11 +81,21 @@ impl<T: Send + 'static> Instance<T> {
     pub(crate) fn new(
         mut store: Store<Data<T>>,
         instance: wasmtime::Instance,
-        memory: Option<&ModuleExport>,
+        linked: &Linked<T>,
         stack: Stack,
     ) -> Self {
-        let memory = memory.and_then(|export| instance.get_module_export(&mut store, export)?.into_memory());
-        store.data_mut().memory = memory;
+        let mut export = |export: &ModuleExport| instance.get_module_export(&mut store, export);
+        let memory = linked.memory.as_ref().and_then(|memory| export(memory)?.into_memory());
+        let counters = linked.counters.as_ref().and_then(|counters| {
+            let mut global = |counter| export(counter)?.into_global();
+            Some(Counters { fuel: global(&counters.fuel)?, stack: global(&counters.stack)? })
+        });
+        (store.data_mut().memory, store.data_mut().counters) = (memory, counters);
+        if let Some(counters) = counters {
+            meter::write(counters.stack, &mut store, linked.stack_cells);
+            let fuel = store.data().armed.fuel_given();
+            meter::set_fuel(&mut store, fuel);
+        }
         Self { store, instance, stack }
     }
 }
@@ -100,12 +110,12 @@ impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
         &self.store.data().armed
     }
 
-    fn fuel(&self) -> Option<u64> {
-        self.store.get_fuel().ok()
+    fn fuel(&mut self) -> Option<u64> {
+        meter::fuel(&mut self.store)
     }
 
     fn set_fuel(&mut self, fuel: u64) {
-        set_fuel(self.store.as_context_mut(), fuel);
+        meter::set_fuel(&mut self.store, fuel);
     }
 
     fn memory(&self) -> &[u8] {

@@ -13,7 +13,6 @@ use crate::{policy::Shape, verdict::Rejection};
 /// The totals over all bodies of a module.
 pub(super) struct Bodies<'p> {
     shape: &'p Shape,
-    seen: usize,
     locals: u64,
     blocks: u64,
     loops: u64,
@@ -24,29 +23,25 @@ pub(super) struct Bodies<'p> {
 
 impl<'p> Bodies<'p> {
     pub(super) fn new(shape: &'p Shape) -> Self {
-        Self { shape, seen: 0, locals: 0, blocks: 0, loops: 0, br_table: 0, open: Vec::new() }
+        Self { shape, locals: 0, blocks: 0, loops: 0, br_table: 0, open: Vec::new() }
     }
 
-    /// How many bodies were checked.
-    pub(super) fn seen(&self) -> usize {
-        self.seen
-    }
-
-    /// Checks one body. `params` counts the parameters of its type.
+    /// Checks one body; gives the greatest height of its operand stack, and how many operators it has. `params` counts the
+    /// parameters of its type.
     pub(super) fn check(
         &mut self,
         body: &FunctionBody<'_>,
         validator: &mut FuncValidator<ValidatorResources>,
         params: u64,
         types: &[Option<FuncType>],
-    ) -> Result<(), Rejection> {
-        self.seen += 1;
+    ) -> Result<(u32, u32), Rejection> {
         let shape = self.shape;
         let start = body.range().start as u64;
         let locals = self.locals(body, validator, params)?;
 
         let mut operators = body.get_operators_reader().map_err(malformed)?;
         let (mut blocks, mut loop_nesting, mut deepest_loop, mut constants) = (0, 0, 0, 0);
+        let (mut height, mut count) = (0, 0);
         self.open.clear();
         while !operators.eof() {
             let offset = operators.original_position();
@@ -83,7 +78,9 @@ impl<'p> Bodies<'p> {
                 _ => {}
             }
             validator.op(offset, &operator).map_err(invalid)?;
-            cap("module.operand_height", validator.operand_stack_height(), shape.operand_height, at)?;
+            height = height.max(validator.operand_stack_height());
+            count += 1;
+            cap("module.operand_height", height, shape.operand_height, at)?;
         }
         operators.finish().map_err(malformed)?;
 
@@ -95,7 +92,7 @@ impl<'p> Bodies<'p> {
         if constants > shape.constants {
             cap("module.constants", distinct_constants(body)?, shape.constants, start)?;
         }
-        Ok(())
+        Ok((height, count))
     }
 
     /// Declares the locals to the validator, group by group, and counts them with the parameters.

@@ -7,11 +7,9 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{
-    START,
-    summary::{Export, ExternType, FuncType, Import, ModuleSummary},
-};
+use super::summary::{Export, ExternType, FuncType, Import, ModuleSummary};
 use crate::{
+    meter,
     policy::{Fingerprint, Hasher},
     value::ValType,
     verdict::{DeniedImport, Reason, Rejection},
@@ -21,6 +19,9 @@ use crate::{
 pub const MEMORY: &str = "memory";
 /// Name of the export that gives room for the input.
 pub const ALLOC: &str = "alloc";
+
+/// Names under which the host finds what the rewrite adds.
+const RESERVED: [&str; 3] = [meter::FUEL, meter::STACK, meter::START];
 
 /// How many denied imports a rejection lists.
 const LISTED: usize = 5;
@@ -141,7 +142,7 @@ pub(super) fn check_imports(summary: &ModuleSummary, offered: &Offered) -> Resul
 }
 
 pub(super) fn check_exports(summary: &ModuleSummary, contract: &Contract) -> Result<(), Rejection> {
-    if let Some(reserved) = summary.exports.iter().find(|export| export.name == START) {
+    if let Some(reserved) = summary.exports.iter().find(|export| RESERVED.contains(&export.name.as_str())) {
         let (export, expected, found) =
             (reserved.name.clone(), "absent: the name is reserved", reserved.ty.to_string());
         return Err(Rejection {

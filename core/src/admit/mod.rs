@@ -4,7 +4,6 @@
 //! against its cap before anything is reserved for it, so any byte sequence gets its verdict in time and memory linear
 //! in its length.
 
-mod binary;
 mod body;
 mod contract;
 mod pass;
@@ -17,14 +16,15 @@ use alloc::{borrow::Cow, string::ToString, vec::Vec};
 
 use wasmparser::WasmFeatures;
 
+pub(crate) use self::pass::{BodyShape, Passed};
+
 use self::pass::pass;
 use crate::{
+    meter,
     policy::{ALWAYS_DENIED, Fingerprint, Policy, Proposal, Proposals, features},
     verdict::{Reason, Rejection},
 };
 
-/// Reserved name: no module may export it.
-const START: &str = "__hotcell_start";
 const MAGIC: &[u8] = b"\0asm";
 const CORE_VERSION_1: [u8; 4] = [1, 0, 0, 0];
 
@@ -39,7 +39,7 @@ pub struct Admitted<'a> {
 }
 
 impl Admitted<'_> {
-    /// The binary for the engine: the module without its custom sections, its start function under a hidden name.
+    /// The binary for the engine: the module as the [rewrite](crate::meter) made it.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -52,7 +52,7 @@ impl Admitted<'_> {
     /// Name of the export under which the engine finds the module's start function. It has no other: a start function
     /// runs when the limits are armed and the call can be interrupted, not inside the engine's instantiation.
     pub fn start(&self) -> Option<&'static str> {
-        self.summary.start.map(|_| START)
+        self.summary.start.map(|_| meter::START)
     }
 
     /// Fingerprint of the policy that the module passed.
@@ -94,7 +94,7 @@ pub fn admit<'a>(
     }
     contract::check_exports(summary, contract)?;
     Ok(Admitted {
-        bytes: binary::for_engine(bytes, &passed),
+        bytes: meter::for_engine(bytes, &passed, policy.rules()),
         summary: passed.summary,
         policy: policy.fingerprint(),
         offered: offered.fingerprint(),

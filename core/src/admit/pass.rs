@@ -2,6 +2,7 @@
 
 use alloc::{
     borrow::ToOwned,
+    collections::BTreeSet,
     string::{String, ToString},
     vec::Vec,
 };
@@ -29,31 +30,40 @@ const TABLE_ELEMENT_BYTES: u64 = 8;
 const PAGE_SIZE_LOG2: u32 = 16;
 
 /// What a module that passed leaves behind.
-pub(super) struct Passed {
-    pub(super) summary: ModuleSummary,
-    /// Where its custom sections are, headers included.
-    pub(super) custom_sections: Vec<Range<usize>>,
-    pub(super) exports: Option<ExportSection>,
-    pub(super) start: Option<StartSection>,
+pub(crate) struct Passed {
+    pub(crate) summary: ModuleSummary,
+    /// The sections but the custom ones.
+    pub(crate) sections: Vec<Section>,
+    /// `None` for a type that is no function type.
+    pub(crate) types: Vec<Option<FuncType>>,
+    pub(crate) imported_functions: usize,
+    /// Types of the globals, imported ones first.
+    pub(crate) globals: Vec<ValType>,
+    pub(crate) bodies: Vec<BodyShape>,
+    /// Index of the start function.
+    pub(crate) start: Option<u32>,
 }
 
-/// Where the export section is.
-pub(super) struct ExportSection {
-    /// The section with its header.
-    pub(super) section: Range<usize>,
-    pub(super) count: u32,
-    /// Its items, without their count.
-    pub(super) items: Range<usize>,
+/// A section's id, and where its content is, without id and size.
+pub(crate) struct Section {
+    pub(crate) id: u8,
+    pub(crate) content: Range<usize>,
 }
 
-/// Where the start section is, header included, and which function it names.
-pub(super) struct StartSection {
-    pub(super) section: Range<usize>,
-    pub(super) function: u32,
+/// What is known of a function body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyShape {
+    /// Index of the function's type.
+    pub(crate) ty: u32,
+    /// Most operands that are ever on its stack.
+    pub(crate) height: u32,
+    pub(crate) operators: u32,
+    /// Whether the host can call it.
+    pub(crate) is_exported: bool,
 }
 
 /// Reads and validates `bytes` once, with `features`, holding every count against the caps of `policy`.
-pub(super) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Result<Passed, Rejection> {
+pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Result<Passed, Rejection> {
     let mut pass = Pass {
         policy,
         module: &policy.rules().module,
@@ -61,16 +71,18 @@ pub(super) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
         features,
         validator: Validator::new_with_features(features),
         allocations: FuncValidatorAllocations::default(),
-        bodies: Bodies::new(policy.shape()),
-        types: Vec::new(),
+        totals: Bodies::new(policy.shape()),
         functions: Vec::new(),
-        imported_functions: 0,
-        globals: Vec::new(),
+        exported_functions: BTreeSet::new(),
         element_entries: 0,
+        custom_sections: 0,
         passed: Passed {
             summary: ModuleSummary { bytes: bytes.len() as u64, ..ModuleSummary::default() },
-            custom_sections: Vec::new(),
-            exports: None,
+            sections: Vec::new(),
+            types: Vec::new(),
+            imported_functions: 0,
+            globals: Vec::new(),
+            bodies: Vec::new(),
             start: None,
         },
     };
@@ -97,14 +109,12 @@ struct Pass<'p> {
     features: WasmFeatures,
     validator: Validator,
     allocations: FuncValidatorAllocations,
-    bodies: Bodies<'p>,
-    /// `None` for a type that is no function type.
-    types: Vec<Option<FuncType>>,
+    totals: Bodies<'p>,
     /// Index of the type of every function, imported ones first.
     functions: Vec<u32>,
-    imported_functions: usize,
-    /// Types of the globals, imported ones first.
-    globals: Vec<ValType>,
+    /// Indices of the functions that the host can call.
+    exported_functions: BTreeSet<u32>,
+    custom_sections: u64,
     element_entries: u64,
     passed: Passed,
 }
@@ -176,20 +186,25 @@ impl Pass<'_> {
         match self.validator.payload(payload).map_err(invalid)? {
             ValidPayload::Func(function, body) => {
                 let mut validator = function.into_validator(core::mem::take(&mut self.allocations));
-                let ty = self.functions.get(self.bodies.seen() + self.imported_functions);
-                let params = ty.and_then(|ty| self.types.get(*ty as usize)?.as_ref()).map_or(0, |ty| ty.params.len());
+                let index = self.passed.imported_functions + self.passed.bodies.len();
+                let ty = self.functions.get(index).copied().unwrap_or_default();
+                let params = self.func_type(ty).params.len() as u64;
                 self.passed.summary.code_bytes += body.range().len() as u64;
-                self.bodies.check(&body, &mut validator, params as u64, &self.types)?;
+                let (height, operators) = self.totals.check(&body, &mut validator, params, &self.passed.types)?;
+                let is_exported = self.exported_functions.contains(&(index as u32));
+                self.passed.bodies.push(BodyShape { ty, height, operators, is_exported });
                 self.allocations = validator.into_allocations();
                 Ok(())
             }
-            _ => self.note(payload, range),
+            _ => self.note(payload, at),
         }
     }
 
     /// Remembers what a section that is valid declares.
-    fn note(&mut self, payload: &Payload<'_>, range: Range<usize>) -> Result<(), Rejection> {
-        let at = range.start as u64;
+    fn note(&mut self, payload: &Payload<'_>, at: u64) -> Result<(), Rejection> {
+        if let Some((id, content)) = payload.as_section() {
+            self.passed.sections.push(Section { id, content });
+        }
         match payload {
             Payload::ImportSection(section) => self.imports(section.clone()),
             Payload::FunctionSection(section) => {
@@ -217,18 +232,16 @@ impl Pass<'_> {
             Payload::GlobalSection(section) => {
                 self.passed.summary.globals = section.count().into();
                 for global in section.clone() {
-                    self.globals.push(global.map_err(malformed)?.ty.content_type.into());
+                    self.passed.globals.push(global.map_err(malformed)?.ty.content_type.into());
                 }
                 Ok(())
             }
-            Payload::ExportSection(section) => {
-                let items = section.original_position()..section.range().end;
-                self.passed.exports = Some(ExportSection { section: range, count: section.count(), items });
-                self.exports(section.clone())
-            }
+            Payload::ExportSection(section) => self.exports(section.clone()),
             Payload::StartSection { func, .. } => {
                 self.passed.summary.start = Some(at);
-                self.passed.start = Some(StartSection { section: range, function: *func });
+                self.passed.start = Some(*func);
+                // The host calls it by its hidden name.
+                self.exported_functions.insert(*func);
                 Ok(())
             }
             _ => Ok(()),
@@ -238,8 +251,8 @@ impl Pass<'_> {
     fn custom_section(&mut self, range: Range<usize>) -> Result<(), Rejection> {
         let at = range.start as u64;
         self.passed.summary.custom_bytes += range.len() as u64;
-        self.passed.custom_sections.push(range);
-        cap("module.custom_sections", self.passed.custom_sections.len() as u64, self.shape.custom_sections, at)?;
+        self.custom_sections += 1;
+        cap("module.custom_sections", self.custom_sections, self.shape.custom_sections, at)?;
         cap("module.custom_bytes", self.passed.summary.custom_bytes, self.shape.custom_bytes, at)
     }
 
@@ -248,14 +261,14 @@ impl Pass<'_> {
             let (offset, group) = group.map_err(malformed)?;
             for ty in group.into_types() {
                 let CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
-                    self.types.push(None);
+                    self.passed.types.push(None);
                     continue;
                 };
                 cap("module.params", ty.params().len() as u64, self.shape.params, offset as u64)?;
                 cap("module.results", ty.results().len() as u64, self.shape.results, offset as u64)?;
-                self.types.push(Some(ty.into()));
+                self.passed.types.push(Some(ty.into()));
             }
-            cap("module.types", self.types.len() as u64, self.shape.types, at)?;
+            cap("module.types", self.passed.types.len() as u64, self.shape.types, at)?;
         }
         Ok(())
     }
@@ -267,7 +280,7 @@ impl Pass<'_> {
             let ty = match import.ty {
                 TypeRef::Func(index) => {
                     self.functions.push(index);
-                    self.imported_functions += 1;
+                    self.passed.imported_functions += 1;
                     ExternType::Function(self.func_type(index))
                 }
                 TypeRef::Table(ty) => {
@@ -279,7 +292,7 @@ impl Pass<'_> {
                     ExternType::Memory { memory64: ty.memory64 }
                 }
                 TypeRef::Global(ty) => {
-                    self.globals.push(ty.content_type.into());
+                    self.passed.globals.push(ty.content_type.into());
                     ExternType::Global(ty.content_type.into())
                 }
                 TypeRef::Tag(_) => ExternType::Tag,
@@ -299,7 +312,8 @@ impl Pass<'_> {
             let mut imported = false;
             let ty = match export.kind {
                 ExternalKind::Func => {
-                    imported = index < self.imported_functions;
+                    self.exported_functions.insert(export.index);
+                    imported = index < self.passed.imported_functions;
                     ExternType::Function(self.functions.get(index).map(|ty| self.func_type(*ty)).unwrap_or_default())
                 }
                 ExternalKind::Table => ExternType::Table,
@@ -307,7 +321,7 @@ impl Pass<'_> {
                     memory64: self.passed.summary.memories.get(index).is_some_and(|memory| memory.memory64),
                 },
                 ExternalKind::Global => {
-                    ExternType::Global(self.globals.get(index).copied().unwrap_or(ValType::OtherRef))
+                    ExternType::Global(self.passed.globals.get(index).copied().unwrap_or(ValType::OtherRef))
                 }
                 ExternalKind::Tag => ExternType::Tag,
             };
@@ -375,12 +389,13 @@ impl Pass<'_> {
         self.passed.summary.memories.push(Memory {
             initial_bytes: bytes(ty.initial),
             maximum_bytes: ty.maximum.map(bytes),
+            page_size_log2,
             memory64: ty.memory64,
         });
     }
 
     fn table(&mut self, ty: &TableType) {
-        self.passed.summary.tables.push(Table { initial: ty.initial, maximum: ty.maximum });
+        self.passed.summary.tables.push(Table { initial: ty.initial, maximum: ty.maximum, table64: ty.table64 });
     }
 
     /// Holds what memories and tables have at the start against the limits of the store.
@@ -395,7 +410,7 @@ impl Pass<'_> {
     }
 
     fn func_type(&self, index: u32) -> FuncType {
-        self.types.get(index as usize).cloned().flatten().unwrap_or_default()
+        self.passed.types.get(index as usize).cloned().flatten().unwrap_or_default()
     }
 
     fn name(&self, name: &str, at: u64) -> Result<String, Rejection> {

@@ -136,6 +136,8 @@ pub struct Memory {
     pub initial_bytes: u64,
     /// Bytes that the module itself declares as its maximum.
     pub maximum_bytes: Option<u64>,
+    /// log2 of the size of a page in bytes.
+    pub page_size_log2: u32,
     /// Whether indices are 64 bits wide.
     pub memory64: bool,
 }
@@ -147,4 +149,6 @@ pub struct Table {
     pub initial: u64,
     /// Elements that the module itself declares as its maximum.
     pub maximum: Option<u64>,
+    /// Whether indices are 64 bits wide.
+    pub table64: bool,
 }

@@ -10,10 +10,13 @@ use crate::{
 /// Bytes that a table element counts against the memory budget.
 const TABLE_ELEMENT_BYTES: u64 = 8;
 
+/// Fuel that counts as unlimited, and the most that any counter holds: `i64::MAX`, 292 years at a unit per nanosecond.
+pub const MOST_FUEL: u64 = i64::MAX as u64;
+
 /// What one operation may use. Instantiation takes it by value, so that it cannot be forgotten.
 #[derive(Clone, Debug)]
 pub struct Budget {
-    /// Fuel, in units of the policy's metering; `None` is unlimited.
+    /// Fuel, in units of the policy's metering, at most [`MOST_FUEL`]; `None` is unlimited.
     pub fuel: Option<u64>,
     /// When the operation must have ended.
     pub deadline: Option<Instant>,
@@ -34,7 +37,7 @@ impl Budget {
     pub fn new(policy: &Policy, now: Instant, cancel: Option<CancelToken>) -> Self {
         let limits = &policy.rules().limits;
         Self {
-            fuel: limits.fuel,
+            fuel: limits.fuel.map(|fuel| fuel.min(MOST_FUEL)),
             deadline: policy.deadline_from(now),
             cancel,
             memory_bytes: limits.memory_bytes,
@@ -150,9 +153,9 @@ impl Armed {
         }
     }
 
-    /// The fuel that the operation began with; `u64::MAX` where it is unlimited.
+    /// The fuel that the operation began with; [`MOST_FUEL`] where it is unlimited.
     pub fn fuel_given(&self) -> u64 {
-        self.budget.fuel.unwrap_or(u64::MAX)
+        self.budget.fuel.unwrap_or(MOST_FUEL)
     }
 
     /// Whether anything may interrupt the operation.

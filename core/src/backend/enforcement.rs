@@ -15,8 +15,12 @@ pub enum Field {
     MemoryBytes,
     /// `limits.table_elements`
     TableElements,
-    /// `limits.stack_bytes`
+    /// `metering = exact`: the counters that the guest carries.
+    ExactMetering,
+    /// `limits.stack_bytes`, with `metering = exact`.
     StackBytes,
+    /// `limits.stack_bytes`, with `metering = engine`.
+    EngineStackBytes,
     /// `limits.host_calls`
     HostCalls,
     /// `limits.reentry`
@@ -36,7 +40,9 @@ impl Field {
             Self::Cancel,
             Self::MemoryBytes,
             Self::TableElements,
+            Self::ExactMetering,
             Self::StackBytes,
+            Self::EngineStackBytes,
             Self::HostCalls,
             Self::Reentry,
             Self::Start,
@@ -53,7 +59,9 @@ impl Field {
             Self::Cancel => "interrupt.cancel",
             Self::MemoryBytes => "limits.memory_bytes",
             Self::TableElements => "limits.table_elements",
-            Self::StackBytes => "limits.stack_bytes",
+            Self::ExactMetering => "metering = exact",
+            Self::StackBytes => "limits.stack_bytes (exact)",
+            Self::EngineStackBytes => "limits.stack_bytes (engine)",
             Self::HostCalls => "limits.host_calls",
             Self::Reentry => "limits.reentry",
             Self::Start => "module.start",
@@ -68,7 +76,9 @@ impl Field {
             Self::Fuel => rules.limits.fuel.is_some(),
             Self::Deadline => rules.limits.deadline.is_some(),
             Self::Cancel => rules.interrupt.cancel,
-            Self::MemoryBytes | Self::TableElements | Self::StackBytes => true,
+            Self::MemoryBytes | Self::TableElements => true,
+            Self::ExactMetering | Self::StackBytes => policy.is_exact(),
+            Self::EngineStackBytes => !policy.is_exact(),
             Self::HostCalls => rules.limits.host_calls.is_some(),
             Self::Reentry => rules.limits.reentry > 0,
             Self::Start => rules.module.start,

@@ -19,7 +19,7 @@ pub trait Caller<T> {
     fn armed(&mut self) -> &mut Armed;
 
     /// Fuel left; `None` where nobody counts.
-    fn fuel(&self) -> Option<u64>;
+    fn fuel(&mut self) -> Option<u64>;
 
     /// Sets the fuel left. Does nothing where nobody counts.
     fn set_fuel(&mut self, fuel: u64);
@@ -105,7 +105,7 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     }
 
     /// Fuel left; `None` where nobody counts.
-    pub fn remaining_fuel(&self) -> Option<u64> {
+    pub fn remaining_fuel(&mut self) -> Option<u64> {
         self.caller.fuel()
     }
 

@@ -10,7 +10,7 @@ mod armed;
 mod enforcement;
 mod host;
 
-pub use armed::{Armed, Budget};
+pub use armed::{Armed, Budget, MOST_FUEL};
 pub use enforcement::{Enforcement, Field, check_enforceable};
 pub use host::{BadPointer, Caller, HostCx, HostError, HostStop, catch_panic, host_call};
 
@@ -164,6 +164,10 @@ pub struct InstantiateError {
 ///   the deadline, with [`Fault::Cancelled`] soon after the token was cancelled, with [`Fault::StackOverflow`] when the
 ///   guest's frames exceed the policy's stack.
 /// * A growth that the budget refuses must give the guest -1, and must be counted.
+/// * With `metering = exact` the module exports two counters, [`meter::FUEL`](crate::meter::FUEL) and
+///   [`meter::STACK`](crate::meter::STACK). The instance must set the first when armed and the second when made, must let
+///   [`meter::verdict`](crate::meter::verdict) have the last word on a trap, and the engine's own limits of fuel and stack
+///   must be above what the counters allow.
 pub trait Instance<T>: Send {
     /// Begins a new operation: replaces what is left of the budget. Memory in use stays in use.
     fn arm(&mut self, budget: Budget);
@@ -172,7 +176,7 @@ pub trait Instance<T>: Send {
     fn armed(&self) -> &Armed;
 
     /// Fuel left, in units of the policy's metering; `None` where nobody counts.
-    fn fuel(&self) -> Option<u64>;
+    fn fuel(&mut self) -> Option<u64>;
 
     /// Sets the fuel left. Does nothing where nobody counts.
     fn set_fuel(&mut self, fuel: u64);

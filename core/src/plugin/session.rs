@@ -104,7 +104,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     /// Ends the operation that opened the session.
-    pub(super) fn finish_opening(self, operation: Operation) -> Result<Self, CallError> {
+    pub(super) fn finish_opening(mut self, operation: Operation) -> Result<Self, CallError> {
         match self.in_time(&operation) {
             Ok(()) => Ok(self),
             Err(fault) => Err(self.error(Phase::Instantiate, fault, &operation)),
@@ -265,8 +265,9 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     /// What the last operation used.
-    pub fn usage(&self) -> Usage {
-        self.instance.armed().usage(self.instance.fuel())
+    pub fn usage(&mut self) -> Usage {
+        let fuel = self.instance.fuel();
+        self.instance.armed().usage(fuel)
     }
 
     /// Whether an earlier call failed.
@@ -327,11 +328,12 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         }
     }
 
-    fn report(&self, operation: &Operation) -> Report {
-        self.plugin.report(operation, self.usage(), self.instance.armed().off_the_clock())
+    fn report(&mut self, operation: &Operation) -> Report {
+        let usage = self.usage();
+        self.plugin.report(operation, usage, self.instance.armed().off_the_clock())
     }
 
-    fn error(&self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
+    fn error(&mut self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
         CallError { fault, phase, report: Box::new(self.report(operation)) }
     }
 }

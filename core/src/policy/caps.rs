@@ -58,7 +58,7 @@ caps! {
         functions = "module.functions": [40_000, 10_000, 1_000, 1_000_000],
         /// Bytes of one function body. Compile time grows faster than body size.
         #[cfg_attr(feature = "serde", serde(with = "text::bytes"))]
-        body_bytes = "module.body_bytes": [1 << 20, 256 << 10, 64 << 10, 7_654_321],
+        body_bytes = "module.body_bytes": [1 << 20, 256 << 10, 64 << 10, 3_000_000],
         /// Data segments.
         data_segments = "module.data_segments": [20_000, 1_000, 128, 100_000],
         /// Entries of all element segments together. One compiled entry costs about 10 microseconds and 2.5 KB.
@@ -95,7 +95,7 @@ caps! {
         /// this cap is the same in every preset.
         results = "module.results": [3, 3, 3, 3],
         /// Locals of one function, its parameters included.
-        locals = "module.locals": [4_000, 2_000, 256, 30_000],
+        locals = "module.locals": [4_000, 2_000, 256, 29_000],
         /// Locals of all functions together.
         locals_total = "module.locals_total": [800_000, 200_000, 8_000, 50_000_000],
         /// Blocks of one function; a loop counts as two.

@@ -1,6 +1,7 @@
 use core::{fmt, hash::Hasher as _};
 
 use super::{Floats, Metering, Rules, Shape};
+use crate::meter::COST_VERSION;
 
 /// A stable 64-bit hash: the same on every machine and in every build of the same version. Not a secret and not a
 /// signature.
@@ -12,11 +13,13 @@ impl Fingerprint {
         let Rules { preset: _, metering, floats, unbounded, proposals, interrupt, limits, module, abi } = rules;
         let mut hasher = Hasher::new();
         hasher.word(match metering {
-            Metering::Engine => 1,
+            Metering::Engine => 0,
+            Metering::Exact => COST_VERSION,
         });
         hasher.word(match floats {
             Floats::Allow => 1,
             Floats::Deny => 2,
+            Floats::Canonical => 3,
         });
         hasher.word((*unbounded).into());
         hasher.word(proposals.bits().into());
@@ -80,12 +83,14 @@ mod tests {
     use alloc::{string::ToString, vec::Vec};
     use core::time::Duration;
 
-    use crate::policy::{Floats, Policy, Proposal, Rules};
+    use crate::policy::{Floats, Metering, Policy, Proposal, Rules};
 
     #[test]
     fn every_field_counts() {
         let changes: &[fn(&mut Rules)] = &[
             |r| r.floats = Floats::Deny,
+            |r| r.floats = Floats::Canonical,
+            |r| r.metering = Metering::Engine,
             |r| r.unbounded = true,
             |r| r.proposals.deny(Proposal::Simd),
             |r| r.interrupt.cancel = false,

@@ -72,6 +72,8 @@ impl Preset {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Metering {
+    /// Counters inside the guest, put there before any engine sees it: the same numbers on every backend.
+    Exact,
     /// The engine's own counter. The numbers, and the instruction at which they run out, differ between engines.
     Engine,
 }
@@ -81,6 +83,8 @@ pub enum Metering {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Floats {
+    /// Floats are allowed, and every NaN that an operator makes is the canonical one: the same bits everywhere.
+    Canonical,
     /// Floats are allowed; the bits of a NaN may differ between engines and processors.
     Allow,
     /// A module that mentions a float type is rejected.
@@ -142,8 +146,8 @@ impl Rules {
     pub fn preset(preset: Preset) -> Self {
         Self {
             preset,
-            metering: Metering::Engine,
-            floats: Floats::Allow,
+            metering: Metering::Exact,
+            floats: if preset == Preset::Strict { Floats::Canonical } else { Floats::Allow },
             unbounded: false,
             proposals: Proposals::preset(preset),
             interrupt: Interrupt { deadline: true, cancel: true },
@@ -240,9 +244,19 @@ impl Policy {
         self.fingerprint
     }
 
-    /// Whether fuel must be counted: for a limit on it, or for the ABI check, which has one of its own.
-    pub fn counts_fuel(&self) -> bool {
-        self.rules.limits.fuel.is_some() || self.rules.abi.is_some()
+    /// Whether the guest carries counters of its own: [`Metering::Exact`].
+    pub fn is_exact(&self) -> bool {
+        self.rules.metering == Metering::Exact
+    }
+
+    /// Cells of stack that a guest may use, as [exact metering](crate::meter) counts them.
+    pub fn stack_cells(&self) -> i64 {
+        i64::try_from(self.rules.limits.stack_bytes / crate::meter::CELL_BYTES).unwrap_or(i64::MAX)
+    }
+
+    /// Whether the engine must count fuel: for a limit on it, or for the ABI check, which has one of its own.
+    pub fn needs_engine_fuel(&self) -> bool {
+        !self.is_exact() && (self.rules.limits.fuel.is_some() || self.rules.abi.is_some())
     }
 
     /// Whether anything may interrupt a call.

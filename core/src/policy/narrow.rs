@@ -8,7 +8,7 @@ pub(super) fn narrow(operator: &Rules, request: &Rules) -> Result<Rules, PolicyE
     Ok(Rules {
         preset: (*preset).min(request.preset),
         metering,
-        floats: if request.floats == Floats::Deny { Floats::Deny } else { *floats },
+        floats: stricter(*floats, request.floats),
         unbounded: *unbounded,
         proposals: proposals.intersection(request.proposals),
         interrupt,
@@ -16,6 +16,14 @@ pub(super) fn narrow(operator: &Rules, request: &Rules) -> Result<Rules, PolicyE
         module: module.min(&request.module),
         abi: narrow_abi(abi.as_ref(), request.abi.as_ref())?,
     })
+}
+
+fn stricter(a: Floats, b: Floats) -> Floats {
+    match (a, b) {
+        (Floats::Deny, _) | (_, Floats::Deny) => Floats::Deny,
+        (Floats::Canonical, _) | (_, Floats::Canonical) => Floats::Canonical,
+        (Floats::Allow, Floats::Allow) => Floats::Allow,
+    }
 }
 
 fn narrow_limits(operator: &Limits, request: &Limits) -> Limits {

@@ -10,8 +10,8 @@ use core::{
 
 use embedded_alloc::LlffHeap;
 
-/// Bytes of the heap.
-pub(crate) const SIZE: usize = 2048 << 10;
+/// Bytes of the heap. What the board has beyond it is the stack.
+pub(crate) const SIZE: usize = if cfg!(feature = "worst-case") { 15 << 20 } else { 192 << 10 };
 
 #[global_allocator]
 static HEAP: Heap = Heap { free: LlffHeap::empty(), peak: AtomicUsize::new(0) };
@@ -50,7 +50,13 @@ pub(crate) fn used() -> usize {
     HEAP.free.used()
 }
 
-/// The most bytes that were in use since this was last asked.
+/// The most bytes that were in use, since the start or since [`forget_peak`].
 pub(crate) fn peak() -> usize {
-    HEAP.peak.swap(used(), Ordering::Relaxed)
+    HEAP.peak.load(Ordering::Relaxed)
+}
+
+/// Begins to measure anew.
+#[cfg(feature = "worst-case")]
+pub(crate) fn forget_peak() {
+    HEAP.peak.store(used(), Ordering::Relaxed);
 }

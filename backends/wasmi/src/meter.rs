@@ -1,0 +1,95 @@
+//! Fuel and stack: the counters that a guest carries with `metering = exact`, and the engine's own otherwise.
+
+use hotcell_core::{
+    Policy,
+    backend::MOST_FUEL,
+    meter::{FUEL, STACK},
+};
+use wasmi::{AsContext, AsContextMut, Global, Instance, Val};
+
+use crate::{slices, store::Data};
+
+/// Who counts fuel for the policy. The engine counts all the same where a call must be able to pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metering {
+    Guest,
+    Engine,
+    Nobody,
+}
+
+impl Metering {
+    pub(crate) fn of(policy: &Policy) -> Self {
+        match (policy.is_exact(), policy.needs_engine_fuel()) {
+            (true, _) => Self::Guest,
+            (false, true) => Self::Engine,
+            (false, false) => Self::Nobody,
+        }
+    }
+}
+
+/// The counters that a guest carries.
+#[derive(Clone, Copy)]
+pub(crate) struct Counters {
+    fuel: Global,
+    pub(crate) stack: Global,
+}
+
+impl Counters {
+    /// Those of an instance, where it carries them.
+    pub(crate) fn find(instance: Instance, store: impl AsContext) -> Option<Self> {
+        let global = |name| instance.get_global(&store, name);
+        Some(Self { fuel: global(FUEL)?, stack: global(STACK)? })
+    }
+
+    /// Fuel and stack cells left; negative when the guest ran out of them.
+    pub(crate) fn read(self, store: impl AsContext) -> (i64, i64) {
+        (read(self.fuel, &store), read(self.stack, &store))
+    }
+}
+
+/// Fuel left; `None` where the policy counts none.
+pub(crate) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> Option<u64> {
+    let context = store.as_context();
+    let data = context.data();
+    match (data.metering, data.counters) {
+        (Metering::Guest, Some(counters)) => Some(u64::try_from(read(counters.fuel, &store)).unwrap_or(0)),
+        // Nothing of the guest has run before its counters are known.
+        (Metering::Guest, None) => Some(data.armed.fuel_given()),
+        (Metering::Engine, _) => Some(slices::fuel(&store)),
+        (Metering::Nobody, _) => None,
+    }
+}
+
+/// Sets the fuel left, for the guest's counter or for the engine's.
+pub(crate) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
+    let context = store.as_context();
+    let data = context.data();
+    match (data.metering, data.counters) {
+        (Metering::Guest, Some(counters)) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
+        (Metering::Engine, _) => slices::set_fuel(store.as_context_mut(), fuel),
+        (Metering::Guest, None) | (Metering::Nobody, _) => {}
+    }
+}
+
+/// Begins an operation: the policy's fuel for whoever counts it, and enough for the engine where it does not.
+pub(crate) fn arm<T>(mut store: impl AsContextMut<Data = Data<T>>) {
+    let context = store.as_context();
+    let data = context.data();
+    let given = data.armed.fuel_given();
+    if data.metering != Metering::Engine {
+        slices::set_fuel(store.as_context_mut(), MOST_FUEL);
+    }
+    set_fuel(store, given);
+}
+
+fn read(counter: Global, store: impl AsContext) -> i64 {
+    match counter.get(store) {
+        Val::I64(value) => value,
+        _ => 0,
+    }
+}
+
+/// A counter is a mutable i64, so nothing can go wrong.
+pub(crate) fn write(counter: Global, store: impl AsContextMut, value: i64) {
+    drop(counter.set(store, Val::I64(value)));
+}

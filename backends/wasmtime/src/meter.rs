@@ -1,0 +1,56 @@
+//! The counters that a guest carries with `metering = exact`, and the engine's own otherwise.
+
+use hotcell_core::meter::{FUEL, STACK};
+use wasmtime::{AsContextMut, Global, Val};
+
+use crate::store::Data;
+
+/// Fuel and stack: as exports of a module, or as globals of an instance.
+#[derive(Clone, Copy)]
+pub(crate) struct Counters<G> {
+    pub(crate) fuel: G,
+    pub(crate) stack: G,
+}
+
+impl<G> Counters<G> {
+    /// Both, where the guest carries them.
+    pub(crate) fn find(mut get: impl FnMut(&str) -> Option<G>) -> Option<Self> {
+        Some(Self { fuel: get(FUEL)?, stack: get(STACK)? })
+    }
+}
+
+impl Counters<Global> {
+    /// Fuel and stack cells left; negative when the guest ran out of them.
+    pub(crate) fn read(self, mut store: impl AsContextMut) -> (i64, i64) {
+        (read(self.fuel, &mut store), read(self.stack, &mut store))
+    }
+}
+
+/// Fuel left; `None` where nobody counts.
+pub(crate) fn fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>) -> Option<u64> {
+    let data = store.as_context().data();
+    match data.counters {
+        Some(counters) => Some(u64::try_from(read(counters.fuel, store)).unwrap_or(0)),
+        // Nothing of the guest has run before its counters are known.
+        None if data.is_metered => Some(data.armed.fuel_given()),
+        None => store.as_context_mut().get_fuel().ok(),
+    }
+}
+
+/// Sets the fuel left. Does nothing where nobody counts.
+pub(crate) fn set_fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
+    match store.as_context().data().counters {
+        Some(counters) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
+        // The only error is that the engine does not count, and then there is nothing to set.
+        None => drop(store.as_context_mut().set_fuel(fuel)),
+    }
+}
+
+fn read(counter: Global, store: impl AsContextMut) -> i64 {
+    counter.get(store).i64().unwrap_or(0)
+}
+
+/// A counter is a mutable i64, so nothing can go wrong.
+pub(crate) fn write(counter: Global, store: impl AsContextMut, value: i64) {
+    drop(counter.set(store, Val::I64(value)));
+}

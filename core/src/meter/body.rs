@@ -1,0 +1,502 @@
+//! The rewrite of one function body.
+//!
+//! The guest's operators are copied byte for byte: nothing of theirs is renumbered, because types, globals and locals
+//! are only ever appended. Between them stand the rewrite's own. One walk over the operators finds the straight runs and
+//! what each costs; since a run's cost is known only at its end but taken at its beginning, the walk leaves a list of
+//! edits, and the body is written from that list.
+
+use alloc::{vec, vec::Vec};
+
+use wasm_encoder::{BlockType, InstructionSink, ValType};
+use wasmparser::{FunctionBody, Operator};
+
+use super::{
+    LARGE_BODY, cost,
+    emit::{Emitter, Temporaries, encode_locals},
+    nan::{Float, hides_nan_bits, open_nan},
+};
+use crate::{
+    admit::{BodyShape, FuncType, Passed},
+    value,
+};
+
+/// What the rewrite must know of the module.
+pub(super) struct Context<'a> {
+    pub(super) counts: bool,
+    pub(super) canonicalises: bool,
+    /// Indices of the counters.
+    pub(super) fuel: u32,
+    pub(super) stack: u32,
+    passed: &'a Passed,
+    /// Result types that need a block type of their own, in the order in which they are appended to the types.
+    pub(super) wide_results: Vec<Vec<ValType>>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(passed: &'a Passed, counts: bool, canonicalises: bool) -> Self {
+        let fuel = u32::try_from(passed.globals.len()).unwrap_or(u32::MAX);
+        let mut wide_results: Vec<Vec<ValType>> = Vec::new();
+        for ty in passed.types.iter().flatten().filter(|ty| counts && ty.results.len() > 1) {
+            let results: Vec<ValType> = ty.results.iter().copied().map(encoded).collect();
+            if !wide_results.contains(&results) {
+                wide_results.push(results);
+            }
+        }
+        Self { counts, canonicalises, fuel, stack: fuel + 1, passed, wide_results }
+    }
+
+    fn function_type(&self, index: u32) -> &FuncType {
+        match self.passed.types.get(index as usize) {
+            Some(Some(ty)) => ty,
+            _ => unreachable!("admission has seen that this is a function type"),
+        }
+    }
+
+    /// The type of a block with a function's results.
+    fn result_block(&self, ty: &FuncType) -> BlockType {
+        match ty.results.as_slice() {
+            [] => BlockType::Empty,
+            [one] => BlockType::Result(encoded(*one)),
+            several => {
+                let several: Vec<ValType> = several.iter().copied().map(encoded).collect();
+                let position = self.wide_results.iter().position(|results| *results == several).unwrap_or(0);
+                let index = self.passed.types.len() + position;
+                BlockType::FunctionType(u32::try_from(index).unwrap_or(u32::MAX))
+            }
+        }
+    }
+
+    fn is_imported(&self, function: u32) -> bool {
+        (function as usize) < self.passed.imported_functions
+    }
+
+    fn memory(&self, index: u32) -> Width {
+        Width::of(self.passed.summary.memories.get(index as usize).is_some_and(|memory| memory.memory64))
+    }
+
+    fn page_size_log2(&self, index: u32) -> u32 {
+        self.passed.summary.memories.get(index as usize).map_or(0, |memory| memory.page_size_log2)
+    }
+
+    fn table(&self, index: u32) -> Width {
+        Width::of(self.passed.summary.tables.get(index as usize).is_some_and(|table| table.table64))
+    }
+}
+
+/// Width of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    Bits32,
+    Bits64,
+}
+
+impl Width {
+    fn of(is_64: bool) -> Self {
+        if is_64 { Self::Bits64 } else { Self::Bits32 }
+    }
+
+    /// Of a count of what goes from one object to another: the narrower index holds it.
+    fn min(self, other: Self) -> Self {
+        Self::of(self == Self::Bits64 && other == Self::Bits64)
+    }
+}
+
+/// Something between two of the guest's operators.
+struct Edit {
+    /// Where, and how many of the guest's bytes it stands for.
+    at: usize,
+    replaces: usize,
+    what: What,
+}
+
+enum What {
+    /// A straight run begins.
+    Run {
+        cost: u64,
+    },
+    /// A straight run begins at the head of a loop.
+    LoopRun {
+        cost: u64,
+    },
+    /// A straight run begins after a call.
+    RunAfterCall {
+        cost: u64,
+    },
+    BeforeCall {
+        is_checked: bool,
+    },
+    BeforeTailCall,
+    Return {
+        depth: u32,
+    },
+    Bytes(Width),
+    Elements(Width),
+    BeforeGrowth(Width),
+    /// With log2 of the size of a page.
+    AfterMemoryGrowth(Width, u32),
+    AfterTableGrowth(Width),
+    Unfuse,
+    BranchIf {
+        depth: u32,
+    },
+    Canonicalise(Float),
+}
+
+/// A block that is open.
+struct Block {
+    kind: Kind,
+    /// Whether its beginning can be reached.
+    is_reachable: bool,
+    /// Whether something jumps to its end.
+    is_target: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Block,
+    Loop,
+    If,
+}
+
+/// Rewrites one body.
+pub(super) fn rewrite_body(body: &FunctionBody<'_>, shape: BodyShape, context: &Context<'_>) -> Vec<u8> {
+    let ty = context.function_type(shape.ty);
+    let frame = Frame::read(body, ty, shape);
+    let walk = Walk::over(body, shape, context);
+
+    let bytes = body.as_bytes();
+    let begin = body.range().start;
+    let mut locals = Temporaries::new(frame.locals);
+    let mut operators = Vec::with_capacity(bytes.len() * 2);
+    let mut emitter = Emitter { out: &mut operators, context, locals: &mut locals };
+    if context.counts {
+        emitter.enter(walk.entry_cost + cost::entry(frame.cells), frame.cells);
+        InstructionSink::new(emitter.out).block(context.result_block(ty));
+    }
+    let mut copied = walk.start;
+    for edit in walk.edits {
+        emitter.out.extend_from_slice(&bytes[copied - begin..edit.at - begin]);
+        copied = edit.at + edit.replaces;
+        edit.what.emit(&mut emitter, frame.cells);
+    }
+    emitter.out.extend_from_slice(&bytes[copied - begin..]);
+    if context.counts {
+        // The guest's last `end` closes the block around its body.
+        emitter.leave(shape.is_exported.then_some(frame.cells));
+        InstructionSink::new(emitter.out).end();
+    }
+
+    let mut result = Vec::with_capacity(operators.len() + 32);
+    encode_locals(&mut result, &frame.groups, locals.added());
+    result.append(&mut operators);
+    result
+}
+
+impl What {
+    fn emit(self, emitter: &mut Emitter<'_>, frame_cells: u64) {
+        match self {
+            Self::Run { cost } => emitter.charge(cost),
+            Self::LoopRun { cost } => emitter.charge_and_check(cost),
+            Self::RunAfterCall { cost } => emitter.resume(cost),
+            Self::BeforeCall { is_checked } => {
+                if is_checked {
+                    emitter.charge_and_check(0);
+                }
+                emitter.save();
+            }
+            Self::BeforeTailCall => emitter.save_without_frame(frame_cells),
+            Self::Return { depth } => {
+                InstructionSink::new(emitter.out).br(depth);
+            }
+            Self::Bytes(width) => emitter.charge_bytes(width),
+            Self::Elements(width) => emitter.charge_elements(width),
+            Self::BeforeGrowth(width) => emitter.before_growth(width),
+            Self::AfterMemoryGrowth(width, page_size_log2) => emitter.after_memory_growth(width, page_size_log2),
+            Self::AfterTableGrowth(width) => emitter.after_table_growth(width),
+            Self::Unfuse => emitter.unfuse(),
+            Self::BranchIf { depth } => emitter.branch_if(depth),
+            Self::Canonicalise(float) => emitter.canonicalise(float),
+        }
+    }
+}
+
+/// The frame of a function.
+struct Frame {
+    /// Locals, parameters included.
+    locals: u32,
+    groups: Vec<(u32, ValType)>,
+    cells: u64,
+}
+
+impl Frame {
+    fn read(body: &FunctionBody<'_>, ty: &FuncType, shape: BodyShape) -> Self {
+        let mut locals = ty.params.len() as u64;
+        let mut vectors = ty.params.iter().filter(|ty| **ty == value::ValType::V128).count() as u64;
+        let mut groups = Vec::new();
+        for group in body.get_locals_reader().into_iter().flatten() {
+            let Ok((count, ty)) = group else { unreachable!("admission has read the locals") };
+            let ty = encoded(ty.into());
+            locals += u64::from(count);
+            vectors += if ty == ValType::V128 { count.into() } else { 0 };
+            groups.push((count, ty));
+        }
+        Self {
+            locals: u32::try_from(locals).unwrap_or(u32::MAX),
+            groups,
+            cells: cost::frame_cells(locals, vectors, shape.height, shape.operators),
+        }
+    }
+}
+
+/// The walk over a body's operators.
+struct Walk<'a> {
+    context: &'a Context<'a>,
+    is_large: bool,
+    /// Where the operators begin.
+    start: usize,
+    /// Cost of the run with which the function begins.
+    entry_cost: u64,
+    edits: Vec<Edit>,
+    blocks: Vec<Block>,
+    is_reachable: bool,
+    /// The edit at which the current run began; `None` for the first.
+    run: Option<usize>,
+    run_cost: u64,
+    /// A result whose NaN bits are open, made by the operator before.
+    pending_nan: Option<(usize, Float)>,
+}
+
+impl<'a> Walk<'a> {
+    fn over(body: &FunctionBody<'_>, shape: BodyShape, context: &'a Context<'a>) -> Self {
+        let Ok(mut operators) = body.get_operators_reader() else {
+            unreachable!("admission has read the operators");
+        };
+        let mut walk = Self {
+            context,
+            is_large: shape.operators > LARGE_BODY,
+            start: operators.original_position(),
+            entry_cost: 0,
+            edits: Vec::new(),
+            blocks: vec![Block { kind: Kind::Block, is_reachable: true, is_target: false }],
+            is_reachable: true,
+            run: None,
+            run_cost: 0,
+            pending_nan: None,
+        };
+        while !operators.eof() {
+            let at = operators.original_position();
+            let Ok(operator) = operators.read() else {
+                unreachable!("admission has read the operators");
+            };
+            walk.operator(&operator, at, operators.original_position());
+        }
+        walk
+    }
+
+    /// One operator, from `at` to `end`.
+    fn operator(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
+        if let Some((at, float)) = self.pending_nan.take()
+            && !hides_nan_bits(float, operator)
+        {
+            self.edit(at, 0, What::Canonicalise(float));
+        }
+        if self.is_reachable {
+            self.run_cost += cost::operator(operator);
+            self.count(operator, at, end);
+            if self.context.canonicalises {
+                self.pending_nan = open_nan(operator).map(|float| (end, float));
+            }
+        }
+        self.control(operator, at, end);
+    }
+
+    /// What depends on an operator's operands, and what calls hand over.
+    fn count(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
+        if !self.context.counts {
+            return;
+        }
+        use Operator as O;
+        let context = self.context;
+        match operator {
+            O::MemoryFill { mem } => self.edit(at, 0, What::Bytes(context.memory(*mem))),
+            O::MemoryInit { .. } => self.edit(at, 0, What::Bytes(Width::Bits32)),
+            O::MemoryCopy { dst_mem, src_mem } => {
+                self.edit(at, 0, What::Bytes(context.memory(*dst_mem).min(context.memory(*src_mem))));
+            }
+            O::MemoryGrow { mem } => {
+                let width = context.memory(*mem);
+                self.edit(at, 0, What::BeforeGrowth(width));
+                self.edit(end, 0, What::AfterMemoryGrowth(width, context.page_size_log2(*mem)));
+            }
+            O::TableFill { table } => self.edit(at, 0, What::Elements(context.table(*table))),
+            O::TableInit { .. } => self.edit(at, 0, What::Elements(Width::Bits32)),
+            O::TableCopy { dst_table, src_table } => {
+                self.edit(at, 0, What::Elements(context.table(*dst_table).min(context.table(*src_table))));
+            }
+            O::TableGrow { table } => {
+                let width = context.table(*table);
+                self.edit(at, 0, What::BeforeGrowth(width));
+                self.edit(end, 0, What::AfterTableGrowth(width));
+            }
+            O::Call { function_index } => self.call(context.is_imported(*function_index), at, end),
+            // The table may hold an imported function.
+            O::CallIndirect { .. } => self.call(context.passed.imported_functions > 0, at, end),
+            O::ReturnCall { .. } | O::ReturnCallIndirect { .. } => self.edit(at, 0, What::BeforeTailCall),
+            _ => {}
+        }
+    }
+
+    /// A call. A host function must not run for a guest that has no fuel left, and does not check by itself.
+    fn call(&mut self, is_checked: bool, at: usize, end: usize) {
+        self.edit(at, 0, What::BeforeCall { is_checked });
+        self.begin_run(end, |cost| What::RunAfterCall { cost });
+    }
+
+    /// Where control may go, and so where runs begin and end.
+    fn control(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
+        use Operator as O;
+        match operator {
+            O::Block { .. } => self.open(Kind::Block),
+            O::Loop { .. } => {
+                self.open(Kind::Loop);
+                if self.is_reachable {
+                    self.begin_run(end, |cost| What::LoopRun { cost });
+                }
+            }
+            O::If { .. } => {
+                self.unfuse(at);
+                self.open(Kind::If);
+                if self.is_reachable {
+                    self.begin_run(end, |cost| What::Run { cost });
+                }
+            }
+            O::Else => self.otherwise(end),
+            O::End => self.close(end),
+            O::Br { relative_depth } => {
+                self.target(*relative_depth);
+                self.stop();
+            }
+            O::BrIf { relative_depth } => self.branch_if(*relative_depth, at, end),
+            O::BrTable { targets } => {
+                for depth in targets.targets().flatten().chain([targets.default()]) {
+                    self.target(depth);
+                }
+                self.stop();
+            }
+            O::Return => {
+                if self.is_reachable && self.context.counts {
+                    let depth = u32::try_from(self.blocks.len() - 1).unwrap_or(u32::MAX);
+                    self.edit(at, end - at, What::Return { depth });
+                }
+                self.stop();
+            }
+            O::Unreachable | O::ReturnCall { .. } | O::ReturnCallIndirect { .. } => self.stop(),
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, kind: Kind) {
+        self.blocks.push(Block { kind, is_reachable: self.is_reachable, is_target: false });
+    }
+
+    fn otherwise(&mut self, end: usize) {
+        let falls_through = self.is_reachable;
+        let Some(block) = self.blocks.last_mut() else { return };
+        // From here on the block ends like any other: the then-branch jumps to its end.
+        block.kind = Kind::Block;
+        block.is_target |= falls_through;
+        self.is_reachable = block.is_reachable;
+        if self.is_reachable {
+            self.begin_run(end, |cost| What::Run { cost });
+        }
+    }
+
+    fn close(&mut self, end: usize) {
+        let Some(block) = self.blocks.pop() else { return };
+        // An `if` without `else` is passed by.
+        let joins = block.is_target || (block.kind == Kind::If && block.is_reachable);
+        self.is_reachable |= joins;
+        if self.blocks.is_empty() {
+            self.end_run();
+        } else if joins {
+            self.begin_run(end, |cost| What::Run { cost });
+        }
+    }
+
+    fn branch_if(&mut self, depth: u32, at: usize, end: usize) {
+        self.target(depth);
+        if !self.is_reachable {
+            return;
+        }
+        self.unfuse(at);
+        let is_loop = self.block(depth).is_some_and(|block| block.kind == Kind::Loop);
+        if self.is_large && is_loop {
+            self.edit(at, end - at, What::BranchIf { depth });
+        }
+        self.begin_run(end, |cost| What::Run { cost });
+    }
+
+    fn unfuse(&mut self, at: usize) {
+        if self.is_large && self.is_reachable {
+            self.edit(at, 0, What::Unfuse);
+        }
+    }
+
+    fn block(&mut self, depth: u32) -> Option<&mut Block> {
+        let index = self.blocks.len().checked_sub(depth as usize + 1)?;
+        self.blocks.get_mut(index)
+    }
+
+    /// A branch to the block at `depth`.
+    fn target(&mut self, depth: u32) {
+        let is_reachable = self.is_reachable;
+        if let Some(block) = self.block(depth)
+            && block.kind != Kind::Loop
+        {
+            block.is_target |= is_reachable;
+        }
+    }
+
+    fn stop(&mut self) {
+        self.end_run();
+        self.is_reachable = false;
+    }
+
+    fn begin_run(&mut self, at: usize, what: impl FnOnce(u64) -> What) {
+        self.end_run();
+        if self.context.counts {
+            self.run = Some(self.edits.len());
+            self.edit(at, 0, what(0));
+        }
+    }
+
+    /// Writes the cost of the current run where it began.
+    fn end_run(&mut self) {
+        let total = core::mem::take(&mut self.run_cost);
+        match self.run.and_then(|run| self.edits.get_mut(run)) {
+            None => self.entry_cost += total,
+            Some(edit) => {
+                if let What::Run { cost } | What::LoopRun { cost } | What::RunAfterCall { cost } = &mut edit.what {
+                    *cost += total;
+                }
+            }
+        }
+    }
+
+    fn edit(&mut self, at: usize, replaces: usize, what: What) {
+        self.edits.push(Edit { at, replaces, what });
+    }
+}
+
+/// A type of an admitted module, for the encoder.
+fn encoded(ty: value::ValType) -> ValType {
+    match ty {
+        value::ValType::I32 => ValType::I32,
+        value::ValType::I64 => ValType::I64,
+        value::ValType::F32 => ValType::F32,
+        value::ValType::F64 => ValType::F64,
+        value::ValType::V128 => ValType::V128,
+        value::ValType::FuncRef => ValType::FUNCREF,
+        value::ValType::OtherRef => unreachable!("no policy allows other references"),
+    }
+}

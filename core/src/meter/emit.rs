@@ -1,0 +1,345 @@
+//! What the rewrite puts between a guest's operators.
+
+use alloc::vec::Vec;
+
+use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
+
+use super::{
+    body::{Context, Width},
+    cost::BULK_SHIFT,
+    nan::Float,
+};
+
+/// Most table elements that one operator is charged for: no table that a policy allows is larger, and the counter
+/// cannot overflow.
+const MOST_ELEMENTS: i64 = 1 << 40;
+
+/// Bits of the canonical NaNs.
+const NAN32: u32 = 0x7fc0_0000;
+const NAN64: u64 = 0x7ff8_0000_0000_0000;
+
+/// The locals that the rewrite adds to a function: each on first use.
+pub(super) struct Temporaries {
+    next: u32,
+    added: Vec<ValType>,
+    fuel: Option<u32>,
+    stack: Option<u32>,
+    condition: Option<u32>,
+    count32: Option<u32>,
+    count64: Option<u32>,
+    result64: Option<u32>,
+    f32: Option<u32>,
+    f64: Option<u32>,
+    v128: Option<u32>,
+}
+
+impl Temporaries {
+    /// For a function that has `locals` of its own, parameters included.
+    pub(super) fn new(locals: u32) -> Self {
+        Self {
+            next: locals,
+            added: Vec::new(),
+            fuel: None,
+            stack: None,
+            condition: None,
+            count32: None,
+            count64: None,
+            result64: None,
+            f32: None,
+            f64: None,
+            v128: None,
+        }
+    }
+
+    /// The types of the locals that were added, in order.
+    pub(super) fn added(&self) -> &[ValType] {
+        &self.added
+    }
+}
+
+macro_rules! temporaries {
+    ($($name:ident: $ty:ident,)*) => {
+        impl Temporaries {
+            $(
+                pub(super) fn $name(&mut self) -> u32 {
+                    let (next, added) = (&mut self.next, &mut self.added);
+                    *self.$name.get_or_insert_with(|| {
+                        added.push(ValType::$ty);
+                        *next += 1;
+                        *next - 1
+                    })
+                }
+            )*
+        }
+    };
+}
+temporaries! {
+    fuel: I64,
+    stack: I64,
+    condition: I32,
+    count32: I32,
+    count64: I64,
+    result64: I64,
+    f32: F32,
+    f64: F64,
+    v128: V128,
+}
+
+/// Writes operators behind those that were copied.
+pub(super) struct Emitter<'a> {
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) context: &'a Context<'a>,
+    pub(super) locals: &'a mut Temporaries,
+}
+
+impl Emitter<'_> {
+    fn sink(&mut self) -> InstructionSink<'_> {
+        InstructionSink::new(self.out)
+    }
+
+    /// Takes fuel and stack at the beginning of a function, and checks both.
+    pub(super) fn enter(&mut self, fuel: u64, cells: u64) {
+        let (f, s) = (self.locals.fuel(), self.locals.stack());
+        let (fuel_global, stack_global) = (self.context.fuel, self.context.stack);
+        self.sink()
+            .global_get(fuel_global)
+            .i64_const(constant(fuel))
+            .i64_sub()
+            .local_tee(f)
+            .global_get(stack_global)
+            .i64_const(constant(cells))
+            .i64_sub()
+            .local_tee(s)
+            .i64_or()
+            .i64_const(0)
+            .i64_lt_s()
+            .if_(BlockType::Empty)
+            .local_get(f)
+            .global_set(fuel_global)
+            .local_get(s)
+            .global_set(stack_global)
+            .unreachable()
+            .end();
+    }
+
+    /// Takes fuel for a run that begins.
+    pub(super) fn charge(&mut self, fuel: u64) {
+        let f = self.locals.fuel();
+        if fuel > 0 {
+            self.sink().local_get(f).i64_const(constant(fuel)).i64_sub().local_set(f);
+        }
+    }
+
+    /// Takes fuel and checks.
+    pub(super) fn charge_and_check(&mut self, fuel: u64) {
+        let f = self.locals.fuel();
+        if fuel > 0 {
+            self.sink().local_get(f).i64_const(constant(fuel)).i64_sub().local_tee(f);
+        } else {
+            self.sink().local_get(f);
+        }
+        self.stop_if_negative();
+    }
+
+    /// Stops the guest when the value on the stack, the fuel left, is negative.
+    fn stop_if_negative(&mut self) {
+        let (f, fuel_global) = (self.locals.fuel(), self.context.fuel);
+        self.sink()
+            .i64_const(0)
+            .i64_lt_s()
+            .if_(BlockType::Empty)
+            .local_get(f)
+            .global_set(fuel_global)
+            .unreachable()
+            .end();
+    }
+
+    /// Hands the counters to a callee.
+    pub(super) fn save(&mut self) {
+        let (f, s) = (self.locals.fuel(), self.locals.stack());
+        let (fuel_global, stack_global) = (self.context.fuel, self.context.stack);
+        self.sink().local_get(f).global_set(fuel_global).local_get(s).global_set(stack_global);
+    }
+
+    /// Hands over the counters as they are without this frame of `cells`: to a callee that replaces it, or to the host.
+    pub(super) fn save_without_frame(&mut self, cells: u64) {
+        let (f, s) = (self.locals.fuel(), self.locals.stack());
+        let (fuel_global, stack_global) = (self.context.fuel, self.context.stack);
+        self.sink()
+            .local_get(f)
+            .global_set(fuel_global)
+            .local_get(s)
+            .i64_const(constant(cells))
+            .i64_add()
+            .global_set(stack_global);
+    }
+
+    /// Takes the fuel counter back from a callee, and fuel for the run that begins.
+    pub(super) fn resume(&mut self, fuel: u64) {
+        let (f, fuel_global) = (self.locals.fuel(), self.context.fuel);
+        self.sink().global_get(fuel_global);
+        if fuel > 0 {
+            self.sink().i64_const(constant(fuel)).i64_sub();
+        }
+        self.sink().local_set(f);
+    }
+
+    /// Hands the fuel counter back to the caller.
+    ///
+    /// The caller may be the host, where the function is exported: then `cells` are given back for its next call, and
+    /// the last run is checked, which inside the guest the caller's next check does.
+    pub(super) fn leave(&mut self, exported_cells: Option<u64>) {
+        match exported_cells {
+            None => {
+                let (f, fuel_global) = (self.locals.fuel(), self.context.fuel);
+                self.sink().local_get(f).global_set(fuel_global);
+            }
+            Some(cells) => {
+                self.charge_and_check(0);
+                self.save_without_frame(cells);
+            }
+        }
+    }
+
+    /// Takes fuel for as many bytes as the number on the stack says, which stays there.
+    pub(super) fn charge_bytes(&mut self, width: Width) {
+        self.charge_count(width, |emitter| {
+            emitter.sink().i64_const(BULK_SHIFT.into()).i64_shr_u();
+        });
+    }
+
+    /// Takes fuel for as many table elements as the number on the stack says, which stays there.
+    pub(super) fn charge_elements(&mut self, width: Width) {
+        self.charge_count(width, |emitter| emitter.clamp_elements(width));
+    }
+
+    fn charge_count(&mut self, width: Width, scale: impl FnOnce(&mut Self)) {
+        let (f, count) = (self.locals.fuel(), self.count(width));
+        self.sink().local_set(count).local_get(f);
+        self.push_count(width);
+        scale(self);
+        self.sink().i64_sub().local_tee(f);
+        self.stop_if_negative();
+        self.sink().local_get(count);
+    }
+
+    /// Remembers by how much a growth that follows is asked for.
+    pub(super) fn before_growth(&mut self, width: Width) {
+        let count = self.count(width);
+        self.sink().local_tee(count);
+    }
+
+    /// Takes fuel for a growth that succeeded: the old size or -1 is on the stack and stays there.
+    pub(super) fn after_memory_growth(&mut self, width: Width, page_size_log2: u32) {
+        self.after_growth(width, |emitter| {
+            if page_size_log2 >= BULK_SHIFT {
+                emitter.sink().i64_const((page_size_log2 - BULK_SHIFT).into()).i64_shl();
+            } else {
+                emitter.sink().i64_const((BULK_SHIFT - page_size_log2).into()).i64_shr_u();
+            }
+        });
+    }
+
+    /// As [`after_memory_growth`](Self::after_memory_growth), for a table.
+    pub(super) fn after_table_growth(&mut self, width: Width) {
+        self.after_growth(width, |emitter| emitter.clamp_elements(width));
+    }
+
+    fn after_growth(&mut self, width: Width, scale: impl FnOnce(&mut Self)) {
+        let (f, count) = (self.locals.fuel(), self.count(width));
+        // A growth that failed asked for nothing. The result is compared where it lies, and stays.
+        let result = match width {
+            Width::Bits32 => self.locals.condition(),
+            Width::Bits64 => self.locals.result64(),
+        };
+        self.sink().local_tee(result).local_get(count);
+        match width {
+            Width::Bits32 => self.sink().i32_const(0).local_get(result).i32_const(-1).i32_ne(),
+            Width::Bits64 => self.sink().i64_const(0).local_get(result).i64_const(-1).i64_ne(),
+        };
+        // (result, count, 0, grew) -> (result, count or 0)
+        self.sink().select().local_set(count).local_get(f);
+        self.push_count(width);
+        scale(self);
+        self.sink().i64_sub().local_tee(f);
+        self.stop_if_negative();
+    }
+
+    fn count(&mut self, width: Width) -> u32 {
+        match width {
+            Width::Bits32 => self.locals.count32(),
+            Width::Bits64 => self.locals.count64(),
+        }
+    }
+
+    /// The remembered count as an unsigned i64.
+    fn push_count(&mut self, width: Width) {
+        let count = self.count(width);
+        self.sink().local_get(count);
+        if width == Width::Bits32 {
+            self.sink().i64_extend_i32_u();
+        }
+    }
+
+    fn clamp_elements(&mut self, width: Width) {
+        if width == Width::Bits64 {
+            let count = self.locals.count64();
+            self.sink().i64_const(MOST_ELEMENTS).local_get(count).i64_const(MOST_ELEMENTS).i64_lt_u().select();
+        }
+    }
+
+    /// Keeps the condition on the stack from being fused with the branch that follows.
+    pub(super) fn unfuse(&mut self) {
+        let condition = self.locals.condition();
+        self.sink().local_tee(condition);
+    }
+
+    /// `br_if depth`, as a branch inside an `if`.
+    pub(super) fn branch_if(&mut self, depth: u32) {
+        self.sink().if_(BlockType::Empty).br(depth + 1).end();
+    }
+
+    /// Makes a NaN on the stack the canonical one.
+    pub(super) fn canonicalise(&mut self, float: Float) {
+        match float {
+            Float::F32 => {
+                let value = self.locals.f32();
+                let nan = f32::from_bits(NAN32).into();
+                self.sink().local_tee(value).f32_const(nan).local_get(value).local_get(value).f32_eq().select();
+            }
+            Float::F64 => {
+                let value = self.locals.f64();
+                let nan = f64::from_bits(NAN64).into();
+                self.sink().local_tee(value).f64_const(nan).local_get(value).local_get(value).f64_eq().select();
+            }
+            Float::F32x4 => {
+                let (value, nan) = (self.locals.v128(), u128::from(NAN32) * LANES32);
+                self.sink().local_tee(value).v128_const(nan.cast_signed()).local_get(value).local_get(value);
+                self.sink().f32x4_eq().v128_bitselect();
+            }
+            Float::F64x2 => {
+                let (value, nan) = (self.locals.v128(), u128::from(NAN64) * LANES64);
+                self.sink().local_tee(value).v128_const(nan.cast_signed()).local_get(value).local_get(value);
+                self.sink().f64x2_eq().v128_bitselect();
+            }
+        }
+    }
+}
+
+/// Repeats a lane of 32 or 64 bits over a vector.
+const LANES32: u128 = 1 << 96 | 1 << 64 | 1 << 32 | 1;
+const LANES64: u128 = 1 << 64 | 1;
+
+/// A constant of the rewrite. All of them are sums over one function body, far below the type's end.
+fn constant(value: u64) -> i64 {
+    value.cast_signed()
+}
+
+/// The locals of a function: its own groups as they are, then those that were added.
+pub(super) fn encode_locals(out: &mut Vec<u8>, groups: &[(u32, ValType)], added: &[ValType]) {
+    (groups.len() + added.len()).encode(out);
+    for (count, ty) in groups.iter().copied().chain(added.iter().map(|ty| (1, *ty))) {
+        count.encode(out);
+        ty.encode(out);
+    }
+}

@@ -1,0 +1,213 @@
+//! Metering before the engine: the admitted module is rewritten once, with counters of its own.
+//!
+//! Engines count fuel and stack differently and cannot be configured to agree. The rewrite appends two mutable globals,
+//! [`FUEL`] and [`STACK`], and has every function keep them; the numbers, and the instruction at which they run out, are
+//! then the same on every engine by construction. `docs/metering.md` has the algorithm and its price.
+//!
+//! In both metering modes the same rewrite drops custom sections, gives the start function a name by which the host can
+//! call it, canonicalises NaNs where the policy asks for it, and keeps conditional branches of large functions in a
+//! shape that wasmi 1.1 translates.
+
+mod body;
+mod cost;
+mod emit;
+mod nan;
+
+pub use cost::{BYTES_PER_UNIT, COST_VERSION, FRAME_CELLS};
+
+use alloc::{borrow::Cow, vec::Vec};
+
+use wasm_encoder::{CodeSection, ConstExpr, Encode, ExportKind, GlobalType, Module, RawSection, SectionId, ValType};
+use wasmparser::{BinaryReader, FunctionBody};
+
+use self::body::{Context, rewrite_body};
+use crate::{
+    admit::Passed,
+    policy::{Floats, Metering, Rules},
+    verdict::{Fault, TrapKind},
+};
+
+/// Export of the fuel counter, an i64: what is left. Negative: the guest ran out of it. Reserved: no module may export
+/// anything under this name.
+pub const FUEL: &str = "__hotcell_fuel";
+/// Export of the stack counter, an i64: cells of [`CELL_BYTES`] left. Negative: the guest ran out of them. Reserved.
+pub const STACK: &str = "__hotcell_stack";
+/// Export of the start function. Reserved.
+pub const START: &str = "__hotcell_start";
+/// Bytes of a stack cell.
+pub const CELL_BYTES: u64 = 8;
+
+/// Functions above this many operators keep every conditional branch unfused: wasmi 1.1 panics on some that reach
+/// farther than 32,767 of its instructions.
+const LARGE_BODY: u32 = 4_000;
+
+/// The first byte of a function type.
+const FUNCTION_TYPE: u8 = 0x60;
+
+/// The binary for the engine.
+pub(crate) fn for_engine<'a>(bytes: &'a [u8], passed: &Passed, rules: &Rules) -> Cow<'a, [u8]> {
+    let counts = rules.metering == Metering::Exact;
+    let canonicalises = rules.floats == Floats::Canonical;
+    let has_large_bodies = passed.bodies.iter().any(|body| body.operators > LARGE_BODY);
+    let has_custom_sections = passed.summary.custom_bytes > 0;
+    if !counts && !canonicalises && !has_large_bodies && !has_custom_sections && passed.start.is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let context = Context::new(passed, counts, canonicalises);
+    Cow::Owned(Rewrite { bytes, passed, context }.module())
+}
+
+struct Rewrite<'a> {
+    bytes: &'a [u8],
+    passed: &'a Passed,
+    context: Context<'a>,
+}
+
+impl Rewrite<'_> {
+    /// The sections in order: copied, or with something appended.
+    fn module(&self) -> Vec<u8> {
+        let mut module = Module::new();
+        for id in ORDER {
+            let content = self.passed.sections.iter().find(|section| section.id == id as u8);
+            let content = content.map(|section| &self.bytes[section.content.clone()]);
+            match (id, content) {
+                (SectionId::Type, _) => append(&mut module, id, content, self.types()),
+                (SectionId::Global, _) => append(&mut module, id, content, self.globals()),
+                (SectionId::Export, _) => append(&mut module, id, content, self.exports()),
+                (SectionId::Start, _) | (_, None) => {}
+                (SectionId::Code, Some(content)) => {
+                    module.section(&self.code(content));
+                }
+                (_, Some(data)) => {
+                    module.section(&RawSection { id: id as u8, data });
+                }
+            }
+        }
+        module.finish()
+    }
+
+    /// Types for the blocks around bodies with several results: no parameters, the function's results.
+    fn types(&self) -> Items {
+        let mut types = Items::default();
+        for results in &self.context.wide_results {
+            types.add(|out| {
+                out.push(FUNCTION_TYPE);
+                0u32.encode(out);
+                results.len().encode(out);
+                results.iter().for_each(|ty| ty.encode(out));
+            });
+        }
+        types
+    }
+
+    fn globals(&self) -> Items {
+        let mut globals = Items::default();
+        if self.context.counts {
+            for _ in [FUEL, STACK] {
+                globals.add(|out| {
+                    GlobalType { val_type: ValType::I64, mutable: true, shared: false }.encode(out);
+                    ConstExpr::i64_const(0).encode(out);
+                });
+            }
+        }
+        globals
+    }
+
+    fn exports(&self) -> Items {
+        let mut exports = Items::default();
+        let mut export = |name: &str, kind: ExportKind, index: u32| {
+            exports.add(|out| {
+                name.encode(out);
+                kind.encode(out);
+                index.encode(out);
+            });
+        };
+        if self.context.counts {
+            export(FUEL, ExportKind::Global, self.context.fuel);
+            export(STACK, ExportKind::Global, self.context.stack);
+        }
+        if let Some(start) = self.passed.start {
+            export(START, ExportKind::Func, start);
+        }
+        exports
+    }
+
+    fn code(&self, content: &[u8]) -> CodeSection {
+        let mut code = CodeSection::new();
+        let mut reader = BinaryReader::new(content, 0);
+        let Ok(_count) = reader.read_var_u32() else {
+            unreachable!("admission has read this section");
+        };
+        for shape in &self.passed.bodies {
+            let Ok(body) = reader.read_reader() else {
+                unreachable!("admission has read every body");
+            };
+            if self.context.counts || self.context.canonicalises || shape.operators > LARGE_BODY {
+                code.raw(&rewrite_body(&FunctionBody::new(body), *shape, &self.context));
+            } else {
+                code.raw(&content[body.range()]);
+            }
+        }
+        code
+    }
+}
+
+/// The order in which sections stand in a module; custom sections are left out.
+const ORDER: [SectionId; 12] = [
+    SectionId::Type,
+    SectionId::Import,
+    SectionId::Function,
+    SectionId::Table,
+    SectionId::Memory,
+    SectionId::Global,
+    SectionId::Export,
+    SectionId::Start,
+    SectionId::Element,
+    SectionId::DataCount,
+    SectionId::Code,
+    SectionId::Data,
+];
+
+/// Encoded items of a section.
+#[derive(Default)]
+struct Items {
+    count: u32,
+    bytes: Vec<u8>,
+}
+
+impl Items {
+    fn add(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        self.count += 1;
+        encode(&mut self.bytes);
+    }
+}
+
+/// A section with what is there, if anything, and what is new; no section where both are nothing.
+fn append(module: &mut Module, id: SectionId, content: Option<&[u8]>, new: Items) {
+    let (count, items) = match content {
+        None if new.count == 0 => return,
+        None => (0, &[][..]),
+        Some(content) => {
+            let mut reader = BinaryReader::new(content, 0);
+            let Ok(count) = reader.read_var_u32() else {
+                unreachable!("admission has read this section");
+            };
+            (count, &content[reader.original_position()..])
+        }
+    };
+    let mut data = Vec::with_capacity(items.len() + new.bytes.len() + 5);
+    (count + new.count).encode(&mut data);
+    data.extend_from_slice(items);
+    data.extend_from_slice(&new.bytes);
+    module.section(&RawSection { id: id as u8, data: &data });
+}
+
+/// The verdict on a call that ended in `fault`, given the counters as the guest left them: `unreachable` with a counter
+/// below zero is the rewrite's own.
+pub fn verdict(fault: Fault, fuel: i64, stack: i64) -> Fault {
+    match fault {
+        Fault::Trap(TrapKind::Unreachable) if fuel < 0 => Fault::OutOfFuel,
+        Fault::Trap(TrapKind::Unreachable) if stack < 0 => Fault::StackOverflow,
+        fault => fault,
+    }
+}

@@ -1,0 +1,56 @@
+//! Modules that cost as much as `Policy::embedded()` lets them. The caps are read from the policy.
+
+use hotcell_core::Policy;
+
+const ABI: &str = r#"
+    (func (export "__hotcell_abi_version") (result i32) (i32.const 1))
+    (func (export "alloc") (param i32) (result i32) (i32.const 1024))
+    (func (export "process") (param i32 i32) (result i64) (i64.const 0))"#;
+const ABI_FUNCTIONS: u64 = 3;
+const ABI_EXPORTS: u64 = 4;
+/// More than a body, or a module, has beside its instructions.
+const OVERHEAD: u64 = 512;
+
+fn module(pages: u64, fields: &str) -> String {
+    format!("(module {fields} (memory (export \"memory\") {pages}) {ABI})")
+}
+
+/// As much code as fits, in bodies as large as they may be: instructions of one byte, which become eight each.
+pub(crate) fn code() -> String {
+    let caps = Policy::embedded().rules().module;
+    let mut left = caps.bytes - OVERHEAD;
+    let mut functions = String::new();
+    while left > OVERHEAD {
+        let body = left.min(caps.body_bytes);
+        let instructions = "i32.clz ".repeat((body - 16) as usize);
+        functions += &format!("(func (param i32) (result i32) local.get 0 {instructions})");
+        left -= body;
+    }
+    module(1, &functions)
+}
+
+/// As many functions, types, exports and table entries as may be, and next to no code.
+pub(crate) fn entities() -> String {
+    let policy = Policy::embedded();
+    let (caps, shape) = (policy.rules().module, policy.shape());
+    let mut fields = String::new();
+    for index in 0..shape.types - ABI_FUNCTIONS {
+        let params: String =
+            (0..shape.params).map(|bit| if index >> (bit % 16) & 1 == 0 { " i32" } else { " i64" }).collect();
+        fields += &format!("(type (func (param{params}) (result i32 i32 i32)))");
+    }
+    for _ in 0..caps.functions - ABI_FUNCTIONS {
+        fields += "(func (param i32) (result i32) local.get 0)";
+    }
+    for index in 0..caps.exports - ABI_EXPORTS {
+        fields += &format!("(export \"{index:0width$}\" (func 0))", width = shape.name_bytes as usize);
+    }
+    let entries = "(ref.func 0)".repeat(caps.element_entries as usize);
+    fields += &format!("(table {} funcref)(elem (table 0) (i32.const 0) funcref {entries})", caps.element_entries);
+    module(1, &fields)
+}
+
+/// All the memory at once.
+pub(crate) fn memory() -> String {
+    module(Policy::embedded().rules().limits.memory_bytes >> 16, "")
+}

@@ -1,0 +1,24 @@
+//! Instances from birth to drop: what a call that failed leaves behind, what each budget means at its edges, and what
+//! calls, threads, clocks and the environment of the host do to each other. Every check runs on every backend.
+
+#[macro_use]
+#[path = "lifecycle/each_backend.rs"]
+mod each_backend;
+
+#[path = "lifecycle/child.rs"]
+mod child;
+#[path = "lifecycle/guest.rs"]
+mod guest;
+
+#[path = "lifecycle/poison.rs"]
+mod poison;
+#[path = "lifecycle/arming.rs"]
+mod arming;
+#[path = "lifecycle/budgets.rs"]
+mod budgets;
+#[path = "lifecycle/cancel.rs"]
+mod cancel;
+#[path = "lifecycle/clock.rs"]
+mod clock;
+#[path = "lifecycle/neighbours.rs"]
+mod neighbours;

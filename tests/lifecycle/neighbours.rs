@@ -99,8 +99,8 @@ fn a_deadline_ends_its_own_call<B: Backend>() {
 fn a_cancelled_call_is_the_only_one_that_ends<B: Backend>() {
     let plugin = plugin::<B>(policy(|rules| rules.limits.fuel = None), &busy());
     let rounds = rounds_of(&plugin, Duration::from_millis(400));
+    let (cancelled, left_alone) = (CancelToken::new(), CancelToken::new());
     thread::scope(|scope| {
-        let (cancelled, left_alone) = (CancelToken::new(), CancelToken::new());
         let looping = scope.spawn(|| plugin.call_values("spin", &[], (), Some(cancelled.clone())));
         let neighbour =
             scope.spawn(|| plugin.call_values("compute", &[Value::I64(rounds)], (), Some(left_alone.clone())));

@@ -1,6 +1,6 @@
 //! Three plugins, and what becomes of them.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 use core::time::Duration;
 
 use cortex_m_semihosting::hprintln;
@@ -87,7 +87,9 @@ fn stop_endless(host: &Host, limits: &str, policy: Policy, expected: &str) -> Re
 fn refuse_greedy(host: &Host) -> Result<(), Surprise> {
     let greedy = host.load(GREEDY, Policy::embedded())?;
     let Reply { bytes, report } = greedy.call(ENTRY, &[])?;
-    let pages = Vec::first_chunk(&bytes).map(|&[pages]| pages).ok_or("no reply")?;
+    let &[pages] = bytes.as_slice() else {
+        return Err("that is not the reply".into());
+    };
     let allowed = greedy.policy().rules().limits.memory_bytes >> 16;
     hprintln!("greedy, {allowed} pages allowed: got {pages}");
     print(&report);

@@ -2,11 +2,10 @@
 
 use alloc::sync::Arc;
 
-use hotcell_core::{Contract, HostOptions, Instant, Loader, Plugin, Policy, SandboxBackend};
+use hotcell_core::{Clock, Contract, HostOptions, Instant, Loader, Plugin, Policy, SandboxBackend};
 use hotcell_wasmi::Wasmi;
 
 use crate::Surprise;
-use hotcell_core::Clock;
 
 /// Name of the guests' entry.
 pub(crate) const ENTRY: &str = "process";

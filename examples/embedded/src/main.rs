@@ -9,7 +9,7 @@
 extern crate alloc;
 
 mod clock;
-#[cfg_attr(feature = "worst-case", expect(dead_code, reason = "that firmware only measures"))]
+#[cfg(not(feature = "worst-case"))]
 mod demo;
 mod end;
 mod heap;
@@ -25,12 +25,11 @@ use cortex_m::Peripherals;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 
-use crate::{clock::SysTickClock, host::Host};
-
 #[cfg(not(feature = "worst-case"))]
 use crate::demo as work;
 #[cfg(feature = "worst-case")]
 use crate::worst as work;
+use crate::{clock::SysTickClock, host::Host};
 
 /// What should not have happened.
 type Surprise = Box<dyn Error>;

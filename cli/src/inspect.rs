@@ -8,6 +8,7 @@ use hotcell::{
     Contract, HostOptions, ModuleSummary, Policy, Proposal, admit,
     admit::{ExternType, Memory, Offered, Table, proposals_used, summarize},
     backends,
+    policy::Metering,
     verdict::Escaped,
 };
 use serde::Serialize;
@@ -213,11 +214,22 @@ fn print(inspection: &Inspection, policy: &Policy) -> io::Result<()> {
         let offset = offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
         writeln!(out, "{backend:<12} {code}{offset}: {message}")?;
     }
-    writeln!(out, "\n{MAY_DIFFER}")?;
+    writeln!(out, "\n{}", may_differ(policy))?;
     out.flush()
 }
 
 /// What the README says, in the same words.
-const MAY_DIFFER: &str = "\
-With metering = engine, these may differ between backends: fuel numbers and the point at which fuel runs out, stack
-depth, NaN payloads, and a call that the deadline or the host running out of memory ends. Everything else is equal.";
+fn may_differ(policy: &Policy) -> &'static str {
+    match policy.rules().metering {
+        Metering::Exact => {
+            "\
+With metering = exact, these may differ between backends: NaN payloads under floats = allow, and a call that the
+deadline or the host running out of memory ends. Everything else is equal."
+        }
+        _ => {
+            "\
+With metering = engine, these may differ between backends: NaN payloads under floats = allow, a call that the deadline
+or the host running out of memory ends, fuel numbers, the point at which fuel runs out, and stack depth."
+        }
+    }
+}

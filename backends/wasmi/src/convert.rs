@@ -90,6 +90,7 @@ pub(crate) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Opti
         None => fault,
         Some(counters) => {
             let (fuel, stack) = counters.read(&store);
+            counters.unwind(store);
             verdict(fault, fuel, stack)
         }
     }

@@ -31,14 +31,21 @@ impl Metering {
 #[derive(Clone, Copy)]
 pub(crate) struct Counters {
     fuel: Global,
-    pub(crate) stack: Global,
+    stack: Global,
+    /// Stack cells that a guest may use.
+    cells: i64,
 }
 
 impl Counters {
     /// Those of an instance, where it carries them.
-    pub(crate) fn find(instance: Instance, store: impl AsContext) -> Option<Self> {
+    pub(crate) fn find(instance: Instance, store: impl AsContext, cells: i64) -> Option<Self> {
         let global = |name| instance.get_global(&store, name);
-        Some(Self { fuel: global(FUEL)?, stack: global(STACK)? })
+        Some(Self { fuel: global(FUEL)?, stack: global(STACK)?, cells })
+    }
+
+    /// Gives back the whole stack: no frame of the guest is left.
+    pub(crate) fn unwind(self, store: impl AsContextMut) {
+        write(self.stack, store, self.cells);
     }
 
     /// Fuel and stack cells left; negative when the guest ran out of them.
@@ -90,6 +97,6 @@ fn read(counter: Global, store: impl AsContext) -> i64 {
 }
 
 /// A counter is a mutable i64, so nothing can go wrong.
-pub(crate) fn write(counter: Global, store: impl AsContextMut, value: i64) {
+fn write(counter: Global, store: impl AsContextMut, value: i64) {
     drop(counter.set(store, Val::I64(value)));
 }

@@ -48,9 +48,9 @@ pub struct Instance<T: 'static> {
 impl<T: 'static> Instance<T> {
     pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance, stack_cells: i64) -> Self {
         store.data_mut().memory = instance.get_memory(&store, "memory");
-        store.data_mut().counters = Counters::find(instance, &store);
+        store.data_mut().counters = Counters::find(instance, &store, stack_cells);
         if let Some(counters) = store.data().counters {
-            meter::write(counters.stack, &mut store, stack_cells);
+            counters.unwind(&mut store);
             meter::arm(&mut store);
         }
         Self { store, instance }

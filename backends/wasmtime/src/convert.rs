@@ -59,7 +59,8 @@ pub(crate) fn fault<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, er
     match counters {
         None => fault,
         Some(counters) => {
-            let (fuel, stack) = counters.read(store);
+            let (fuel, stack) = counters.read(&mut store);
+            counters.unwind(store);
             verdict(fault, fuel, stack)
         }
     }

@@ -79,8 +79,6 @@ pub struct Linked<T: 'static> {
     pre: wasmtime::InstancePre<Data<T>>,
     memory: Option<wasmtime::ModuleExport>,
     counters: Option<Counters<wasmtime::ModuleExport>>,
-    /// Stack cells that a guest may use.
-    stack_cells: i64,
 }
 
 impl SandboxBackend for Wasmtime {
@@ -171,7 +169,8 @@ impl SandboxBackend for Wasmtime {
         }
         let pre = imports.linker.instantiate_pre(&module.module).map_err(backend_error)?;
         let export = |name: &str| module.module.get_export_index(name);
-        Ok(Linked { pre, memory: export("memory"), counters: Counters::find(export), stack_cells: self.stack_cells })
+        let counters = Counters::find(self.stack_cells, export);
+        Ok(Linked { pre, memory: export("memory"), counters })
     }
 
     fn export<T: Send + 'static>(linked: &Linked<T>, name: &str) -> Option<wasmtime::ModuleExport> {

@@ -10,12 +10,19 @@ use crate::store::Data;
 pub(crate) struct Counters<G> {
     pub(crate) fuel: G,
     pub(crate) stack: G,
+    /// Stack cells that a guest may use.
+    pub(crate) cells: i64,
 }
 
 impl<G> Counters<G> {
     /// Both, where the guest carries them.
-    pub(crate) fn find(mut get: impl FnMut(&str) -> Option<G>) -> Option<Self> {
-        Some(Self { fuel: get(FUEL)?, stack: get(STACK)? })
+    pub(crate) fn find(cells: i64, mut get: impl FnMut(&str) -> Option<G>) -> Option<Self> {
+        Some(Self { fuel: get(FUEL)?, stack: get(STACK)?, cells })
+    }
+
+    /// The same counters, found in an instance.
+    pub(crate) fn resolve<H>(&self, mut get: impl FnMut(&G) -> Option<H>) -> Option<Counters<H>> {
+        Some(Counters { fuel: get(&self.fuel)?, stack: get(&self.stack)?, cells: self.cells })
     }
 }
 
@@ -23,6 +30,11 @@ impl Counters<Global> {
     /// Fuel and stack cells left; negative when the guest ran out of them.
     pub(crate) fn read(self, mut store: impl AsContextMut) -> (i64, i64) {
         (read(self.fuel, &mut store), read(self.stack, &mut store))
+    }
+
+    /// Gives back the whole stack: no frame of the guest is left.
+    pub(crate) fn unwind(self, store: impl AsContextMut) {
+        write(self.stack, store, self.cells);
     }
 }
 
@@ -51,6 +63,6 @@ fn read(counter: Global, store: impl AsContextMut) -> i64 {
 }
 
 /// A counter is a mutable i64, so nothing can go wrong.
-pub(crate) fn write(counter: Global, store: impl AsContextMut, value: i64) {
+fn write(counter: Global, store: impl AsContextMut, value: i64) {
     drop(counter.set(store, Val::I64(value)));
 }

@@ -86,13 +86,11 @@ impl<T: Send + 'static> Instance<T> {
     ) -> Self {
         let mut export = |export: &ModuleExport| instance.get_module_export(&mut store, export);
         let memory = linked.memory.as_ref().and_then(|memory| export(memory)?.into_memory());
-        let counters = linked.counters.as_ref().and_then(|counters| {
-            let mut global = |counter| export(counter)?.into_global();
-            Some(Counters { fuel: global(&counters.fuel)?, stack: global(&counters.stack)? })
-        });
+        let counters =
+            linked.counters.as_ref().and_then(|counters| counters.resolve(|counter| export(counter)?.into_global()));
         (store.data_mut().memory, store.data_mut().counters) = (memory, counters);
         if let Some(counters) = counters {
-            meter::write(counters.stack, &mut store, linked.stack_cells);
+            counters.unwind(&mut store);
             let fuel = store.data().armed.fuel_given();
             meter::set_fuel(&mut store, fuel);
         }

@@ -1,0 +1,97 @@
+//! What the dependency tree may hold: licences, sources, and which crates must not meet.
+
+use std::{collections::BTreeSet, process::Command};
+
+use serde_json::Value;
+
+/// Licences that a dependency may be had under.
+const LICENCES: &[&str] = &[
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "ISC",
+    "MIT",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("cargo prints text")
+}
+
+fn tree(arguments: &[&str]) -> BTreeSet<String> {
+    let tree = cargo(&[&["tree", "--prefix", "none", "--format", "{p}", "--edges", "normal"], arguments].concat());
+    tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+fn engines_in(tree: &BTreeSet<String>) -> Vec<&String> {
+    let is_engine = |name: &&String| ["wasmtime", "cranelift", "pulley"].iter().any(|engine| name.starts_with(engine));
+    tree.iter().filter(is_engine).collect()
+}
+
+#[test]
+fn a_wasmi_only_build_has_no_jit() {
+    let tree = tree(&["--package", "hotcell", "--no-default-features", "--features", "wasmi"]);
+    assert!(tree.contains("wasmi"), "{tree:?}");
+    assert_eq!(engines_in(&tree), Vec::<&String>::new());
+}
+
+#[test]
+fn core_names_no_engine() {
+    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--no-deps"])).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let core = packages.iter().find(|package| package["name"] == "hotcell-core").unwrap();
+    for dependency in core["dependencies"].as_array().unwrap() {
+        let name = dependency["name"].as_str().unwrap();
+        assert!(!name.starts_with("wasmtime") && !name.starts_with("wasmi"), "{name}");
+    }
+}
+
+#[test]
+fn the_engines_meet_in_no_backend() {
+    assert!(!tree(&["--package", "hotcell-wasmi"]).contains("wasmtime"));
+    assert!(!tree(&["--package", "hotcell-wasmtime"]).contains("wasmi"));
+    assert!(!tree(&["--package", "hotcell-core", "--all-features"]).contains("wasmi"));
+}
+
+#[test]
+fn every_dependency_has_an_allowed_licence_and_comes_from_the_registry() {
+    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--all-features"])).unwrap();
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = &package["name"];
+        let Some(source) = package["source"].as_str() else {
+            continue;
+        };
+        assert!(source.starts_with("registry+"), "{name} comes from {source}");
+        let licence = package["license"].as_str().unwrap_or("");
+        assert!(is_allowed(licence), "{name} is under {licence:?}");
+    }
+}
+
+/// Whether one side of every `AND` can be had under an allowed licence.
+fn is_allowed(expression: &str) -> bool {
+    let one = |licence: &str| LICENCES.contains(&licence.trim_matches(['(', ')', ' ']));
+    let either = |part: &str| part.replace('/', " OR ").split(" OR ").any(one);
+    !expression.is_empty() && expression.split(" AND ").all(either)
+}
+
+#[test]
+fn licences_are_told_apart() {
+    assert!(is_allowed("MIT OR Apache-2.0"));
+    assert!(is_allowed("(MIT OR Apache-2.0) AND Unicode-3.0"));
+    assert!(is_allowed("GPL-3.0 OR MIT"));
+    assert!(!is_allowed("GPL-3.0"));
+    assert!(!is_allowed("MIT AND GPL-3.0"));
+    assert!(!is_allowed(""));
+}

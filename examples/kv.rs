@@ -45,7 +45,7 @@ fn host_functions<B: Host>(sandbox: &Sandbox<B>) -> Result<Imports<Store, B>, Bo
         let key = cx.read(key, key_len)?.to_vec();
         // The guest pays for the lookup, but not for the time that the backend takes.
         cx.charge(100)?;
-        cx.off_the_clock(|_| thread::sleep(SLOWNESS));
+        cx.off_the_clock(|| thread::sleep(SLOWNESS));
         let Some(value) = cx.state().values.get(&key).cloned() else {
             return Ok(-1);
         };

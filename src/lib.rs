@@ -23,3 +23,8 @@ pub use hotcell_core::{
     Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType, Value, admit, backend, policy,
     time, verdict,
 };
+
+/// The guide's examples, run as tests.
+#[cfg(all(doctest, feature = "toml"))]
+#[doc = include_str!("../docs/embed.md")]
+struct Guide;

@@ -1,6 +1,6 @@
 //! Policy files: a preset, and what differs from it.
 
-use hotcell_core::{Policy, PolicyError, Preset, Rules, verdict::Escaped};
+use hotcell_core::{Policy, PolicyError, Preset, Rules, policy::Abi, verdict::Escaped};
 use toml::{Table, Value};
 
 /// A policy file that cannot be used.
@@ -8,11 +8,19 @@ use toml::{Table, Value};
 #[non_exhaustive]
 pub enum PolicyFileError {
     /// The text is no TOML, or has a key or value that no policy has.
-    #[error("{}", Escaped(.0))]
+    #[error("{0}")]
     Syntax(String),
     /// The rules contradict each other.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+}
+
+impl PolicyFileError {
+    /// The parser's words, which quote the text: safe to show, line by line.
+    fn syntax(message: &str) -> Self {
+        let lines: Vec<String> = message.trim_end().lines().map(|line| Escaped(line).to_string()).collect();
+        Self::Syntax(lines.join("\n"))
+    }
 }
 
 /// Reads a policy from TOML. The key `preset` names where it starts (`default` if absent); every other key, named as
@@ -36,14 +44,19 @@ pub enum PolicyFileError {
 ///
 /// [`PolicyFileError`].
 pub fn parse_policy(text: &str) -> Result<Policy, PolicyFileError> {
-    let syntax = |error: toml::de::Error| PolicyFileError::Syntax(error.to_string().trim_end().to_owned());
+    let syntax = |error: toml::de::Error| PolicyFileError::syntax(&error.to_string());
     let given: Table = text.parse().map_err(syntax)?;
     let preset = match given.get("preset") {
         Some(preset) => preset.clone().try_into().map_err(syntax)?,
         None => Preset::Default,
     };
     let mut rules =
-        Table::try_from(Rules::preset(preset)).map_err(|error| PolicyFileError::Syntax(error.to_string()))?;
+        Table::try_from(Rules::preset(preset)).map_err(|error| PolicyFileError::syntax(&error.to_string()))?;
+    if given.get("abi").is_some_and(Value::is_table) && !rules.get("abi").is_some_and(Value::is_table) {
+        // The preset asks for no version; what the file leaves out is the usual.
+        let usual = Value::try_from(Abi::default()).map_err(|error| PolicyFileError::syntax(&error.to_string()))?;
+        rules.insert("abi".to_owned(), usual);
+    }
     merge(&mut rules, given);
     let rules: Rules = rules.try_into().map_err(syntax)?;
     Ok(Policy::new(rules)?)
@@ -99,6 +112,9 @@ mod tests {
     #[test]
     fn the_handshake_can_be_switched_off_by_name() {
         assert_eq!(parse_policy("abi = \"none\"").unwrap().rules().abi, None);
-        assert_eq!(parse_policy("[abi]\nmax = 3").unwrap().rules().abi.as_ref().unwrap().max, 3);
+        for preset in ["default", "ceiling"] {
+            let policy = parse_policy(&format!("preset = \"{preset}\"\n[abi]\nmax = 3")).unwrap();
+            assert_eq!(policy.rules().abi, Some(Abi { max: 3, ..Abi::default() }));
+        }
     }
 }

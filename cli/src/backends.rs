@@ -14,6 +14,19 @@ pub(crate) fn open_sandbox(backend: Option<&str>, policy: Policy) -> Result<Box<
     Ok(sandbox(backend.unwrap_or(first), policy, &HostOptions::default())?)
 }
 
+/// The backend of that name, or all of this build.
+pub(crate) fn chosen(backend: Option<&str>) -> Result<Vec<BackendInfo>, Failure> {
+    let mut all = backends();
+    if let Some(id) = backend {
+        all.retain(|backend| backend.id == id);
+        if all.is_empty() {
+            // The library's own words, which list what there is.
+            return Err(sandbox(id, Policy::default(), &HostOptions::default()).map(drop).unwrap_err().into());
+        }
+    }
+    Ok(all)
+}
+
 /// What a backend does about one field, as a row of a table.
 #[derive(Serialize)]
 pub(crate) struct Row {
@@ -42,7 +55,7 @@ pub(crate) fn rows(backend: &BackendInfo, wanted: impl Fn(Field) -> bool) -> Vec
 pub(crate) fn write_rows(out: &mut impl Write, prefix: &str, rows: &[Row]) -> io::Result<()> {
     rows.iter().try_for_each(|row| {
         let note = row.note.map(|note| format!("  ({note})")).unwrap_or_default();
-        writeln!(out, "{prefix}{:<24} {}{note}", row.field, row.enforcement)
+        writeln!(out, "{prefix}{:<28} {}{note}", row.field, row.enforcement)
     })
 }
 

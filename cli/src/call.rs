@@ -37,7 +37,9 @@ fn results(args: &CallArgs) -> Result<(Vec<Value>, Report), Failure> {
     let module = read_module(&args.module, &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy)?;
-    let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &Contract::None))?;
+    // A version is asked for only where one was named: most modules that are called this way are no plugins.
+    let contract = if args.common.abi.is_some() { Contract::Abi } else { Contract::None };
+    let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let params = parse_arguments(plugin.summary(), &args.export, &args.arguments)?;
     Ok(plugin.call_values(&args.export, &params, cancel)?)
 }

@@ -7,7 +7,6 @@ use bytesize::ByteSize;
 use hotcell::{
     Contract, HostOptions, ModuleSummary, Policy, Proposal, admit,
     admit::{ExternType, Memory, Offered, Table, proposals_used, summarize},
-    backends,
     policy::Metering,
     verdict::Escaped,
 };
@@ -15,8 +14,9 @@ use serde::Serialize;
 
 use crate::{
     args::InspectArgs,
+    backends::chosen,
     module::read_module,
-    outcome::{Failure, SCHEMA, exit, print_json},
+    outcome::{self, Failure, SCHEMA, exit, print_json},
     progress::with_progress,
 };
 
@@ -85,17 +85,19 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
     let admitted = admit(&module, &policy, &Offered::default(), &contract);
     if args.check {
         return match admitted {
-            Ok(_) if json => exit(print_json(&Inspection { schema: SCHEMA, module: None, backends: Vec::new() })),
-            Ok(_) => exit(writeln!(io::stdout(), "admitted")),
+            Ok(_) => outcome::admitted(json),
             Err(rejection) => Failure::from(rejection).finish(json),
         };
     }
+    let backends = match chosen(args.common.backend.as_deref()) {
+        Ok(backends) => backends,
+        Err(failure) => return failure.finish(json),
+    };
     let inspection = Inspection {
         schema: SCHEMA,
         module: describe(&module),
-        backends: backends()
+        backends: backends
             .iter()
-            .filter(|backend| args.common.backend.as_deref().is_none_or(|id| id == backend.id))
             .map(|backend| {
                 let load = || {
                     let sandbox = backend.sandbox(policy.clone(), &HostOptions::default())?;
@@ -106,8 +108,9 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
             .collect(),
     };
     let printed = if json { print_json(&inspection) } else { print(&inspection, &policy) };
-    match admitted {
-        Err(rejection) if printed.is_ok() => Failure::from(rejection).exit_code(),
+    let refused = inspection.backends.iter().find(|verdict| verdict.code != "ok");
+    match refused {
+        Some(verdict) if printed.is_ok() => outcome::exit_with(verdict.code),
         _ => exit(printed),
     }
 }

@@ -39,7 +39,7 @@ impl Failure {
 
     /// A policy file that cannot be used.
     pub(crate) fn policy_file(path: &Path, error: &PolicyFileError) -> Self {
-        Self::new("policy", format!("{}: {}", Escaped(&path.to_string_lossy()), lines(&error.to_string())))
+        Self::new("policy", format!("{}: {error}", Escaped(&path.to_string_lossy())))
     }
 
     /// Text that does not assemble.
@@ -81,11 +81,6 @@ impl Failure {
 }
 
 impl Failure {
-    /// The exit code, for a command that has already said what failed.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(exit_code(self.code))
-    }
-
     /// Code, message and offset.
     pub(crate) fn into_parts(self) -> (&'static str, String, Option<u64>) {
         (self.code, self.message, self.offset)
@@ -142,6 +137,24 @@ pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCod
     ExitCode::SUCCESS
 }
 
+/// Says that a module was admitted.
+pub(crate) fn admitted(json: bool) -> ExitCode {
+    if !json {
+        return exit(writeln!(io::stdout(), "admitted"));
+    }
+    exit(print_json(&Json {
+        schema: SCHEMA,
+        verdict: "ok",
+        code: "ok",
+        phase: Some("admit"),
+        message: "admitted",
+        offset: None,
+        output: None,
+        results: None,
+        report: None,
+    }))
+}
+
 /// What a call gave.
 pub(crate) struct Success<'a> {
     pub output: Option<&'a [u8]>,
@@ -164,6 +177,11 @@ pub(crate) fn exit(printed: io::Result<()>) -> ExitCode {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(1),
         Err(error) => Failure::stream("write to standard output", &error).finish(false),
     }
+}
+
+/// The exit code of a verdict, for a command that has already said what it is.
+pub(crate) fn exit_with(code: &str) -> ExitCode {
+    ExitCode::from(exit_code(code))
 }
 
 /// Whether a person watches standard error.
@@ -265,9 +283,9 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// An error with its sources, each escaped: they may quote a guest.
+/// An error with its sources. Ours are safe to show; the sources may be anybody's.
 fn chain(error: &dyn Error) -> String {
-    let mut message = Escaped(&error.to_string()).to_string();
+    let mut message = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
         message = format!("{message}: {}", Escaped(&error.to_string()));

@@ -3,37 +3,41 @@ use std::{
     process::ExitCode,
 };
 
-use hotcell::{Policy, backends};
+use hotcell::{BackendInfo, Policy};
 use serde::Serialize;
 
 use crate::{
     args::Common,
-    backends::{Row, rows, write_rows},
-    outcome::{SCHEMA, exit, print_json},
+    backends::{Row, chosen, rows, write_rows},
+    outcome::{Failure, SCHEMA, exit, print_json},
 };
 
 /// `hotcell policy`
 pub(crate) fn show(common: &Common) -> ExitCode {
-    let policy = match common.policy() {
-        Ok(policy) => policy,
+    let (policy, backends) = match effective(common) {
+        Ok(effective) => effective,
         Err(failure) => return failure.finish(common.json),
     };
-    exit(if common.json { show_json(&policy, common) } else { show_toml(&policy, common) })
+    exit(if common.json { show_json(&policy, &backends) } else { show_toml(&policy, &backends) })
+}
+
+fn effective(common: &Common) -> Result<(Policy, Vec<BackendInfo>), Failure> {
+    Ok((common.policy()?, chosen(common.backend.as_deref())?))
 }
 
 /// The policy as a policy file; what the backends do about it is a comment in it.
-fn show_toml(policy: &Policy, common: &Common) -> io::Result<()> {
+fn show_toml(policy: &Policy, backends: &[BackendInfo]) -> io::Result<()> {
     let text = toml::to_string(policy).map_err(io::Error::other)?;
     let mut out = io::stdout().lock();
     write!(out, "# fingerprint {}\n{text}", policy.fingerprint())?;
-    for backend in chosen(common)? {
+    for backend in backends {
         writeln!(out, "\n# {} {}", backend.id, backend.version)?;
-        write_rows(&mut out, "#   ", &rows(&backend, |field| field.is_set(policy)))?;
+        write_rows(&mut out, "#   ", &rows(backend, |field| field.is_set(policy)))?;
     }
     out.flush()
 }
 
-fn show_json(policy: &Policy, common: &Common) -> io::Result<()> {
+fn show_json(policy: &Policy, backends: &[BackendInfo]) -> io::Result<()> {
     #[derive(Serialize)]
     struct Json<'a> {
         schema: u32,
@@ -47,7 +51,7 @@ fn show_json(policy: &Policy, common: &Common) -> io::Result<()> {
         version: &'static str,
         enforcement: Vec<Row>,
     }
-    let backends = chosen(common)?
+    let backends = backends
         .iter()
         .map(|backend| Backend {
             id: backend.id,
@@ -56,12 +60,4 @@ fn show_json(policy: &Policy, common: &Common) -> io::Result<()> {
         })
         .collect();
     print_json(&Json { schema: SCHEMA, fingerprint: policy.fingerprint().to_string(), policy, backends })
-}
-
-fn chosen(common: &Common) -> io::Result<Vec<hotcell::BackendInfo>> {
-    let all = backends();
-    match &common.backend {
-        None => Ok(all),
-        Some(id) => Ok(all.into_iter().filter(|backend| backend.id == id).collect()),
-    }
 }

@@ -10,7 +10,10 @@ use hotcell::{
     verdict::{AbiFault, Fault},
 };
 
-use crate::guest::{byte_plugin, guest, policy, wasm};
+use crate::{
+    guest::{guest, policy, wasm},
+    load::byte_plugin,
+};
 
 on_each_backend! {
     a_start_function_that_loops_ends
@@ -84,17 +87,18 @@ fn a_start_function_shares_the_budget_of_the_call<B: Backend>() {
         )
     };
     let used = |rounds| {
-        let reply = starting::<B>(&count(rounds), |_| ()).call("process", b"").unwrap();
+        let plugin = starting::<B>(&count(rounds), |_| ());
+        let opening = plugin.session(()).unwrap().usage().fuel_used.unwrap();
+        let reply = plugin.call("process", b"").unwrap();
         assert_eq!(reply.bytes, [42]);
-        reply.report.usage.fuel_used.unwrap()
+        (opening, reply.report.usage.fuel_used.unwrap())
     };
     let (little, much) = (used(10), used(10_000));
-    assert!(much > little + 9_990, "{little} {much}");
-    // What the start function used is no longer there for the rest.
-    let plugin = starting::<B>(&count(10_000), |rules| rules.limits.fuel = Some(much - 10));
+    assert!(much.1 > little.1 + 9_990, "{little:?} {much:?}");
+    // What the start function used is no longer there for the entry.
+    let plugin = starting::<B>(&count(10_000), |rules| rules.limits.fuel = Some(much.0));
     let error = plugin.call("process", b"").unwrap_err();
-    assert_eq!(error.code(), "out-of-fuel");
-    assert!(error.phase > Phase::Instantiate, "{error}");
+    assert_eq!((error.code(), error.phase), ("out-of-fuel", Phase::Call));
 }
 
 fn a_start_function_that_fails_fails_instantiation<B: Backend>() {
@@ -103,10 +107,8 @@ fn a_start_function_that_fails_fails_instantiation<B: Backend>() {
     assert_eq!(verdict("(call $deeper)"), ("stack-overflow", Phase::Instantiate));
     assert_eq!(verdict("(i32.store (i32.const -1) (i32.const 0))"), ("trap-memory-out-of-bounds", Phase::Instantiate));
 
-    let small = starting::<B>(
-        "(global.set $state (memory.grow (i32.const 1)))",
-        |rules| rules.limits.memory_bytes = 1 << 16,
-    );
+    let small =
+        starting::<B>("(global.set $state (memory.grow (i32.const 1)))", |rules| rules.limits.memory_bytes = 1 << 16);
     let reply = small.call("process", b"").unwrap();
     assert_eq!((reply.bytes, reply.report.usage.refused_growths), (vec![0xff], 1));
 

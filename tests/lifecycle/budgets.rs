@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use hotcell::{
-    CallError, Contract, LoadError, Phase, Policy, Report, Rules, Sandbox, Value, backend::Backend, policy::Abi,
+    CallError, Contract, LoadError, Phase, Policy, Report, Rules, Sandbox, Value,
+    backend::Backend,
+    policy::{Abi, Metering},
     verdict::Reason,
 };
 
-use crate::guest::{byte_plugin, guest, plugin, policy, wasm};
+use crate::{
+    guest::{guest, policy, wasm},
+    load::{byte_plugin, plugin},
+};
 
 on_each_backend! {
     fuel_zero_and_one_run_nothing
@@ -18,6 +23,7 @@ on_each_backend! {
     no_memory_at_all
     the_memory_budget_is_inclusive
     a_growth_that_no_memory_could_do_is_not_the_policys_refusal
+    a_growth_that_only_the_policy_forbids_is_counted
     the_table_budget_is_inclusive
     memories_and_tables_share_one_budget
     what_a_module_declares_counts_before_it_runs
@@ -119,7 +125,10 @@ fn an_abundance_of_fuel_does_not_overflow<B: Backend>() {
 }
 
 fn unlimited_fuel_is_not_counted_when_nobody_asks<B: Backend>() {
-    let policy = policy(|rules| (rules.limits.fuel, rules.abi) = (None, None));
+    let policy = policy(|rules| {
+        (rules.limits.fuel, rules.abi) = (None, None);
+        rules.metering = Metering::Engine;
+    });
     let reply = byte_plugin::<B>(policy, &guest(SUM)).call("process", b"a").unwrap();
     assert_eq!(reply.report.usage.fuel_used, None);
     assert_eq!(reply.bytes, 97u64.to_le_bytes());
@@ -199,11 +208,25 @@ fn a_growth_that_no_memory_could_do_is_not_the_policys_refusal<B: Backend>() {
         let (result, report) = run::<B>(Policy::default(), &text);
         assert_eq!((result, report.usage.refused_growths), (-1, 0), "table {declared} {growth}");
     }
-    // A 32-bit table could have that many elements, so here it is the policy that refuses.
-    let text = r#"(module (table 0 funcref)
-        (func (export "run") (result i32) (table.grow (ref.null func) (i32.const -1))))"#;
-    let (result, report) = run::<B>(Policy::default(), text);
-    assert_eq!((result, report.usage.refused_growths), (-1, 1));
+}
+
+/// However far the growth would have gone beyond the budget.
+fn a_growth_that_only_the_policy_forbids_is_counted<B: Backend>() {
+    for (table, growth) in [("0", "0x100001"), ("0", "-1"), ("1 0xffffffff", "0x7fffffff")] {
+        let text = format!(
+            r#"(module (table {table} funcref)
+                (func (export "run") (result i32) (table.grow (ref.null func) (i32.const {growth}))))"#
+        );
+        let (result, report) = run::<B>(Policy::default(), &text);
+        assert_eq!((result, report.usage.refused_growths), (-1, 1), "table {table} {growth}");
+    }
+    for (memory, growth) in [("1", "4096"), ("1", "10000"), ("1", "65535"), ("1 65536", "65535"), ("0", "65536")] {
+        let text = format!(
+            r#"(module (memory {memory}) (func (export "run") (result i32) (memory.grow (i32.const {growth}))))"#
+        );
+        let (result, report) = run::<B>(Policy::default(), &text);
+        assert_eq!((result, report.usage.refused_growths), (-1, 1), "memory {memory} {growth}");
+    }
 }
 
 fn the_table_budget_is_inclusive<B: Backend>() {
@@ -273,7 +296,10 @@ fn what_a_module_declares_counts_before_it_runs<B: Backend>() {
     assert_eq!(load(|rules| rules.limits.table_elements = 5, text), None);
     assert_eq!(load(|rules| rules.limits.table_elements = 4, text), Some(("limits.table_elements", 5, 4)));
     assert_eq!(load(|rules| rules.limits.memory_bytes = 0, "(module (memory 0))"), None);
-    assert_eq!(load(|rules| rules.limits.memory_bytes = 0, "(module (memory 1))"), Some(("limits.memory_bytes", PAGE, 0)));
+    assert_eq!(
+        load(|rules| rules.limits.memory_bytes = 0, "(module (memory 1))"),
+        Some(("limits.memory_bytes", PAGE, 0))
+    );
 }
 
 fn a_session_keeps_its_memory_and_counts_refusals_anew<B: Backend>() {

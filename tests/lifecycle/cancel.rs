@@ -55,7 +55,6 @@ fn during_a_loop<B: Backend + HostFn<(), ()>>() {
         token.cancel();
         let error = call.join().unwrap().unwrap_err();
         assert_eq!((error.code(), error.phase), ("cancelled", Phase::Call));
-        assert!(error.report.usage.fuel_used > Some(1_000));
     });
 
     let token = CancelToken::new();

@@ -6,12 +6,12 @@ use std::{env, process::Command};
 const VARIABLE: &str = "HOTCELL_TEST_IS_CHILD";
 
 /// Whether this process was started by [`again`].
-pub fn is_child() -> bool {
+pub(crate) fn is_child() -> bool {
     env::var_os(VARIABLE).is_some()
 }
 
 /// A command that runs the test of that name, and no other.
-pub fn again(test: &str) -> Command {
+pub(crate) fn again(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(VARIABLE, "yes");
     command
@@ -19,7 +19,7 @@ pub fn again(test: &str) -> Command {
 
 /// As [`again`], in a shell that first does `setting`.
 #[cfg(target_os = "linux")]
-pub fn again_under(setting: &str, test: &str) -> Command {
+pub(crate) fn again_under(setting: &str, test: &str) -> Command {
     let direct = again(test);
     let mut command = Command::new("bash");
     command.arg("-c").arg(format!("{setting} && exec \"$0\" \"$@\"")).arg(direct.get_program()).args(direct.get_args());
@@ -28,7 +28,7 @@ pub fn again_under(setting: &str, test: &str) -> Command {
 }
 
 /// Runs it to its end, which must be that the one test passed. Gives what it printed.
-pub fn passes(mut command: Command) -> String {
+pub(crate) fn passes(mut command: Command) -> String {
     let output = command.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}: {}\n{out}\n{err}", output.status);

@@ -16,7 +16,8 @@ use hotcell::{
 
 use crate::{
     child,
-    guest::{guest, plugin, policy, wasm},
+    guest::{guest, policy, wasm},
+    load::plugin,
 };
 
 on_each_backend! {
@@ -57,7 +58,7 @@ where
         })
         .unwrap()
         .func("env", "wait_off", move |cx, ()| {
-            cx.off_the_clock(|_| wait());
+            cx.off_the_clock(|| wait());
             Ok(())
         })
         .unwrap();
@@ -113,7 +114,8 @@ fn a_guest_that_loops_after_a_long_rest_still_ends<B: Backend + HostFn<(), ()>>(
         child::passes(child::again(&test));
         return;
     }
-    let plugin = plugin::<B>(deadline(Duration::from_millis(100)), &wasm(r#"(module (func (export "spin") (loop (br 0))))"#));
+    let plugin =
+        plugin::<B>(deadline(Duration::from_millis(100)), &wasm(r#"(module (func (export "spin") (loop (br 0))))"#));
     let spin = || plugin.call_values("spin", &[], (), None).unwrap_err().code();
     assert_eq!(spin(), "deadline-exceeded");
     thread::sleep(Duration::from_secs(3));

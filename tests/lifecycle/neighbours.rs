@@ -10,7 +10,10 @@ use hotcell::{
     backend::{Backend, HostFn, Instance},
 };
 
-use crate::guest::{guest, plugin, policy, wasm};
+use crate::{
+    guest::{guest, policy, wasm},
+    load::plugin,
+};
 
 on_each_backend! {
     a_deadline_ends_its_own_call
@@ -240,9 +243,7 @@ fn a_plugin_may_be_dropped_while_it_runs<B: Backend>() {
 fn a_host_function_that_panics_disturbs_nobody<B: Backend + HostFn<(), ()>>() {
     let sandbox = few_instances::<B>(4);
     let mut imports = sandbox.imports::<()>();
-    imports
-        .func("env", "panic", |_, ()| -> Result<(), HostError> { panic!("a host function's own bug") })
-        .unwrap();
+    imports.func("env", "panic", |_, ()| -> Result<(), HostError> { panic!("a host function's own bug") }).unwrap();
     let wasm = guest(&format!(
         r#"(import "env" "panic" (func $panic))
         (func (export "process") (param i32 i32) (result i64) (call $panic) (i64.const 0))

@@ -1,4 +1,4 @@
-use alloc::{borrow::ToOwned, string::ToString, sync::Arc, vec, vec::Vec};
+use alloc::{borrow::ToOwned, sync::Arc, vec, vec::Vec};
 
 use hotcell_core::{
     Fault, HostCx, HostError, HostFn, Signature, TypedCall, Value, Values,
@@ -105,11 +105,7 @@ pub(crate) fn call_values<T>(
     let ty = func.ty(&store);
     let own = |types: &[wasmi::ValType]| types.iter().map(val_type).collect::<Vec<_>>();
     let declared = FuncType { params: own(ty.params()), results: own(ty.results()) };
-    let given = FuncType { params: params.iter().map(|value| value.ty()).collect(), ..declared.clone() };
-    if given != declared {
-        let (expected, found) = (given.to_string(), declared.to_string());
-        return Err(Fault::WrongArguments { export: export.to_owned(), expected, found });
-    }
+    declared.check_arguments(export, params)?;
     let params: Vec<_> = params.iter().map(|value| to_val(*value)).collect();
     let results = drive(store, |store| {
         let mut results = vec![Val::I32(0); ty.results().len()];

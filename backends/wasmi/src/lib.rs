@@ -90,6 +90,7 @@ impl SandboxBackend for Wasmi {
             | Field::TableElements
             | Field::ExactMetering
             | Field::StackBytes
+            | Field::EngineMetering
             | Field::HostCalls
             | Field::Reentry
             | Field::Start => Enforcement::Enforced,

@@ -8,7 +8,7 @@ use wasmtime::{AsContextMut, Func, StoreContextMut, TypedFunc, WasmParams, WasmR
 
 use crate::{
     Imports, Wasmtime,
-    convert::{fault, from_val, to_val},
+    convert::{fault, from_val, to_val, val_type},
     meter,
     store::{Data, Instance},
     ticker,
@@ -48,15 +48,9 @@ pub(crate) fn call_values<T: Send + 'static>(
 ) -> Result<Vec<Value>, Fault> {
     let func = func.ok_or_else(|| Fault::NoSuchExport { export: export.to_owned() })?;
     let ty = func.ty(&store);
-    let given = FuncType {
-        params: params.iter().map(|value| value.ty()).collect(),
-        results: ty.results().map(|ty| crate::convert::val_type(&ty)).collect(),
-    };
-    let declared: Vec<_> = ty.params().map(|ty| crate::convert::val_type(&ty)).collect();
-    if given.params != declared {
-        let found = FuncType { params: declared, results: given.results.clone() }.to_string();
-        return Err(Fault::WrongArguments { export: export.to_owned(), expected: given.to_string(), found });
-    }
+    let own = |ty| val_type(&ty);
+    let declared = FuncType { params: ty.params().map(own).collect(), results: ty.results().map(own).collect() };
+    declared.check_arguments(export, params)?;
     let params: Vec<_> = params.iter().map(|value| to_val(*value)).collect();
     let mut results = vec![wasmtime::Val::I32(0); ty.results().len()];
     if let Err(error) = func.call(&mut store, &params, &mut results) {

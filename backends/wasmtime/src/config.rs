@@ -72,8 +72,6 @@ fn feature(proposal: Proposal) -> WasmFeatures {
 
 #[cfg(test)]
 mod tests {
-    use hotcell_core::Preset;
-
     use super::*;
 
     /// The flags of wasmtime's validator that no policy turns on. A flag of a newer version that stands neither here
@@ -97,23 +95,54 @@ mod tests {
     fn every_flag_of_the_engine_is_decided() {
         let decided = Proposal::ALL.iter().copied().map(feature).fold(WasmFeatures::FLOATS, |all, flag| all | flag);
         for (name, flag) in WasmFeatures::all().iter_names() {
-            let never = NEVER.contains(&name) || name.starts_with("CM_") || name.starts_with("COMPONENT_MODEL");
+            let never = NEVER.contains(&name) || name.starts_with("CM") || name.starts_with("COMPONENT_MODEL");
             assert!(decided.contains(flag) != never, "nobody has decided {name}");
         }
     }
 
-    #[test]
-    fn an_engine_has_exactly_what_the_policy_allows() {
-        for preset in Preset::ALL {
-            let rules = hotcell_core::Rules::preset(preset);
-            let mut config = Config::new();
-            allow_proposals(&mut config, rules.proposals, rules.floats);
-            for proposal in Proposal::ALL {
-                let on = config.get_wasm_features().contains(feature(*proposal));
-                assert_eq!(on, rules.proposals.contains(*proposal), "{preset:?} {proposal:?}");
+    /// The smallest module that needs a proposal.
+    fn needs(proposal: Proposal) -> &'static str {
+        match proposal {
+            Proposal::MutableGlobal => r#"(global (export "g") (mut i32) (i32.const 0))"#,
+            Proposal::SaturatingFloatToInt => "(func (drop (i32.trunc_sat_f32_s (f32.const 0))))",
+            Proposal::SignExtension => "(func (drop (i32.extend8_s (i32.const 0))))",
+            Proposal::MultiValue => "(func (result i32 i32) i32.const 0 i32.const 0)",
+            Proposal::BulkMemory => "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))",
+            Proposal::ReferenceTypes => "(func (drop (ref.null func)))",
+            Proposal::ExtendedConst => "(global i32 (i32.add (i32.const 1) (i32.const 2)))",
+            Proposal::Simd => "(func (drop (v128.const i64x2 0 0)))",
+            Proposal::RelaxedSimd => {
+                "(func (drop (i8x16.relaxed_swizzle (v128.const i64x2 0 0) (v128.const i64x2 0 0))))"
             }
-            let rest = [WasmFeatures::THREADS, WasmFeatures::GC, WasmFeatures::EXCEPTIONS, WasmFeatures::GC_TYPES];
-            assert!(rest.iter().all(|flag| !config.get_wasm_features().contains(*flag)));
+            Proposal::TailCall => "(func $f (return_call $f))",
+            Proposal::MultiMemory => "(memory 1) (memory 1)",
+            Proposal::Memory64 => "(memory i64 1)",
+            Proposal::WideArithmetic => {
+                "(func (param i64 i64 i64 i64) (result i64 i64)
+                    local.get 0 local.get 1 local.get 2 local.get 3 i64.add128)"
+            }
+            Proposal::CustomPageSizes => "(memory 1 (pagesize 1))",
+        }
+    }
+
+    fn compiles(allowed: impl IntoIterator<Item = Proposal>, text: &str) -> bool {
+        let mut config = Config::new();
+        allow_proposals(&mut config, allowed.into_iter().collect(), Floats::Allow);
+        let engine = wasmtime::Engine::new(&config).unwrap();
+        wasmtime::Module::new(&engine, wat::parse_str(format!("(module {text})")).unwrap()).is_ok()
+    }
+
+    #[test]
+    fn an_engine_takes_what_is_allowed_and_nothing_else() {
+        for proposal in Proposal::ALL.iter().copied() {
+            // Relaxed vectors are no engine's without vectors.
+            let goes = |other| other == proposal || (other == Proposal::RelaxedSimd && proposal == Proposal::Simd);
+            let rest = Proposal::ALL.iter().copied().filter(|other| !goes(*other));
+            assert!(compiles(Proposal::ALL.iter().copied(), needs(proposal)), "{proposal:?} is off although allowed");
+            assert!(!compiles(rest, needs(proposal)), "{proposal:?} is on although denied");
+        }
+        for denied in ["(memory 1 1 shared)", "(tag)", "(type (struct))", "(func (param externref))"] {
+            assert!(!compiles(Proposal::ALL.iter().copied(), denied), "{denied}");
         }
     }
 }

@@ -105,6 +105,7 @@ impl SandboxBackend for Wasmtime {
             | Field::TableElements
             | Field::ExactMetering
             | Field::StackBytes
+            | Field::EngineMetering
             | Field::HostCalls
             | Field::Reentry
             | Field::Start => Enforcement::Enforced,

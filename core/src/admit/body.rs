@@ -1,6 +1,6 @@
 //! The caps on function bodies, held while the validator walks them.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 use wasmparser::{BlockType, FuncValidator, FunctionBody, Operator, ValidatorResources};
 
@@ -33,7 +33,7 @@ impl<'p> Bodies<'p> {
         body: &FunctionBody<'_>,
         validator: &mut FuncValidator<ValidatorResources>,
         params: u64,
-        types: &[Option<FuncType>],
+        types: &[Option<Arc<FuncType>>],
     ) -> Result<(u32, u32), Rejection> {
         let shape = self.shape;
         let start = body.range().start as u64;
@@ -119,7 +119,7 @@ impl<'p> Bodies<'p> {
     }
 
     /// A block was opened.
-    fn block(&self, ty: BlockType, types: &[Option<FuncType>], at: u64) -> Result<(), Rejection> {
+    fn block(&self, ty: BlockType, types: &[Option<Arc<FuncType>>], at: u64) -> Result<(), Rejection> {
         cap("module.nesting", self.open.len() as u64, self.shape.nesting, at)?;
         match ty {
             BlockType::FuncType(index) => cap("module.results", block_arity(types, index), self.shape.results, at),

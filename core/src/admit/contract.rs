@@ -4,6 +4,7 @@ use alloc::{
     borrow::ToOwned,
     collections::BTreeMap,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 
@@ -35,7 +36,9 @@ pub enum Contract {
         /// Name of the entry.
         entry: String,
     },
-    /// Nothing: for typed calls of whatever the module exports.
+    /// Nothing but the version export of the policy's ABI, which is asked before any call: for typed calls.
+    Abi,
+    /// Nothing: for typed calls of whatever the module exports. The version is asked only before a byte call.
     None,
 }
 
@@ -127,13 +130,13 @@ pub(super) fn check_imports(summary: &ModuleSummary, offered: &Offered) -> Resul
     for import in &summary.imports {
         let offer = offered.get(&import.module, &import.name);
         if let (ExternType::Function(ty), Some(offer)) = (&import.ty, offer)
-            && ty != offer
+            && **ty != *offer
         {
             return Err(Rejection {
                 offset: Some(import.offset),
                 reason: Reason::ImportMismatch {
                     import: import.into(),
-                    offered: ExternType::Function(offer.clone()).to_string(),
+                    offered: ExternType::Function(Arc::new(offer.clone())).to_string(),
                 },
             });
         }

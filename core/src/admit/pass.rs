@@ -4,6 +4,7 @@ use alloc::{
     borrow::ToOwned,
     collections::BTreeSet,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 use core::ops::Range;
@@ -19,13 +20,11 @@ use super::{
     summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table},
 };
 use crate::{
-    policy::{ModuleCaps, Policy, Shape},
+    policy::{ModuleCaps, Policy, Shape, TABLE_ELEMENT_BYTES},
     value::ValType,
     verdict::{Reason, Rejection},
 };
 
-/// Bytes that a table element counts against the memory budget.
-const TABLE_ELEMENT_BYTES: u64 = 8;
 /// log2 of the size of a page that does not say otherwise.
 const PAGE_SIZE_LOG2: u32 = 16;
 
@@ -35,7 +34,7 @@ pub(crate) struct Passed {
     /// The sections but the custom ones.
     pub(crate) sections: Vec<Section>,
     /// `None` for a type that is no function type.
-    pub(crate) types: Vec<Option<FuncType>>,
+    pub(crate) types: Vec<Option<Arc<FuncType>>>,
     pub(crate) imported_functions: usize,
     /// Types of the globals, imported ones first.
     pub(crate) globals: Vec<ValType>,
@@ -266,7 +265,7 @@ impl Pass<'_> {
                 };
                 cap("module.params", ty.params().len() as u64, self.shape.params, offset as u64)?;
                 cap("module.results", ty.results().len() as u64, self.shape.results, offset as u64)?;
-                self.passed.types.push(Some(ty.into()));
+                self.passed.types.push(Some(Arc::new(ty.into())));
             }
             cap("module.types", self.passed.types.len() as u64, self.shape.types, at)?;
         }
@@ -409,7 +408,7 @@ impl Pass<'_> {
         cap("limits.memory_bytes", bytes, limits.memory_bytes, at)
     }
 
-    fn func_type(&self, index: u32) -> FuncType {
+    fn func_type(&self, index: u32) -> Arc<FuncType> {
         self.passed.types.get(index as usize).cloned().flatten().unwrap_or_default()
     }
 
@@ -420,7 +419,7 @@ impl Pass<'_> {
 }
 
 /// Parameters and results of a block whose type is the module's type `index`.
-pub(super) fn block_arity(types: &[Option<FuncType>], index: u32) -> u64 {
+pub(super) fn block_arity(types: &[Option<Arc<FuncType>>], index: u32) -> u64 {
     let ty = types.get(index as usize).and_then(Option::as_ref);
     ty.map_or(0, |ty| ty.params.len().max(ty.results.len()) as u64)
 }

@@ -1,7 +1,15 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
 use core::fmt;
 
-use crate::value::ValType;
+use crate::{
+    value::{ValType, Value},
+    verdict::Fault,
+};
 
 /// What an admitted module is and needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,8 +67,8 @@ pub struct Export {
 /// What an import or export is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExternType {
-    /// A function.
-    Function(FuncType),
+    /// A function. Its type is shared by all that have it.
+    Function(Arc<FuncType>),
     /// A table.
     Table,
     /// A linear memory with 32-bit (`false`) or 64-bit (`true`) indices.
@@ -100,6 +108,23 @@ impl FuncType {
     /// Whether parameters and results are these.
     pub fn is(&self, params: &[ValType], results: &[ValType]) -> bool {
         self.params == params && self.results == results
+    }
+
+    /// Holds the arguments of a call of `export` against the type.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::WrongArguments`].
+    pub fn check_arguments(&self, export: &str, arguments: &[Value]) -> Result<(), Fault> {
+        let given = Self { params: arguments.iter().map(|value| value.ty()).collect(), results: self.results.clone() };
+        match given == *self {
+            true => Ok(()),
+            false => Err(Fault::WrongArguments {
+                export: export.to_owned(),
+                expected: given.to_string(),
+                found: self.to_string(),
+            }),
+        }
     }
 }
 

@@ -2,13 +2,10 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::{
-    policy::Policy,
+    policy::{Policy, TABLE_ELEMENT_BYTES},
     time::{CancelToken, Clock, Instant},
     verdict::{Fault, Usage},
 };
-
-/// Bytes that a table element counts against the memory budget.
-const TABLE_ELEMENT_BYTES: u64 = 8;
 
 /// Fuel that counts as unlimited, and the most that any counter holds: `i64::MAX`, 292 years at a unit per nanosecond.
 pub const MOST_FUEL: u64 = i64::MAX as u64;
@@ -199,11 +196,13 @@ impl Armed {
     }
 
     pub(super) fn begin_host_call(&mut self) -> Result<(), Fault> {
-        self.host_calls += 1;
-        match self.budget.host_calls {
-            Some(allowed) if self.host_calls > allowed => Err(Fault::HostCallLimit { allowed }),
-            _ => Ok(()),
+        if let Some(allowed) = self.budget.host_calls
+            && self.host_calls >= allowed
+        {
+            return Err(Fault::HostCallLimit { allowed });
         }
+        self.host_calls += 1;
+        Ok(())
     }
 
     pub(super) fn is_parked(&self) -> bool {
@@ -223,7 +222,7 @@ impl Armed {
         self.depth -= 1;
     }
 
-    /// Moves the deadline: `elapsed` was not the guest's time.
+    /// Moves the deadline: `elapsed` was neither the guest's doing nor its time.
     pub fn stop_the_clock(&mut self, elapsed: Duration) {
         self.off_the_clock += elapsed;
         self.budget.deadline = self.budget.deadline.map(|deadline| deadline.after(elapsed));

@@ -19,6 +19,8 @@ pub enum Field {
     ExactMetering,
     /// `limits.stack_bytes`, with `metering = exact`.
     StackBytes,
+    /// `metering = engine`: the engine's own counter.
+    EngineMetering,
     /// `limits.stack_bytes`, with `metering = engine`.
     EngineStackBytes,
     /// `limits.host_calls`
@@ -42,6 +44,7 @@ impl Field {
             Self::TableElements,
             Self::ExactMetering,
             Self::StackBytes,
+            Self::EngineMetering,
             Self::EngineStackBytes,
             Self::HostCalls,
             Self::Reentry,
@@ -60,7 +63,8 @@ impl Field {
             Self::MemoryBytes => "limits.memory_bytes",
             Self::TableElements => "limits.table_elements",
             Self::ExactMetering => "metering = exact",
-            Self::StackBytes => "limits.stack_bytes (exact)",
+            Self::StackBytes => "limits.stack_bytes",
+            Self::EngineMetering => "metering = engine",
             Self::EngineStackBytes => "limits.stack_bytes (engine)",
             Self::HostCalls => "limits.host_calls",
             Self::Reentry => "limits.reentry",
@@ -78,7 +82,7 @@ impl Field {
             Self::Cancel => rules.interrupt.cancel,
             Self::MemoryBytes | Self::TableElements => true,
             Self::ExactMetering | Self::StackBytes => policy.is_exact(),
-            Self::EngineStackBytes => !policy.is_exact(),
+            Self::EngineMetering | Self::EngineStackBytes => !policy.is_exact(),
             Self::HostCalls => rules.limits.host_calls.is_some(),
             Self::Reentry => rules.limits.reentry > 0,
             Self::Start => rules.module.start,

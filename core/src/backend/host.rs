@@ -117,9 +117,9 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
 
     /// Runs `wait` with the deadline's clock stopped: for waiting that is not the guest's fault. The report calls this
     /// time host time.
-    pub fn off_the_clock<R>(&mut self, wait: impl FnOnce(&mut Self) -> R) -> R {
+    pub fn off_the_clock<R>(&mut self, wait: impl FnOnce() -> R) -> R {
         let begin = self.caller.armed().clock().now();
-        let result = wait(self);
+        let result = wait();
         let armed = self.caller.armed();
         let elapsed = armed.clock().now().since(begin);
         armed.stop_the_clock(elapsed);
@@ -130,10 +130,14 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     ///
     /// # Errors
     ///
-    /// The call failed. The fault ends the outer call too, whatever the host function returns: the instance is in an
-    /// unknown state.
+    /// The call failed. The fault ends the outer call too, whatever the host function returns, and no further call is
+    /// made: the instance is in an unknown state.
     pub fn call(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, HostError> {
-        if let Err(denied) = self.caller.armed().enter_guest_again() {
+        let armed = self.caller.armed();
+        if armed.is_parked() {
+            return Err(HostError(None));
+        }
+        if let Err(denied) = armed.enter_guest_again() {
             return Err(self.stop(denied));
         }
         let outcome = self.caller.call_values(export, params);

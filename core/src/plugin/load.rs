@@ -79,14 +79,14 @@ impl<B: Backend> Loader<B> {
         let admitted = admit(bytes, &self.policy, self.backend.offered(imports), contract)?;
         let module = self.backend.compile(&admitted)?;
         let linked = self.backend.link(&module, imports)?;
-        let abi = self.policy.rules().abi.as_ref().filter(|_| matches!(contract, Contract::Bytes { .. }));
+        let abi = self.policy.rules().abi.as_ref();
         let entry = match contract {
             Contract::Bytes { entry } => Some(entry.as_str()),
-            Contract::None => None,
+            Contract::Abi | Contract::None => None,
         };
         Ok(Plugin(Arc::new(Loaded {
             abi: abi.and_then(|abi| B::export(&linked, &abi.export)),
-            checks_abi: abi.is_some(),
+            checks_abi: *contract != Contract::None,
             start: admitted.start().and_then(|name| B::export(&linked, name)),
             alloc: B::export(&linked, ALLOC),
             entry: entry.and_then(|name| Some((name.into(), B::export(&linked, name)?))),
@@ -129,7 +129,7 @@ impl<B: Backend, T: Send + 'static> Loaded<B, T> {
     /// The type of an exported function.
     pub(super) fn exported_function(&self, name: &str) -> Option<&FuncType> {
         self.summary.exports.iter().find_map(|export| match &export.ty {
-            ExternType::Function(ty) if export.name == name => Some(ty),
+            ExternType::Function(ty) if export.name == name => Some(&**ty),
             _ => None,
         })
     }

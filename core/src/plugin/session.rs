@@ -22,6 +22,8 @@ pub struct Session<B: Backend, T: Send + 'static = ()> {
     instance: B::Instance<T>,
     alloc: Option<<B as TypedCall<u32, u32>>::Func>,
     id: SessionId,
+    /// Whether the guest has told its ABI version.
+    has_answered: bool,
     poisoned: bool,
     cancel: Option<CancelToken>,
     // Last, so that the instance is gone when the slot is given back.
@@ -57,6 +59,15 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         state: T,
         cancel: Option<CancelToken>,
     ) -> Result<(Self, Operation), CallError> {
+        Self::open_silently(plugin, state, cancel)
+            .inspect_err(|error| trace::call(&error.report, Err((error.phase, &error.fault))))
+    }
+
+    fn open_silently(
+        plugin: &Plugin<B, T>,
+        state: T,
+        cancel: Option<CancelToken>,
+    ) -> Result<(Self, Operation), CallError> {
         let loaded = &plugin.0;
         let operation = Operation { begin: loaded.clock.now() };
         let unused = |fault| loaded.error(Phase::Instantiate, fault, &operation, None);
@@ -74,12 +85,16 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             instance,
             alloc: None,
             id: SessionId::new(),
+            has_answered: false,
             poisoned: false,
             cancel,
             _slot: slot,
         };
         session.start().map_err(|fault| session.error(Phase::Instantiate, fault, &operation))?;
-        session.prepare().map_err(|fault| session.error(Phase::Abi, fault, &operation))?;
+        if loaded.checks_abi {
+            session.check_abi().map_err(|fault| session.error(Phase::Abi, fault, &operation))?;
+        }
+        session.prepare();
         Ok((session, operation))
     }
 
@@ -94,12 +109,17 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         }
     }
 
-    fn prepare(&mut self) -> Result<(), Fault> {
-        let Loaded { policy, checks_abi, abi, alloc, .. } = &*self.plugin;
-        if let (true, Some(rules)) = (*checks_abi, &policy.rules().abi) {
-            abi::check::<B, T>(&mut self.instance, abi.as_ref(), rules)?;
-        }
+    fn prepare(&mut self) {
+        let Loaded { alloc, .. } = &*self.plugin;
         self.alloc = alloc.as_ref().and_then(|alloc| <B as TypedCall<u32, u32>>::resolve(&mut self.instance, alloc));
+    }
+
+    /// Asks for the ABI version, where the policy wants it and nobody has asked yet.
+    fn check_abi(&mut self) -> Result<(), Fault> {
+        if let (false, Some(rules)) = (self.has_answered, &self.plugin.policy.rules().abi) {
+            abi::check::<B, T>(&mut self.instance, self.plugin.abi.as_ref(), rules)?;
+        }
+        self.has_answered = true;
         Ok(())
     }
 
@@ -159,6 +179,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         let alloc = self.alloc.clone().ok_or_else(|| (Phase::Alloc, self.mistyped::<u32, u32>(crate::admit::ALLOC)))?;
 
         self.poisoned = true;
+        self.check_abi().map_err(|fault| (Phase::Abi, fault))?;
         let place = bytes::put::<B, T>(&mut self.instance, &alloc, input).map_err(|fault| (Phase::Alloc, fault))?;
         let bytes = bytes::call::<B, T>(&mut self.instance, &entry, place, output_bytes)?;
         self.in_time(operation).map_err(|fault| (Phase::Call, fault))?;
@@ -214,8 +235,9 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// As [`call_typed`](Self::call_typed); [`Fault::NoSuchExport`] and [`Fault::WrongArguments`] leave the instance
     /// usable.
     pub fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
-        self.begin();
-        self.values(export, params)
+        let operation = self.begin();
+        let values = self.values(export, params)?;
+        self.in_time(&operation).inspect_err(|_| self.poisoned = true).map(|()| values)
     }
 
     /// A dynamic call within an operation that has begun.
@@ -238,11 +260,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         let Some(ty) = self.plugin.exported_function(export) else {
             return Err(Fault::NoSuchExport { export: export.to_owned() });
         };
-        let given: Vec<_> = params.iter().map(|value| value.ty()).collect();
-        if ty.params != given {
-            let expected = FuncType { params: given, results: ty.results.clone() }.to_string();
-            return Err(Fault::WrongArguments { export: export.to_owned(), expected, found: ty.to_string() });
-        }
+        ty.check_arguments(export, params)?;
         self.guarded(|instance| instance.call_values(export, params))
     }
 
@@ -256,9 +274,12 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         Ok(result)
     }
 
-    /// Arms a fresh budget.
+    /// Arms a fresh budget; not for an instance that will refuse the call.
     fn begin(&mut self) -> Operation {
         let operation = Operation { begin: self.plugin.clock.now() };
+        if self.poisoned {
+            return operation;
+        }
         let budget = Budget::new(&self.plugin.policy, operation.begin, self.cancel.clone());
         self.instance.arm(budget);
         operation

@@ -1,6 +1,6 @@
 use alloc::string::String;
 
-use super::Rules;
+use super::{Proposal, Rules};
 use crate::verdict::Escaped;
 
 /// Largest stack that a policy may ask for. The host's thread must be able to provide it.
@@ -90,6 +90,11 @@ pub(super) fn check(rules: &Rules) -> Result<(), PolicyError> {
             reason: "unlimited fuel and no deadline let a guest run for ever; set one of them, or unbounded = true",
         });
     }
+    if rules.proposals.contains(Proposal::RelaxedSimd) && !rules.proposals.contains(Proposal::Simd) {
+        return Err(PolicyError::Contradiction {
+            reason: "the proposal relaxed-simd needs simd; allow both, or neither",
+        });
+    }
     for (field, found, min, max) in [
         ("limits.stack_bytes", limits.stack_bytes, MIN_STACK_BYTES, MAX_STACK_BYTES),
         ("limits.input_bytes", limits.input_bytes, 0, u32::MAX.into()),
@@ -147,6 +152,7 @@ mod tests {
             (|r| (r.limits.fuel, r.limits.deadline) = (None, None)) as fn(&mut Rules),
             |r| r.interrupt.deadline = false,
             |r| r.abi.as_mut().unwrap().min = 2,
+            |r| r.proposals = [Proposal::RelaxedSimd].into_iter().collect(),
         ] {
             assert!(matches!(refused(change), PolicyError::Contradiction { .. }));
         }

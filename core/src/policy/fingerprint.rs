@@ -1,6 +1,6 @@
 use core::{fmt, hash::Hasher as _};
 
-use super::{Floats, Metering, Rules, Shape};
+use super::{Floats, Limits, Metering, Rules, Shape};
 use crate::meter::COST_VERSION;
 
 /// A stable 64-bit hash: the same on every machine and in every build of the same version. Not a secret and not a
@@ -11,6 +11,17 @@ pub struct Fingerprint(u64);
 impl Fingerprint {
     pub(super) fn of_policy(rules: &Rules, shape: &Shape) -> Self {
         let Rules { preset: _, metering, floats, unbounded, proposals, interrupt, limits, module, abi } = rules;
+        let Limits {
+            fuel,
+            deadline,
+            memory_bytes,
+            table_elements,
+            stack_bytes,
+            input_bytes,
+            output_bytes,
+            host_calls,
+            reentry,
+        } = limits;
         let mut hasher = Hasher::new();
         hasher.word(match metering {
             Metering::Engine => 0,
@@ -24,15 +35,13 @@ impl Fingerprint {
         hasher.word((*unbounded).into());
         hasher.word(proposals.bits().into());
         hasher.word(u64::from(interrupt.deadline) << 1 | u64::from(interrupt.cancel));
-        hasher.optional(limits.fuel);
-        hasher.optional(limits.deadline.map(|deadline| deadline.as_nanos() as u64));
-        hasher.word(limits.memory_bytes);
-        hasher.word(limits.table_elements);
-        hasher.word(limits.stack_bytes);
-        hasher.word(limits.input_bytes);
-        hasher.word(limits.output_bytes);
-        hasher.optional(limits.host_calls);
-        hasher.word(limits.reentry.into());
+        hasher.optional(*fuel);
+        hasher.optional(deadline.map(|deadline| deadline.as_nanos() as u64));
+        for bytes in [memory_bytes, table_elements, stack_bytes, input_bytes, output_bytes] {
+            hasher.word(*bytes);
+        }
+        hasher.optional(*host_calls);
+        hasher.word((*reentry).into());
         for (_, cap) in module.each().chain(shape.each()) {
             hasher.word(cap);
         }

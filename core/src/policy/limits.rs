@@ -7,6 +7,9 @@ use super::text;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
+/// Bytes that a table element counts against [`Limits::memory_bytes`].
+pub const TABLE_ELEMENT_BYTES: u64 = 8;
+
 /// What one operation may use: instantiation, ABI check, `alloc` and the entry share one budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]

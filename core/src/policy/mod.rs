@@ -27,7 +27,7 @@ pub use caps::{ModuleCaps, Shape};
 pub use error::PolicyError;
 pub use fingerprint::Fingerprint;
 pub(crate) use fingerprint::Hasher;
-pub use limits::{Interrupt, Limits};
+pub use limits::{Interrupt, Limits, TABLE_ELEMENT_BYTES};
 pub(crate) use proposals::{ALWAYS_DENIED, features};
 pub use proposals::{Proposal, Proposals};
 

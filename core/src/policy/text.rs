@@ -1,12 +1,16 @@
 //! How sizes, durations and missing limits are written in policy files and on the command line.
 
 use alloc::{
+    borrow::ToOwned,
     format,
     string::{String, ToString},
 };
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
-use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer, Serializer,
+    de::{Error as _, Unexpected, Visitor},
+};
 
 /// Reads a size: `65536`, `64KiB`, `256 MiB`, `1GB`.
 ///
@@ -57,11 +61,39 @@ pub fn parse_deadline(text: &str) -> Result<Option<Duration>, String> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum NumberOrText {
     Number(u64),
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for NumberOrText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl Visitor<'_> for Either {
+            type Value = NumberOrText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number that is not negative, or a text such as \"64KiB\" or \"unlimited\"")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<NumberOrText, E> {
+                Ok(NumberOrText::Number(number))
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<NumberOrText, E> {
+                u64::try_from(number)
+                    .map(NumberOrText::Number)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<NumberOrText, E> {
+                Ok(NumberOrText::Text(text.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 impl NumberOrText {

@@ -2,7 +2,7 @@ use alloc::{boxed::Box, string::String};
 use core::{fmt, ops::RangeInclusive};
 
 use super::{Blame, Escaped, Phase, Rejection, Report};
-use crate::policy::Fingerprint;
+use crate::{backend::BadPointer, policy::Fingerprint};
 
 /// An error of somebody else's type, kept as the source of ours.
 pub type BoxError = Box<dyn core::error::Error + Send + Sync>;
@@ -252,6 +252,8 @@ impl Fault {
             | Self::BadOutput { .. }
             | Self::OutputTooLarge { .. }
             | Self::Abi(_) => Blame::Guest,
+            // The host function only passes on what the guest gave it.
+            Self::HostFunction { source } if source.is::<BadPointer>() => Blame::Guest,
             Self::HostFunction { .. } | Self::HostFunctionPanicked { .. } => Blame::HostFunction,
             Self::Cancelled
             | Self::Busy { .. }

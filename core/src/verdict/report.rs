@@ -28,6 +28,7 @@ pub struct Report {
     pub usage: Usage,
     /// Wall clock of the operation, without `host_time`.
     pub guest_time: Duration,
-    /// Time that host functions spent [off the clock](crate::HostCx::off_the_clock).
+    /// Time that was not the guest's: what host functions spent [off the clock](crate::HostCx::off_the_clock), and what
+    /// a backend spent on preparing its engine for another thread.
     pub host_time: Duration,
 }

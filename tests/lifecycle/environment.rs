@@ -1,0 +1,115 @@
+//! What surrounds the host's process: little address space, tiny default stacks, no more threads.
+
+#![cfg(target_os = "linux")]
+
+use std::time::Duration;
+
+use hotcell::{PolicyError, Sandbox, Value, backend::Backend};
+
+use crate::{
+    child,
+    guest::{policy, wasm},
+    load::plugin,
+};
+
+on_each_backend! {
+    little_address_space
+    hardly_any_address_space
+    tiny_default_stacks
+    no_thread_can_be_started
+}
+
+const GUEST: &str = r#"(module
+    (memory 1)
+    (func $deeper (export "deeper") (call $deeper))
+    (func (export "spin") (loop $again (br $again)))
+    (func (export "touch") (result i32)
+        (drop (memory.grow (i32.const 16)))
+        (i32.store (i32.const 1000000) (i32.const 7))
+        (i32.load (i32.const 1000000))))"#;
+
+/// Every kind of verdict, in whatever surroundings.
+fn works<B: Backend>() {
+    let policy = policy(|rules| {
+        rules.limits.fuel = None;
+        rules.limits.deadline = Some(Duration::from_millis(200));
+    });
+    let plugin = plugin::<B>(policy, &wasm(GUEST));
+    for _ in 0..3 {
+        assert_eq!(plugin.call_values("touch", &[], (), None).unwrap().0, [Value::I32(7)]);
+        assert_eq!(plugin.call_values("deeper", &[], (), None).unwrap_err().code(), "stack-overflow");
+        assert_eq!(plugin.call_values("spin", &[], (), None).unwrap_err().code(), "deadline-exceeded");
+    }
+}
+
+fn little_address_space<B: Backend>() {
+    if !child::is_child() {
+        let test = format!("environment::{}::little_address_space", B::ID);
+        child::passes(child::again_under("ulimit -v 4000000", &test));
+        return;
+    }
+    works::<B>();
+    // A backend that had to do without something says so.
+    let notes = Sandbox::<B>::on(policy(|_| ())).unwrap().backend().notes();
+    assert_eq!(notes.is_empty(), !B::JIT, "{notes:?}");
+}
+
+/// Less than the largest memory that the policy allows. Whatever is refused is refused with a type.
+fn hardly_any_address_space<B: Backend>() {
+    if !child::is_child() {
+        let test = format!("environment::{}::hardly_any_address_space", B::ID);
+        for kib in [400_000, 200_000, 100_000] {
+            child::passes(child::again_under(&format!("ulimit -v {kib}"), &test));
+        }
+        return;
+    }
+    let sandbox = match Sandbox::<B>::on(policy(|_| ())) {
+        Ok(sandbox) => sandbox,
+        Err(error) => return assert_eq!(error.code(), "unsupported", "{error}"),
+    };
+    let loaded = sandbox.load_with::<()>(&wasm(GUEST), &sandbox.imports(), &hotcell::Contract::None);
+    let plugin = match loaded {
+        Ok(plugin) => plugin,
+        Err(error) => return assert_eq!(error.code(), "backend", "{error}"),
+    };
+    // The guest's growth may be refused, and then it traps.
+    let outcome = plugin.call_values("touch", &[], (), None).map_err(|error| error.code());
+    match outcome {
+        Ok((values, _)) => assert_eq!(values, [Value::I32(7)]),
+        Err(code) => assert!(["backend", "trap-memory-out-of-bounds"].contains(&code), "{code}"),
+    }
+}
+
+fn tiny_default_stacks<B: Backend>() {
+    if !child::is_child() {
+        let test = format!("environment::{}::tiny_default_stacks", B::ID);
+        for bytes in ["1", "16384"] {
+            let mut command = child::again(&test);
+            command.env("RUST_MIN_STACK", bytes).env("RAYON_NUM_THREADS", "0");
+            child::passes(command);
+        }
+        return;
+    }
+    works::<B>();
+}
+
+/// A backend whose deadlines rest on a thread must not run anything when it cannot have one.
+fn no_thread_can_be_started<B: Backend>() {
+    if !child::is_child() {
+        let mut command = child::again(&format!("environment::{}::no_thread_can_be_started", B::ID));
+        // No thread can have a stack of a petabyte.
+        command.env("RUST_MIN_STACK", (1u64 << 50).to_string());
+        child::passes(command);
+        return;
+    }
+    std::thread::Builder::new().spawn(|| ()).err().expect("a thread was started after all");
+    for _ in 0..2 {
+        match Sandbox::<B>::on(policy(|_| ())) {
+            Ok(_) => works::<B>(),
+            Err(PolicyError::NotEnforceable { backend, field, .. }) => {
+                assert_eq!((backend, field), (B::ID, "limits.deadline"));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

@@ -35,6 +35,8 @@ cfg_if::cfg_if! {
     }
 }
 
+type Make = fn(Policy, &HostOptions) -> Result<Box<dyn AnySandbox>, PolicyError>;
+
 /// A backend of this build.
 #[derive(Clone, Copy, Debug)]
 pub struct BackendInfo {
@@ -46,7 +48,7 @@ pub struct BackendInfo {
     pub is_jit: bool,
     /// What it really does about each field of a policy.
     pub enforcement: fn(Field) -> Enforcement,
-    make: fn(Policy, &HostOptions) -> Result<Box<dyn AnySandbox>, PolicyError>,
+    make: Make,
 }
 
 impl BackendInfo {

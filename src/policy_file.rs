@@ -8,7 +8,7 @@ use toml::{Table, Value};
 #[non_exhaustive]
 pub enum PolicyFileError {
     /// The text is no TOML, or has a key or value that no policy has.
-    #[error("{0}")]
+    #[error("{}", Escaped(.0))]
     Syntax(String),
     /// The rules contradict each other.
     #[error(transparent)]
@@ -16,10 +16,11 @@ pub enum PolicyFileError {
 }
 
 impl PolicyFileError {
-    /// The parser's words, which quote the text: safe to show, line by line.
-    fn syntax(message: &str) -> Self {
-        let lines: Vec<String> = message.trim_end().lines().map(|line| Escaped(line).to_string()).collect();
-        Self::Syntax(lines.join("\n"))
+    /// The parser's words, with the line where it has one.
+    fn syntax(error: &toml::de::Error, text: &str) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1)).unwrap_or_default();
+        Self::Syntax(format!("{line}{}", error.message().trim_end()))
     }
 }
 
@@ -44,17 +45,17 @@ impl PolicyFileError {
 ///
 /// [`PolicyFileError`].
 pub fn parse_policy(text: &str) -> Result<Policy, PolicyFileError> {
-    let syntax = |error: toml::de::Error| PolicyFileError::syntax(&error.to_string());
+    let syntax = |error: toml::de::Error| PolicyFileError::syntax(&error, text);
     let given: Table = text.parse().map_err(syntax)?;
     let preset = match given.get("preset") {
         Some(preset) => preset.clone().try_into().map_err(syntax)?,
         None => Preset::Default,
     };
     let mut rules =
-        Table::try_from(Rules::preset(preset)).map_err(|error| PolicyFileError::syntax(&error.to_string()))?;
+        Table::try_from(Rules::preset(preset)).map_err(|error| PolicyFileError::Syntax(error.to_string()))?;
     if given.get("abi").is_some_and(Value::is_table) && !rules.get("abi").is_some_and(Value::is_table) {
         // The preset asks for no version; what the file leaves out is the usual.
-        let usual = Value::try_from(Abi::default()).map_err(|error| PolicyFileError::syntax(&error.to_string()))?;
+        let usual = Value::try_from(Abi::default()).map_err(|error| PolicyFileError::Syntax(error.to_string()))?;
         rules.insert("abi".to_owned(), usual);
     }
     merge(&mut rules, given);

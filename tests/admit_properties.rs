@@ -1,30 +1,248 @@
 //! Any bytes get a verdict, always the same one, and what is admitted compiles on every backend.
 
+#[path = "caps/generators.rs"]
+mod generators;
+
 use std::{fs, path::Path, sync::LazyLock};
 
 use hotcell::{
-    Admitted, Contract, Offered, Policy, Rejection, Sandbox, Signature, Wasmi, Wasmtime, admit,
+    Contract, ModuleSummary, Offered, Policy, Rejection, Sandbox, Signature, Wasmi, Wasmtime, admit,
     admit::{ExternType, summarize},
     backend::Backend,
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-/// Bytes of the largest module that is compiled in here, so that the whole file takes seconds.
-const SMALL: usize = 4 << 10;
+use generators::GENERATORS;
+
+/// Bytes of the largest seed whose mutants are compiled, so that the whole file takes seconds.
+const SMALL: usize = 32 << 10;
 
 /// The example guests and the hostile ones that are written as text: what mutants are made of.
-static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let guests = files("guests", "wasm").into_iter().map(|(_, bytes)| bytes);
-    // Some are hostile to whoever assembles them.
-    let hostile = files("tests/hostile", "wat").into_iter().filter_map(|(_, text)| Some(wat::parse_bytes(&text).ok()?.into_owned()));
-    guests.chain(hostile).collect()
-});
+fn seeds() -> &'static [Vec<u8>] {
+    static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let hostile = files("tests/hostile", "wat");
+        let hostile = hostile.iter().map(|text| wat::parse_bytes(text).unwrap().into_owned());
+        files("guests", "wasm").into_iter().chain(hostile).collect()
+    });
+    &SEEDS
+}
 
-fn files(directory: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
+fn small_seeds() -> &'static [Vec<u8>] {
+    static SEEDS: LazyLock<Vec<Vec<u8>>> =
+        LazyLock::new(|| seeds().iter().filter(|seed| seed.len() <= SMALL).cloned().collect());
+    &SEEDS
+}
+
+static ENGINES: LazyLock<(Sandbox<Wasmtime>, Sandbox<Wasmi>)> =
+    LazyLock::new(|| (Sandbox::on(Policy::strict()).unwrap(), Sandbox::on(Policy::strict()).unwrap()));
+
+#[test]
+fn a_small_module_cut_anywhere_gets_a_verdict() {
+    let module = guest("wordcount.wasm");
+    for length in 0..=module.len() {
+        check(&module[..length]);
+    }
+}
+
+#[test]
+fn every_seed_that_is_admitted_compiles() {
+    for seed in seeds() {
+        compile_if_admitted(seed);
+    }
+}
+
+#[test]
+fn every_module_at_a_cap_compiles() {
+    let policy = Policy::strict();
+    for (cap, build) in GENERATORS {
+        let cap_of = |(name, allowed)| (name == *cap).then_some(allowed);
+        if let Some(allowed) = policy.rules().module.each().chain(policy.shape().each()).find_map(cap_of) {
+            compile_if_admitted(&(0..=allowed).rev().find_map(|n| build(n, &policy)).unwrap());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(2_000))]
+
+    #[test]
+    fn random_bytes_get_a_verdict(bytes in vec(any::<u8>(), 0..256)) {
+        check(&bytes);
+        check(&[b"\0asm\x01\0\0\0", bytes.as_slice()].concat());
+    }
+
+    /// Sections whose sizes are right, in an order that may be.
+    #[test]
+    fn random_sections_get_a_verdict(mut sections in vec((0..14_u8, vec(0..8_u8, 0..24)), 0..8), in_order: bool) {
+        if in_order {
+            sections.sort_by_key(|(id, _)| *id);
+        }
+        let sections = sections.iter().flat_map(|(id, content)| [&[*id, content.len() as u8], content.as_slice()].concat());
+        check(&b"\0asm\x01\0\0\0".iter().copied().chain(sections).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_plugin_cut_anywhere_gets_a_verdict(length: Index) {
+        static PLUGIN: LazyLock<Vec<u8>> = LazyLock::new(|| guest("markdown.wasm"));
+        let _ = check_under(&Policy::strict(), &PLUGIN[..length.index(PLUGIN.len())]);
+    }
+
+    #[test]
+    fn a_mutant_gets_a_verdict(seed: Index, edits in vec(edit(), 1..6)) {
+        check(&mutant(seed.get::<Vec<u8>>(seeds()), &edits));
+    }
+}
+
+proptest! {
+    #![proptest_config(config(1_500))]
+
+    /// One flip: more of them seldom leave a module valid.
+    #[test]
+    fn a_mutant_that_is_admitted_compiles(seed: Index, at: Index, bit in 0..8_u8) {
+        compile_if_admitted(&mutant(seed.get::<Vec<u8>>(small_seeds()), &[Edit::Flip { at, bit }]));
+    }
+}
+
+/// Writes no file of failures: the edits that fail are printed.
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// A change to a module, at places that fit any length.
+#[derive(Clone, Debug)]
+enum Edit {
+    Flip {
+        at: Index,
+        bit: u8,
+    },
+    Set {
+        at: Index,
+        byte: u8,
+    },
+    Remove {
+        from: Index,
+        length: usize,
+    },
+    Insert {
+        at: Index,
+        bytes: Vec<u8>,
+    },
+    /// Puts a piece of another seed in place of as many bytes.
+    Splice {
+        at: Index,
+        seed: Index,
+        from: Index,
+        length: usize,
+    },
+    Cut {
+        at: Index,
+    },
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let at = any::<Index>;
+    prop_oneof![
+        8 => (at(), 0..8_u8).prop_map(|(at, bit)| Edit::Flip { at, bit }),
+        4 => (at(), any::<u8>()).prop_map(|(at, byte)| Edit::Set { at, byte }),
+        2 => (at(), 1..64_usize).prop_map(|(from, length)| Edit::Remove { from, length }),
+        2 => (at(), vec(any::<u8>(), 1..8)).prop_map(|(at, bytes)| Edit::Insert { at, bytes }),
+        4 => (at(), at(), at(), 1..512_usize)
+            .prop_map(|(at, seed, from, length)| Edit::Splice { at, seed, from, length }),
+        1 => at().prop_map(|at| Edit::Cut { at }),
+    ]
+}
+
+fn mutant(seed: &[u8], edits: &[Edit]) -> Vec<u8> {
+    let mut module = seed.to_vec();
+    for edit in edits {
+        let len = module.len();
+        if len == 0 {
+            break;
+        }
+        match edit {
+            Edit::Flip { at, bit } => module[at.index(len)] ^= 1 << bit,
+            Edit::Set { at, byte } => module[at.index(len)] = *byte,
+            Edit::Remove { from, length } => drop(module.drain(piece(from, *length, len))),
+            Edit::Insert { at, bytes } => drop(module.splice(at.index(len)..at.index(len), bytes.iter().copied())),
+            Edit::Splice { at, seed, from, length } => {
+                let seed = seed.get(seeds());
+                let new = &seed[piece(from, *length, seed.len())];
+                module.splice(piece(at, new.len(), len), new.iter().copied());
+            }
+            Edit::Cut { at } => module.truncate(at.index(len)),
+        }
+    }
+    module
+}
+
+fn piece(from: &Index, length: usize, len: usize) -> std::ops::Range<usize> {
+    let from = from.index(len);
+    from..len.min(from + length)
+}
+
+/// What a module is, and the binary for the engine.
+type Verdict = Result<(ModuleSummary, Vec<u8>), Rejection>;
+
+/// Asks for the verdict under two policies.
+fn check(module: &[u8]) {
+    let (strict, default) = (check_under(&Policy::strict(), module), check_under(&Policy::default(), module));
+    if let Ok((summary, _)) = strict {
+        // The binaries may differ: only `strict` makes NaNs canonical.
+        assert_eq!(default.map(|default| default.0), Ok(summary), "what `strict` admits, `default` admits");
+    }
+}
+
+/// Asks twice.
+fn check_under(policy: &Policy, module: &[u8]) -> Verdict {
+    let first = verdict(module, policy);
+    assert_eq!(first, verdict(module, policy));
+    if let Err(rejection) = &first {
+        // The text has words of the guest in it.
+        let _ = rejection.to_string();
+        assert!(rejection.offset.is_none_or(|offset| offset <= module.len() as u64), "{rejection:?}");
+    }
+    first
+}
+
+fn verdict(module: &[u8], policy: &Policy) -> Verdict {
+    let admitted = admit(module, policy, &Offered::default(), &Contract::None)?;
+    Ok((admitted.summary().clone(), admitted.bytes().to_vec()))
+}
+
+fn compile_if_admitted(module: &[u8]) {
+    let (wasmtime, wasmi) = &*ENGINES;
+    compile_if_admitted_on(wasmtime, module);
+    compile_if_admitted_on(wasmi, module);
+}
+
+fn compile_if_admitted_on<B: Backend>(sandbox: &Sandbox<B>, module: &[u8]) {
+    let offered = whatever_it_imports(module, sandbox.policy());
+    if let Ok(admitted) = admit(module, sandbox.policy(), &offered, &Contract::None) {
+        let compiled = sandbox.backend().compile(&admitted);
+        assert!(compiled.is_ok(), "{} refuses it: {}", B::ID, compiled.err().unwrap());
+    }
+}
+
+/// Offers every function that the module imports, so that guests with imports count too.
+fn whatever_it_imports(module: &[u8], policy: &Policy) -> Offered {
+    let mut offered = Offered::default();
+    for import in summarize(module, policy).map(|summary| summary.imports).unwrap_or_default() {
+        if let ExternType::Function(ty) = import.ty {
+            // The same name may be imported again, under the same type or a wrong one.
+            let _ = offered.offer(Signature { module: import.module, name: import.name, ty });
+        }
+    }
+    offered
+}
+
+fn guest(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(name)).unwrap()
+}
+
+fn files(directory: &str, extension: &str) -> Vec<Vec<u8>> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
-    // Proptest's seeds name the same mutants on every file system.
     paths.sort();
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }

@@ -9,9 +9,9 @@ mod each_backend;
 mod child;
 #[path = "lifecycle/guest.rs"]
 mod guest;
+#[path = "lifecycle/load.rs"]
+mod load;
 
-#[path = "lifecycle/poison.rs"]
-mod poison;
 #[path = "lifecycle/arming.rs"]
 mod arming;
 #[path = "lifecycle/budgets.rs"]
@@ -20,5 +20,19 @@ mod budgets;
 mod cancel;
 #[path = "lifecycle/clock.rs"]
 mod clock;
+#[path = "lifecycle/environment.rs"]
+mod environment;
+#[path = "lifecycle/memory.rs"]
+mod memory;
+#[path = "lifecycle/messages.rs"]
+mod messages;
 #[path = "lifecycle/neighbours.rs"]
 mod neighbours;
+#[path = "lifecycle/objects.rs"]
+mod objects;
+#[path = "lifecycle/parity.rs"]
+mod parity;
+#[path = "lifecycle/poison.rs"]
+mod poison;
+#[path = "lifecycle/threads.rs"]
+mod threads;

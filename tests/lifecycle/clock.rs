@@ -58,7 +58,7 @@ where
         })
         .unwrap()
         .func("env", "wait_off", move |cx, ()| {
-            cx.off_the_clock(|| wait());
+            cx.off_the_clock(&wait);
             Ok(())
         })
         .unwrap();

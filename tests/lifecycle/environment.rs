@@ -102,7 +102,7 @@ fn no_thread_can_be_started<B: Backend>() {
         child::passes(command);
         return;
     }
-    std::thread::Builder::new().spawn(|| ()).err().expect("a thread was started after all");
+    std::thread::Builder::new().spawn(|| ()).expect_err("a thread was started after all");
     for _ in 0..2 {
         match Sandbox::<B>::on(policy(|_| ())) {
             Ok(_) => works::<B>(),

@@ -70,8 +70,12 @@ fn a_fault_poisons_the_session_and_nothing_else<B: Backend + HostFn<(), ()>>() {
     let plugin = faulty::<B>(policy(|rules| rules.limits.fuel = None));
     let token = CancelToken::new();
     let mut session = plugin.session_with((), Some(token.clone())).unwrap();
-    token.cancel();
+    let canceller = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        token.cancel();
+    });
     assert_eq!(session.call("spin", b"").unwrap_err().code(), "cancelled");
+    canceller.join().unwrap();
     assert_refuses(&mut session);
     plugin.call("process", b"").unwrap();
 }

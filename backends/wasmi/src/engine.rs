@@ -72,6 +72,7 @@ pub struct Module {
     module: wasmi::Module,
     source: Arc<Source>,
     offered: Fingerprint,
+    policy: Fingerprint,
 }
 
 struct Source {
@@ -87,6 +88,7 @@ impl Module {
             module: compile(config, admitted.bytes())?,
             source: Arc::new(Source { config: config.clone(), bytes }),
             offered: admitted.offered(),
+            policy: admitted.policy(),
         })
     }
 
@@ -101,13 +103,19 @@ pub struct Linked<T: 'static> {
     source: Arc<Source>,
     recipes: Vec<Recipe<T>>,
     shards: shards::Shards<Shard<T>>,
+    policy: Fingerprint,
 }
 
 impl<T: 'static> Linked<T> {
     pub(crate) fn new(module: &Module, recipes: Vec<Recipe<T>>) -> Self {
         let first = module.module.clone();
         let shards = shards::Shards::new(Shard::new(first.clone(), &recipes));
-        Self { first, source: module.source.clone(), recipes, shards }
+        Self { first, source: module.source.clone(), recipes, shards, policy: module.policy }
+    }
+
+    /// The policy that the module was admitted under.
+    pub(crate) fn policy(&self) -> Fingerprint {
+        self.policy
     }
 
     pub(crate) fn has_export(&self, name: &str) -> bool {

@@ -166,6 +166,11 @@ impl SandboxBackend for Wasmi {
         state: T,
     ) -> Result<Instance<T>, InstantiateError> {
         let mut armed = Armed::new(budget, self.options.clock.clone());
+        let (found, expected) = (linked.policy(), self.policy);
+        if found != expected {
+            let error = BackendError::Mismatch { what: "policy", found, expected };
+            return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
+        }
         let shard = match linked.shard(&mut armed) {
             Ok(shard) => shard,
             Err(error) => return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) }),

@@ -25,7 +25,10 @@ pub fn sandbox_config(policy: &Policy) -> Config {
     config.consume_fuel(policy.needs_engine_fuel());
     config.operator_cost(operator_cost());
     config.epoch_interruption(policy.is_interruptible());
-    config.max_wasm_stack(usize::try_from(native_stack_bytes(policy)).unwrap_or(usize::MAX));
+    let stack = usize::try_from(native_stack_bytes(policy)).unwrap_or(usize::MAX);
+    config.max_wasm_stack(stack);
+    // Nothing here is asynchronous, but the engine wants this number above the other.
+    config.async_stack_size(stack.saturating_mul(2));
     allow_proposals(&mut config, rules.proposals, rules.floats);
     config
 }

@@ -62,6 +62,20 @@ impl Wasmtime {
     }
 }
 
+impl Wasmtime {
+    /// Whether a module was linked under this policy, for this engine.
+    fn check_origin<T: 'static>(&self, linked: &Linked<T>) -> Result<(), BackendError> {
+        let (found, expected) = (linked.policy, self.policy);
+        if found != expected {
+            return Err(BackendError::Mismatch { what: "policy", found, expected });
+        }
+        match wasmtime::Engine::same(linked.pre.module().engine(), self.engine.engine()) {
+            true => Ok(()),
+            false => Err(BackendError::OtherEngine),
+        }
+    }
+}
+
 /// A compiled module.
 pub struct Module {
     module: wasmtime::Module,
@@ -79,6 +93,7 @@ pub struct Linked<T: 'static> {
     pre: wasmtime::InstancePre<Data<T>>,
     memory: Option<wasmtime::ModuleExport>,
     counters: Option<Counters<wasmtime::ModuleExport>>,
+    policy: Fingerprint,
 }
 
 impl SandboxBackend for Wasmtime {
@@ -171,7 +186,7 @@ impl SandboxBackend for Wasmtime {
         let pre = imports.linker.instantiate_pre(&module.module).map_err(backend_error)?;
         let export = |name: &str| module.module.get_export_index(name);
         let counters = Counters::find(self.stack_cells, export);
-        Ok(Linked { pre, memory: export("memory"), counters })
+        Ok(Linked { pre, memory: export("memory"), counters, policy: self.policy })
     }
 
     fn export<T: Send + 'static>(linked: &Linked<T>, name: &str) -> Option<wasmtime::ModuleExport> {
@@ -185,6 +200,9 @@ impl SandboxBackend for Wasmtime {
         state: T,
     ) -> Result<Instance<T>, InstantiateError> {
         let armed = Armed::new(budget, self.options.clock.clone());
+        if let Err(error) = self.check_origin(linked) {
+            return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
+        }
         let data = Data::new(state, armed, linked.counters.is_some());
         let mut store = store::armed_store(&self.engine, data);
         let stack = self.engine.stack();

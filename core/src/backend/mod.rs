@@ -21,7 +21,7 @@ use crate::{
     policy::{Policy, PolicyError},
     time::Clock,
     value::{Value, Values},
-    verdict::{BackendError, Fault, Usage},
+    verdict::{BackendError, Escaped, Fault, Usage},
 };
 
 /// What the embedder decides, as opposed to the policy.
@@ -135,6 +135,8 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     ///   under it. (A `start` function is called afterwards, like any other, by its [hidden name](Admitted::start).)
     /// * Memories, tables and globals must be as the module declares them, whatever an earlier instance left behind.
     /// * After a failure the store must be dropped.
+    /// * A module that was linked under another policy, or for another engine, must be refused with
+    ///   [`BackendError::Mismatch`] or [`BackendError::OtherEngine`].
     ///
     /// # Errors
     ///
@@ -239,7 +241,7 @@ pub trait HostFn<P: Values, R: Values>: SandboxBackend {
 
 /// Two host functions of the same names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the host function {module}::{name} is defined twice")]
+#[error("the host function {}::{} is defined twice", Escaped(.module), Escaped(.name))]
 pub struct DuplicateImport {
     /// Module name.
     pub module: String,

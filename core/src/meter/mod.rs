@@ -83,7 +83,10 @@ impl Rewrite<'_> {
                 }
             }
         }
-        module.finish()
+        let mut bytes = module.finish();
+        // It stays until the engine has compiled it, and growing has made it up to twice as large as it need be.
+        bytes.shrink_to_fit();
+        bytes
     }
 
     /// Types for the blocks around bodies with several results: no parameters, the function's results.

@@ -74,6 +74,9 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         if cancel.is_some() && !loaded.policy.rules().interrupt.cancel {
             return Err(unused(Fault::NotCancellable));
         }
+        if is_cancelled(cancel.as_ref()) {
+            return Err(unused(Fault::Cancelled));
+        }
         let slot = loaded.slots.take().map_err(unused)?;
         let budget = Budget::new(&loaded.policy, operation.begin, cancel.clone());
         let instance = loaded.backend.instantiate(&loaded.linked, budget, state).map_err(|error| {
@@ -170,6 +173,9 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         let (input_bytes, output_bytes) = (limits.input_bytes, limits.output_bytes);
         if self.poisoned {
             return Err((Phase::Call, Fault::Poisoned));
+        }
+        if is_cancelled(self.cancel.as_ref()) {
+            return Err((Phase::Call, Fault::Cancelled));
         }
         if input.len() as u64 > input_bytes {
             let fault = Fault::InputTooLarge { len: input.len() as u64, allowed: input_bytes };
@@ -268,6 +274,9 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         if self.poisoned {
             return Err(Fault::Poisoned);
         }
+        if is_cancelled(self.cancel.as_ref()) {
+            return Err(Fault::Cancelled);
+        }
         self.poisoned = true;
         let result = call(&mut self.instance)?;
         self.poisoned = false;
@@ -357,6 +366,11 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     fn error(&mut self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
         CallError { fault, phase, report: Box::new(self.report(operation)) }
     }
+}
+
+/// Whether a call need not begin: however short it would be, a cancelled one gives no reply.
+fn is_cancelled(cancel: Option<&CancelToken>) -> bool {
+    cancel.is_some_and(CancelToken::is_cancelled)
 }
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {

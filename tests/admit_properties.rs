@@ -229,7 +229,7 @@ fn whatever_it_imports(module: &[u8], policy: &Policy) -> Offered {
     for import in summarize(module, policy).map(|summary| summary.imports).unwrap_or_default() {
         if let ExternType::Function(ty) = import.ty {
             // The same name may be imported again, under the same type or a wrong one.
-            let _ = offered.offer(Signature { module: import.module, name: import.name, ty });
+            let _ = offered.offer(Signature { module: import.module, name: import.name, ty: (*ty).clone() });
         }
     }
     offered

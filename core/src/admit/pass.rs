@@ -10,9 +10,9 @@ use alloc::{
 use core::ops::Range;
 
 use wasmparser::{
-    BinaryReaderError, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind,
-    FuncValidatorAllocations, MemoryType, Parser, Payload, SectionLimited, TableInit, TableType, TypeRef, ValidPayload,
-    Validator, WasmFeatures,
+    BinaryReader, BinaryReaderError, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind,
+    ExternalKind, FuncValidatorAllocations, MemoryType, Parser, Payload, SectionLimited, TableInit, TableType, TypeRef,
+    ValidPayload, Validator, WasmFeatures,
 };
 
 use super::{
@@ -25,6 +25,8 @@ use crate::{
     verdict::{Reason, Rejection},
 };
 
+/// The first byte of an explicit recursion group.
+const RECURSION_GROUP: u8 = 0x4e;
 /// log2 of the size of a page that does not say otherwise.
 const PAGE_SIZE_LOG2: u32 = 16;
 
@@ -64,6 +66,7 @@ pub(crate) struct BodyShape {
 /// Reads and validates `bytes` once, with `features`, holding every count against the caps of `policy`.
 pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Result<Passed, Rejection> {
     let mut pass = Pass {
+        bytes,
         policy,
         module: &policy.rules().module,
         shape: policy.shape(),
@@ -102,6 +105,7 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
 }
 
 struct Pass<'p> {
+    bytes: &'p [u8],
     policy: &'p Policy,
     module: &'p ModuleCaps,
     shape: &'p Shape,
@@ -152,6 +156,8 @@ impl Pass<'_> {
                 }
                 read_through(section.clone())?;
             }
+            // No policy allows tags, but the validator reserves by their count before it says so.
+            Payload::TagSection(section) => read_through(section.clone())?,
             Payload::GlobalSection(section) => {
                 cap("module.globals", section.count(), shape.globals, at)?;
                 for global in section.clone() {
@@ -256,8 +262,14 @@ impl Pass<'_> {
     }
 
     fn types(&mut self, section: wasmparser::TypeSectionReader<'_>, at: u64) -> Result<(), Rejection> {
-        for group in section.into_iter_with_offsets() {
-            let (offset, group) = group.map_err(malformed)?;
+        let mut groups = section.into_iter();
+        loop {
+            let offset = groups.original_position();
+            self.recursion_group(offset)?;
+            let Some(group) = groups.next() else {
+                return Ok(());
+            };
+            let group = group.map_err(malformed)?;
             for ty in group.into_types() {
                 let CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
                     self.passed.types.push(None);
@@ -269,7 +281,22 @@ impl Pass<'_> {
             }
             cap("module.types", self.passed.types.len() as u64, self.shape.types, at)?;
         }
-        Ok(())
+    }
+
+    /// Holds the declared size of a recursion group against the cap: the reader reserves by it. No policy allows the
+    /// proposal, but the validator says so only when it has read the group.
+    fn recursion_group(&self, at: usize) -> Result<(), Rejection> {
+        match self.bytes.get(at..).and_then(<[u8]>::split_first) {
+            Some((&RECURSION_GROUP, rest)) => {
+                let count = BinaryReader::new(rest, at + 1).read_var_u32().map_err(malformed)?;
+                if count as usize > rest.len() {
+                    let message = "a recursion group has more types than there are bytes".to_owned();
+                    return Err(rejection(at as u64, Reason::Malformed { message }));
+                }
+                cap("module.types", self.passed.types.len() as u64 + u64::from(count), self.shape.types, at as u64)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn imports(&mut self, section: wasmparser::ImportSectionReader<'_>) -> Result<(), Rejection> {

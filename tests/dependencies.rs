@@ -67,7 +67,8 @@ fn the_engines_meet_in_no_backend() {
 
 #[test]
 fn every_dependency_has_an_allowed_licence_and_comes_from_the_registry() {
-    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--all-features"])).unwrap();
+    let metadata: Value =
+        serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--all-features"])).unwrap();
     for package in metadata["packages"].as_array().unwrap() {
         let name = &package["name"];
         let Some(source) = package["source"].as_str() else {

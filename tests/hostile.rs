@@ -82,7 +82,10 @@ impl Guest {
     fn judge(&self, policy: &Policy, outcome: &Outcome) -> Result<(), String> {
         let (code, phase) = (outcome.code, outcome.phase);
         if (code, phase) != (self.code.as_str(), self.phase.as_str()) {
-            return Err(format!("expected {} in {}, got {code} in {phase}: {}", self.code, self.phase, outcome.message));
+            return Err(format!(
+                "expected {} in {}, got {code} in {phase}: {}",
+                self.code, self.phase, outcome.message
+            ));
         }
         if self.detail.is_some() && outcome.detail.as_deref() != self.detail.as_deref() {
             return Err(format!("expected {:?}, got {:?}", self.detail, outcome.detail));

@@ -49,10 +49,8 @@ fn table_errors_without_a_trap_code_are_traps() {
     let error = plugin.call_values("f", &[], (), None).unwrap_err();
     assert_eq!(error.code(), "trap-table-out-of-bounds");
 
-    let plugin = load(
-        Policy::default(),
-        r#"(module (table 1 funcref) (func $f) (elem (i32.const 1) $f) (func (export "f")))"#,
-    );
+    let plugin =
+        load(Policy::default(), r#"(module (table 1 funcref) (func $f) (elem (i32.const 1) $f) (func (export "f")))"#);
     let error = plugin.call_values("f", &[], (), None).unwrap_err();
     assert_eq!((error.code(), error.phase.name()), ("trap-table-out-of-bounds", "instantiate"));
 }

@@ -1,5 +1,7 @@
 //! Says where the board's memories are, and assembles the guests that are here as text.
 
+#[path = "src/policy.rs"]
+mod policy;
 #[path = "build/worst.rs"]
 mod worst;
 
@@ -19,8 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(out.join(guest).with_extension("wasm"), wat::parse_file(format!("guests/{guest}.wat"))?)?;
     }
     println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=src/policy.rs");
     if worst_case {
         fs::write(out.join("code.wasm"), wat::parse_str(worst::code())?)?;
+        fs::write(out.join("calls.wasm"), wat::parse_str(worst::calls())?)?;
         fs::write(out.join("entities.wasm"), wat::parse_str(worst::entities())?)?;
         fs::write(out.join("memory.wasm"), wat::parse_str(worst::memory())?)?;
     }

@@ -8,14 +8,11 @@ mod builder;
 use std::iter::repeat_n;
 
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, Elements, Encode, EntityType, ExportKind, ExportSection,
-    Function, FunctionSection, InstructionSink, MemArg, MemorySection, Module, Section, SectionId,
-    ValType,
+    BlockType, CodeSection, ConstExpr, Elements, Encode, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, InstructionSink, MemArg, MemorySection, Module, Section, SectionId, ValType,
 };
 
-use self::builder::{
-    Guest, NO_ARGUMENTS, custom, empty_type, function, global, gzip, leb, memory, raw, table,
-};
+use self::builder::{Guest, NO_ARGUMENTS, custom, empty_type, function, global, gzip, leb, memory, raw, table};
 
 /// The id of a generated guest, and what builds it.
 pub(crate) type Bomb = (&'static str, fn() -> Vec<u8>);
@@ -216,9 +213,7 @@ fn code_count_mismatch() -> Vec<u8> {
 fn name_100k() -> Vec<u8> {
     let mut guest = Guest::new();
     let (module, field) = ("\x1b[31m".repeat(19_999), "B".repeat(99_999));
-    guest
-        .imports
-        .import(&module, &field, EntityType::Function(NO_ARGUMENTS));
+    guest.imports.import(&module, &field, EntityType::Function(NO_ARGUMENTS));
     guest.finish()
 }
 
@@ -287,10 +282,7 @@ fn empty_loops_20k() -> Vec<u8> {
 /// A real `br_table` of a million targets.
 fn br_table_1m() -> Vec<u8> {
     with_function(&[], &[], &[], |code| {
-        code.block(BlockType::Empty)
-            .i32_const(0)
-            .br_table(repeat_n(0, 1_000_000), 0)
-            .end();
+        code.block(BlockType::Empty).i32_const(0).br_table(repeat_n(0, 1_000_000), 0).end();
     })
 }
 
@@ -361,13 +353,7 @@ fn types_wide_5k() -> Vec<u8> {
     let mut guest = Guest::new();
     for index in 0..5_000 {
         let (results, narrow) = (index / 1_000, index % 1_000);
-        let params = (0..1_000).map(|param| {
-            if param < narrow {
-                ValType::I32
-            } else {
-                ValType::I64
-            }
-        });
+        let params = (0..1_000).map(|param| if param < narrow { ValType::I32 } else { ValType::I64 });
         guest.signature(params, repeat_n(ValType::I32, results));
     }
     guest.finish()
@@ -419,10 +405,7 @@ fn regalloc_live_2000() -> Vec<u8> {
     const LOCALS: u32 = 2_500;
     let mix = |code: &mut InstructionSink<'_>, count| {
         for local in 0..count {
-            code.local_get(local)
-                .local_get((local * 7 + 1) % LOCALS)
-                .i64_add()
-                .local_set(local);
+            code.local_get(local).local_get((local * 7 + 1) % LOCALS).i64_add().local_set(local);
         }
     };
     with_function(&[], &[], &[(LOCALS, ValType::I64)], |code| {
@@ -464,11 +447,7 @@ fn if_ladder_40k() -> Vec<u8> {
 
 /// 50,000 loads and stores at unknown addresses, each with its bounds checks.
 fn loads_50k() -> Vec<u8> {
-    let at = |offset| MemArg {
-        offset,
-        align: 2,
-        memory_index: 0,
-    };
+    let at = |offset| MemArg { offset, align: 2, memory_index: 0 };
     with_function(&[ValType::I32], &[], &[], |code| {
         for _ in 0..50_000 {
             code.local_get(0).local_get(0).i32_load(at(4));

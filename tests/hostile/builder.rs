@@ -1,10 +1,9 @@
 //! What the generated guests are made of: a well-behaved module with room for a bomb, and a gzip writer.
 
 use wasm_encoder::{
-    CodeSection, CustomSection, DataCountSection, DataSection, ElementSection, Encode, ExportKind,
-    ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
-    InstructionSink, MemorySection, MemoryType, Module, RawSection, RefType, SectionId,
-    TableSection, TableType, TypeSection, ValType,
+    CodeSection, CustomSection, DataCountSection, DataSection, ElementSection, Encode, ExportKind, ExportSection,
+    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, InstructionSink, MemorySection, MemoryType,
+    Module, RawSection, RefType, SectionId, TableSection, TableType, TypeSection, ValType,
 };
 
 /// The type `() -> ()` of every [`Guest`].
@@ -28,13 +27,7 @@ impl Guest {
     /// The echo guest.
     pub(crate) fn new() -> Self {
         Self::with_process(|code| {
-            code.local_get(0)
-                .i64_extend_i32_u()
-                .i64_const(32)
-                .i64_shl()
-                .local_get(1)
-                .i64_extend_i32_u()
-                .i64_or();
+            code.local_get(0).i64_extend_i32_u().i64_const(32).i64_shl().local_get(1).i64_extend_i32_u().i64_or();
         })
     }
 
@@ -130,20 +123,11 @@ impl Guest {
 
 /// A 32-bit memory of `minimum` to `maximum` pages.
 pub(crate) fn memory(minimum: u64, maximum: u64) -> MemoryType {
-    MemoryType {
-        minimum,
-        maximum: Some(maximum),
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    }
+    MemoryType { minimum, maximum: Some(maximum), memory64: false, shared: false, page_size_log2: None }
 }
 
 /// A function with these runs of locals. `write` gives the instructions, the final `end` is added here.
-pub(crate) fn function(
-    locals: &[(u32, ValType)],
-    write: impl FnOnce(&mut InstructionSink<'_>),
-) -> Function {
+pub(crate) fn function(locals: &[(u32, ValType)], write: impl FnOnce(&mut InstructionSink<'_>)) -> Function {
     let mut function = Function::new(locals.iter().copied());
     let mut code = function.instructions();
     write(&mut code);
@@ -160,38 +144,22 @@ pub(crate) fn empty_type() -> TypeSection {
 
 /// A section of any bytes.
 pub(crate) fn raw(id: SectionId, data: &[u8]) -> RawSection<'_> {
-    RawSection {
-        id: id.into(),
-        data,
-    }
+    RawSection { id: id.into(), data }
 }
 
 /// A custom section.
 pub(crate) fn custom<'a>(name: &'a str, data: &'a [u8]) -> CustomSection<'a> {
-    CustomSection {
-        name: name.into(),
-        data: data.into(),
-    }
+    CustomSection { name: name.into(), data: data.into() }
 }
 
 /// A table of `minimum` functions.
 pub(crate) fn table(minimum: u64) -> TableType {
-    TableType {
-        element_type: RefType::FUNCREF,
-        table64: false,
-        minimum,
-        maximum: None,
-        shared: false,
-    }
+    TableType { element_type: RefType::FUNCREF, table64: false, minimum, maximum: None, shared: false }
 }
 
 /// The type of a global.
 pub(crate) fn global(val_type: ValType, mutable: bool) -> GlobalType {
-    GlobalType {
-        val_type,
-        mutable,
-        shared: false,
-    }
+    GlobalType { val_type, mutable, shared: false }
 }
 
 /// `value` as an unsigned LEB128 number.
@@ -205,10 +173,7 @@ pub(crate) fn leb(value: u32) -> Vec<u8> {
 pub(crate) fn gzip(head: &[u8], zeros: u32) -> Vec<u8> {
     const LONGEST_MATCH: u32 = 258;
 
-    let mut bits = BitWriter {
-        bytes: vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff],
-        used: 8,
-    };
+    let mut bits = BitWriter { bytes: vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff], used: 8 };
     // One final block of fixed Huffman codes.
     bits.put(0b110, 3);
     // The first zero is a literal that the matches repeat.

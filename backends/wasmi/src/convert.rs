@@ -90,7 +90,6 @@ pub(crate) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Opti
         None => fault,
         Some(counters) => {
             let (fuel, stack) = counters.read(&store);
-            counters.unwind(store);
             verdict(fault, fuel, stack)
         }
     }

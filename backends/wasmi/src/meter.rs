@@ -83,8 +83,12 @@ pub(crate) fn arm<T>(mut store: impl AsContextMut<Data = Data<T>>) {
     let context = store.as_context();
     let data = context.data();
     let given = data.armed.fuel_given();
+    let counters = data.counters;
     if data.metering != Metering::Engine {
         slices::set_fuel(store.as_context_mut(), MOST_FUEL);
+    }
+    if let Some(counters) = counters {
+        counters.unwind(&mut store);
     }
     set_fuel(store, given);
 }

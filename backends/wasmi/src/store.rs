@@ -49,10 +49,7 @@ impl<T: 'static> Instance<T> {
     pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance, stack_cells: i64) -> Self {
         store.data_mut().memory = instance.get_memory(&store, "memory");
         store.data_mut().counters = Counters::find(instance, &store, stack_cells);
-        if let Some(counters) = store.data().counters {
-            counters.unwind(&mut store);
-            meter::arm(&mut store);
-        }
+        meter::arm(&mut store);
         Self { store, instance }
     }
 }

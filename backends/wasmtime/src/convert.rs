@@ -59,8 +59,7 @@ pub(crate) fn fault<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, er
     match counters {
         None => fault,
         Some(counters) => {
-            let (fuel, stack) = counters.read(&mut store);
-            counters.unwind(store);
+            let (fuel, stack) = counters.read(store);
             verdict(fault, fuel, stack)
         }
     }

@@ -60,6 +60,9 @@ pub(crate) fn armed_store<T: Send + 'static>(engine: &SharedEngine, data: Data<T
 fn arm<T: 'static>(store: &mut Store<Data<T>>) {
     let fuel = store.data().armed.fuel_given();
     meter::set_fuel(&mut *store, fuel);
+    if let Some(counters) = store.data().counters {
+        counters.unwind(&mut *store);
+    }
     if store.data().armed.is_interruptible() {
         ticker::want();
         store.data_mut().seen = ticker::ticks();
@@ -89,10 +92,8 @@ impl<T: Send + 'static> Instance<T> {
         let counters =
             linked.counters.as_ref().and_then(|counters| counters.resolve(|counter| export(counter)?.into_global()));
         (store.data_mut().memory, store.data_mut().counters) = (memory, counters);
-        if let Some(counters) = counters {
-            counters.unwind(&mut store);
-            let fuel = store.data().armed.fuel_given();
-            meter::set_fuel(&mut store, fuel);
+        if counters.is_some() {
+            arm(&mut store);
         }
         Self { store, instance, stack }
     }

@@ -10,6 +10,53 @@ use super::{
 };
 use crate::{policy::Shape, verdict::Rejection};
 
+/// What an operator costs a compiler in blocks: those that it opens, that the compiler makes of it, and that the rewrite
+/// puts beside it. Measured on functions with many live locals, where a block is dear.
+fn blocks_of(operator: &Operator<'_>, imported_functions: u64) -> u64 {
+    use Operator as O;
+    match operator {
+        O::Loop { .. } => 2,
+        O::Block { .. }
+        | O::If { .. }
+        | O::TableGet { .. }
+        | O::MemoryFill { .. }
+        | O::MemoryCopy { .. }
+        | O::MemoryInit { .. } => 1,
+        O::Call { function_index } | O::ReturnCall { function_index } => {
+            u64::from(u64::from(*function_index) < imported_functions)
+        }
+        O::CallIndirect { .. } | O::ReturnCallIndirect { .. } | O::TableFill { .. } => 2,
+        O::MemoryGrow { .. } | O::TableGrow { .. } => 4,
+        O::TableCopy { .. } | O::TableInit { .. } => 8,
+        _ => 0,
+    }
+}
+
+/// About how many words of an interpreter's code an operator and what the rewrite puts beside it become. Never too few.
+fn words_of(operator: &Operator<'_>) -> u64 {
+    use Operator as O;
+    match operator {
+        O::BrTable { targets } => 4 + 2 * u64::from(targets.len()),
+        O::Call { .. }
+        | O::CallIndirect { .. }
+        | O::ReturnCall { .. }
+        | O::ReturnCallIndirect { .. }
+        | O::MemoryGrow { .. }
+        | O::MemoryFill { .. }
+        | O::MemoryCopy { .. }
+        | O::MemoryInit { .. }
+        | O::TableGrow { .. }
+        | O::TableFill { .. }
+        | O::TableCopy { .. }
+        | O::TableInit { .. } => 24,
+        O::Loop { .. } | O::If { .. } | O::BrIf { .. } => 8,
+        _ => 4,
+    }
+}
+
+/// The first byte of a vector operator.
+const VECTOR_PREFIX: u8 = 0xfd;
+
 /// The totals over all bodies of a module.
 pub(super) struct Bodies<'p> {
     shape: &'p Shape,
@@ -17,44 +64,61 @@ pub(super) struct Bodies<'p> {
     blocks: u64,
     loops: u64,
     br_table: u64,
+    has_tail_calls: bool,
     /// Whether each block that is open in the current body is a loop. Kept to reuse its allocation.
     open: Vec<bool>,
 }
 
+/// What was measured of one body.
+pub(super) struct Measure {
+    /// Most operands that are ever on its stack.
+    pub(super) height: u32,
+    pub(super) operators: u32,
+    /// See [`words_of`].
+    pub(super) words: u64,
+    pub(super) has_vectors: bool,
+}
+
 impl<'p> Bodies<'p> {
     pub(super) fn new(shape: &'p Shape) -> Self {
-        Self { shape, locals: 0, blocks: 0, loops: 0, br_table: 0, open: Vec::new() }
+        Self { shape, locals: 0, blocks: 0, loops: 0, br_table: 0, has_tail_calls: false, open: Vec::new() }
     }
 
-    /// Checks one body; gives the greatest height of its operand stack, and how many operators it has. `params` counts the
-    /// parameters of its type.
+    /// Whether any body so far makes tail calls.
+    pub(super) fn has_tail_calls(&self) -> bool {
+        self.has_tail_calls
+    }
+
+    /// Checks one body. `params` counts the parameters of its type.
     pub(super) fn check(
         &mut self,
         body: &FunctionBody<'_>,
         validator: &mut FuncValidator<ValidatorResources>,
         params: u64,
+        imported_functions: u64,
         types: &[Option<Arc<FuncType>>],
-    ) -> Result<(u32, u32), Rejection> {
+    ) -> Result<Measure, Rejection> {
         let shape = self.shape;
         let start = body.range().start as u64;
         let locals = self.locals(body, validator, params)?;
 
         let mut operators = body.get_operators_reader().map_err(malformed)?;
         let (mut blocks, mut loop_nesting, mut deepest_loop, mut constants) = (0, 0, 0, 0);
-        let (mut height, mut count) = (0, 0);
+        let (mut height, mut count, mut words, mut has_vectors) = (0, 0, 0, false);
         self.open.clear();
         while !operators.eof() {
             let offset = operators.original_position();
             let at = offset as u64;
             let operator = operators.read().map_err(malformed)?;
+            blocks += blocks_of(&operator, imported_functions);
+            words += words_of(&operator);
+            has_vectors |= body.as_bytes().get(offset - body.range().start) == Some(&VECTOR_PREFIX);
             match &operator {
                 Operator::Block { blockty } | Operator::If { blockty } => {
-                    blocks += 1;
                     self.open.push(false);
                     self.block(*blockty, types, at)?;
                 }
                 Operator::Loop { blockty } => {
-                    blocks += 2;
                     self.loops += 1;
                     loop_nesting += 1;
                     deepest_loop = deepest_loop.max(loop_nesting);
@@ -70,6 +134,7 @@ impl<'p> Bodies<'p> {
                     cap("module.br_table", targets, shape.br_table, at)?;
                     cap("module.br_table_total", self.br_table, shape.br_table_total, at)?;
                 }
+                Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => self.has_tail_calls = true,
                 Operator::I32Const { .. }
                 | Operator::I64Const { .. }
                 | Operator::F32Const { .. }
@@ -92,7 +157,7 @@ impl<'p> Bodies<'p> {
         if constants > shape.constants {
             cap("module.constants", distinct_constants(body)?, shape.constants, start)?;
         }
-        Ok((height, count))
+        Ok(Measure { height, operators: count, words, has_vectors })
     }
 
     /// Declares the locals to the validator, group by group, and counts them with the parameters.

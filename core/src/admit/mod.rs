@@ -94,7 +94,7 @@ pub fn admit<'a>(
     }
     contract::check_exports(summary, contract)?;
     Ok(Admitted {
-        bytes: meter::for_engine(bytes, &passed, policy.rules()),
+        bytes: meter::for_engine(bytes, &passed, policy.rules())?,
         summary: passed.summary,
         policy: policy.fingerprint(),
         offered: offered.fingerprint(),
@@ -143,12 +143,14 @@ fn check_size_and_header(bytes: &[u8], policy: &Policy) -> Result<(), Rejection>
     }
 }
 
-/// Finds out by trying whether an invalid module would be valid with a proposal that is denied, and which.
+/// Finds out by trying whether a module would be right with a proposal that is denied, and which.
 ///
 /// The denied features are added in a fixed order; the one that moves the first error is the one that was needed. No
 /// text of an error is looked at.
 fn name_the_proposal(rejection: Rejection, bytes: &[u8], policy: &Policy, allowed: WasmFeatures) -> Rejection {
-    let (Reason::Invalid { message }, Some(offset)) = (&rejection.reason, rejection.offset) else {
+    let (Reason::Invalid { message } | Reason::Malformed { message }, Some(offset)) =
+        (&rejection.reason, rejection.offset)
+    else {
         return rejection;
     };
     let denied: Vec<(WasmFeatures, &'static str)> = Proposal::ALL
@@ -160,7 +162,7 @@ fn name_the_proposal(rejection: Rejection, bytes: &[u8], policy: &Policy, allowe
         .collect();
     let with_first = |count: usize| denied[..count].iter().fold(allowed, |all, (feature, _)| all | *feature);
     let still_fails = |count: usize| match pass(bytes, policy, with_first(count)) {
-        Err(Rejection { offset: Some(at), reason: Reason::Invalid { .. } }) => at <= offset,
+        Err(Rejection { offset: Some(at), reason: Reason::Invalid { .. } | Reason::Malformed { .. } }) => at <= offset,
         _ => false,
     };
     if still_fails(denied.len()) {

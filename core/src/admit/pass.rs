@@ -16,7 +16,7 @@ use wasmparser::{
 };
 
 use super::{
-    body::Bodies,
+    body::{Bodies, Measure},
     summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table},
 };
 use crate::{
@@ -41,6 +41,7 @@ pub(crate) struct Passed {
     /// Types of the globals, imported ones first.
     pub(crate) globals: Vec<ValType>,
     pub(crate) bodies: Vec<BodyShape>,
+    pub(crate) has_tail_calls: bool,
     /// Index of the start function.
     pub(crate) start: Option<u32>,
 }
@@ -59,6 +60,10 @@ pub(crate) struct BodyShape {
     /// Most operands that are ever on its stack.
     pub(crate) height: u32,
     pub(crate) operators: u32,
+    /// About how many words of an interpreter's code it becomes; never too few.
+    pub(crate) words: u64,
+    /// Whether it works on vectors.
+    pub(crate) has_vectors: bool,
     /// Whether the host can call it.
     pub(crate) is_exported: bool,
 }
@@ -85,10 +90,13 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
             imported_functions: 0,
             globals: Vec::new(),
             bodies: Vec::new(),
+            has_tail_calls: false,
             start: None,
         },
     };
     let mut parser = Parser::new(0);
+    // Some encodings are right only where a proposal is on.
+    parser.set_features(features);
     let mut at = 0;
     loop {
         let (payload, consumed) = match parser.parse(&bytes[at..], true).map_err(malformed)? {
@@ -195,9 +203,12 @@ impl Pass<'_> {
                 let ty = self.functions.get(index).copied().unwrap_or_default();
                 let params = self.func_type(ty).params.len() as u64;
                 self.passed.summary.code_bytes += body.range().len() as u64;
-                let (height, operators) = self.totals.check(&body, &mut validator, params, &self.passed.types)?;
+                let imported = self.passed.imported_functions as u64;
+                let measure = self.totals.check(&body, &mut validator, params, imported, &self.passed.types)?;
+                let Measure { height, operators, words, has_vectors } = measure;
                 let is_exported = self.exported_functions.contains(&(index as u32));
-                self.passed.bodies.push(BodyShape { ty, height, operators, is_exported });
+                self.passed.bodies.push(BodyShape { ty, height, operators, words, has_vectors, is_exported });
+                self.passed.has_tail_calls = self.totals.has_tail_calls();
                 self.allocations = validator.into_allocations();
                 Ok(())
             }

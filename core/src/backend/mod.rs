@@ -167,7 +167,7 @@ pub struct InstantiateError {
 ///   guest's frames exceed the policy's stack.
 /// * A growth that the budget refuses must give the guest -1, and must be counted.
 /// * With `metering = exact` the module exports two counters, [`meter::FUEL`](crate::meter::FUEL) and
-///   [`meter::STACK`](crate::meter::STACK). The instance must set the first when armed, and the second when made and after a fault; must let
+///   [`meter::STACK`](crate::meter::STACK). The instance must set both when armed, must let
 ///   [`meter::verdict`](crate::meter::verdict) have the last word on a trap, and the engine's own limits of fuel and stack
 ///   must be above what the counters allow.
 pub trait Instance<T>: Send {

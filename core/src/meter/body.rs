@@ -125,7 +125,9 @@ enum What {
     BeforeCall {
         is_checked: bool,
     },
-    BeforeTailCall,
+    BeforeTailCall {
+        is_checked: bool,
+    },
     Return {
         depth: u32,
     },
@@ -149,6 +151,7 @@ struct Block {
     is_reachable: bool,
     /// Whether something jumps to its end.
     is_target: bool,
+    has_params: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -182,7 +185,9 @@ pub(super) fn rewrite_body(body: &FunctionBody<'_>, shape: BodyShape, context: &
     emitter.out.extend_from_slice(&bytes[copied - begin..]);
     if context.counts {
         // The guest's last `end` closes the block around its body.
-        emitter.leave(shape.is_exported.then_some(frame.cells));
+        // With tail calls any function may return to the host in place of an exported one.
+        let may_return_to_host = shape.is_exported || context.passed.has_tail_calls;
+        emitter.leave(may_return_to_host.then_some(frame.cells));
         InstructionSink::new(emitter.out).end();
     }
 
@@ -204,7 +209,12 @@ impl What {
                 }
                 emitter.save();
             }
-            Self::BeforeTailCall => emitter.save_without_frame(frame_cells),
+            Self::BeforeTailCall { is_checked } => {
+                if is_checked {
+                    emitter.charge_and_check(0);
+                }
+                emitter.save_without_frame(frame_cells);
+            }
             Self::Return { depth } => {
                 InstructionSink::new(emitter.out).br(depth);
             }
@@ -243,7 +253,7 @@ impl Frame {
         Self {
             locals: u32::try_from(locals).unwrap_or(u32::MAX),
             groups,
-            cells: cost::frame_cells(locals, vectors, shape.height, shape.operators),
+            cells: cost::frame_cells(locals, vectors, shape),
         }
     }
 }
@@ -273,11 +283,11 @@ impl<'a> Walk<'a> {
         };
         let mut walk = Self {
             context,
-            is_large: shape.operators > LARGE_BODY,
+            is_large: shape.words > LARGE_BODY,
             start: operators.original_position(),
             entry_cost: 0,
             edits: Vec::new(),
-            blocks: vec![Block { kind: Kind::Block, is_reachable: true, is_target: false }],
+            blocks: vec![Block { kind: Kind::Block, is_reachable: true, is_target: false, has_params: false }],
             is_reachable: true,
             run: None,
             run_cost: 0,
@@ -341,7 +351,14 @@ impl<'a> Walk<'a> {
             O::Call { function_index } => self.call(context.is_imported(*function_index), at, end),
             // The table may hold an imported function.
             O::CallIndirect { .. } => self.call(context.passed.imported_functions > 0, at, end),
-            O::ReturnCall { .. } | O::ReturnCallIndirect { .. } => self.edit(at, 0, What::BeforeTailCall),
+            O::ReturnCall { function_index } => {
+                let is_checked = context.is_imported(*function_index);
+                self.edit(at, 0, What::BeforeTailCall { is_checked });
+            }
+            O::ReturnCallIndirect { .. } => {
+                let is_checked = context.passed.imported_functions > 0;
+                self.edit(at, 0, What::BeforeTailCall { is_checked });
+            }
             _ => {}
         }
     }
@@ -356,16 +373,16 @@ impl<'a> Walk<'a> {
     fn control(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
         use Operator as O;
         match operator {
-            O::Block { .. } => self.open(Kind::Block),
-            O::Loop { .. } => {
-                self.open(Kind::Loop);
+            O::Block { blockty } => self.open(Kind::Block, *blockty),
+            O::Loop { blockty } => {
+                self.open(Kind::Loop, *blockty);
                 if self.is_reachable {
                     self.begin_run(end, |cost| What::LoopRun { cost });
                 }
             }
-            O::If { .. } => {
+            O::If { blockty } => {
                 self.unfuse(at);
-                self.open(Kind::If);
+                self.open(Kind::If, *blockty);
                 if self.is_reachable {
                     self.begin_run(end, |cost| What::Run { cost });
                 }
@@ -395,8 +412,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn open(&mut self, kind: Kind) {
-        self.blocks.push(Block { kind, is_reachable: self.is_reachable, is_target: false });
+    fn open(&mut self, kind: Kind, ty: wasmparser::BlockType) {
+        let has_params = match ty {
+            wasmparser::BlockType::FuncType(index) => !self.context.function_type(index).params.is_empty(),
+            wasmparser::BlockType::Empty | wasmparser::BlockType::Type(_) => false,
+        };
+        self.blocks.push(Block { kind, is_reachable: self.is_reachable, is_target: false, has_params });
     }
 
     fn otherwise(&mut self, end: usize) {
@@ -429,7 +450,8 @@ impl<'a> Walk<'a> {
             return;
         }
         self.unfuse(at);
-        let is_loop = self.block(depth).is_some_and(|block| block.kind == Kind::Loop);
+        // Where operands go with the branch, the engine itself branches around their copies.
+        let is_loop = self.block(depth).is_some_and(|block| block.kind == Kind::Loop && !block.has_params);
         if self.is_large && is_loop {
             self.edit(at, end - at, What::BranchIf { depth });
         }

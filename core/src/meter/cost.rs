@@ -3,6 +3,8 @@
 
 use wasmparser::Operator;
 
+use crate::admit::BodyShape;
+
 /// Version of the cost table.
 pub const COST_VERSION: u64 = 1;
 
@@ -37,9 +39,11 @@ pub(super) fn operator(operator: &Operator<'_>) -> u64 {
     }
 }
 
-/// Stack cells of a function's frame. `locals` and `height` count values, `vectors` those of them that are 16 bytes.
-pub(super) fn frame_cells(locals: u64, vectors: u64, height: u32, operators: u32) -> u64 {
-    locals + vectors + u64::from(height) + FRAME_CELLS + u64::from(operators) / OPERATORS_PER_CELL
+/// Stack cells of a function's frame. `locals` counts its locals, `vectors` those of them that are 16 bytes.
+pub(super) fn frame_cells(locals: u64, vectors: u64, shape: BodyShape) -> u64 {
+    // A vector that is kept alive takes two cells.
+    let kept = u64::from(shape.operators) / OPERATORS_PER_CELL * if shape.has_vectors { 2 } else { 1 };
+    locals + vectors + u64::from(shape.height) + FRAME_CELLS + kept
 }
 
 /// Fuel for entering a function.

@@ -24,7 +24,7 @@ use self::body::{Context, rewrite_body};
 use crate::{
     admit::Passed,
     policy::{Floats, Metering, Rules},
-    verdict::{Fault, TrapKind},
+    verdict::{Fault, Reason, Rejection, TrapKind},
 };
 
 /// Export of the fuel counter, an i64: what is left. Negative: the guest ran out of it. Reserved: no module may export
@@ -37,24 +37,31 @@ pub const START: &str = "__hotcell_start";
 /// Bytes of a stack cell.
 pub const CELL_BYTES: u64 = 8;
 
-/// Functions above this many operators keep every conditional branch unfused: wasmi 1.1 panics on some that reach
-/// farther than 32,767 of its instructions.
-const LARGE_BODY: u32 = 4_000;
+/// Functions of more words than this keep every conditional branch unfused: wasmi 1.1 panics on some that reach farther
+/// than 32,767 of its words.
+const LARGE_BODY: u64 = 16_000;
+
+/// Bytes of the largest body that every engine takes: wasmtime's limit.
+const LARGEST_BODY: u64 = 7_654_321;
 
 /// The first byte of a function type.
 const FUNCTION_TYPE: u8 = 0x60;
 
 /// The binary for the engine.
-pub(crate) fn for_engine<'a>(bytes: &'a [u8], passed: &Passed, rules: &Rules) -> Cow<'a, [u8]> {
+///
+/// # Errors
+///
+/// [`Rejection`] when a body becomes larger than engines take.
+pub(crate) fn for_engine<'a>(bytes: &'a [u8], passed: &Passed, rules: &Rules) -> Result<Cow<'a, [u8]>, Rejection> {
     let counts = rules.metering == Metering::Exact;
     let canonicalises = rules.floats == Floats::Canonical;
-    let has_large_bodies = passed.bodies.iter().any(|body| body.operators > LARGE_BODY);
+    let has_large_bodies = passed.bodies.iter().any(|body| body.words > LARGE_BODY);
     let has_custom_sections = passed.summary.custom_bytes > 0;
     if !counts && !canonicalises && !has_large_bodies && !has_custom_sections && passed.start.is_none() {
-        return Cow::Borrowed(bytes);
+        return Ok(Cow::Borrowed(bytes));
     }
     let context = Context::new(passed, counts, canonicalises);
-    Cow::Owned(Rewrite { bytes, passed, context }.module())
+    Rewrite { bytes, passed, context }.module().map(Cow::Owned)
 }
 
 struct Rewrite<'a> {
@@ -65,7 +72,7 @@ struct Rewrite<'a> {
 
 impl Rewrite<'_> {
     /// The sections in order: copied, or with something appended.
-    fn module(&self) -> Vec<u8> {
+    fn module(&self) -> Result<Vec<u8>, Rejection> {
         let mut module = Module::new();
         for id in ORDER {
             let content = self.passed.sections.iter().find(|section| section.id == id as u8);
@@ -76,7 +83,7 @@ impl Rewrite<'_> {
                 (SectionId::Export, _) => append(&mut module, id, content, self.exports()),
                 (SectionId::Start, _) | (_, None) => {}
                 (SectionId::Code, Some(content)) => {
-                    module.section(&self.code(content));
+                    module.section(&self.code(content)?);
                 }
                 (_, Some(data)) => {
                     module.section(&RawSection { id: id as u8, data });
@@ -86,7 +93,7 @@ impl Rewrite<'_> {
         let mut bytes = module.finish();
         // It stays until the engine has compiled it, and growing has made it up to twice as large as it need be.
         bytes.shrink_to_fit();
-        bytes
+        Ok(bytes)
     }
 
     /// Types for the blocks around bodies with several results: no parameters, the function's results.
@@ -135,7 +142,7 @@ impl Rewrite<'_> {
         exports
     }
 
-    fn code(&self, content: &[u8]) -> CodeSection {
+    fn code(&self, content: &[u8]) -> Result<CodeSection, Rejection> {
         let mut code = CodeSection::new();
         let mut reader = BinaryReader::new(content, 0);
         let Ok(_count) = reader.read_var_u32() else {
@@ -145,14 +152,25 @@ impl Rewrite<'_> {
             let Ok(body) = reader.read_reader() else {
                 unreachable!("admission has read every body");
             };
-            if self.context.counts || self.context.canonicalises || shape.operators > LARGE_BODY {
-                code.raw(&rewrite_body(&FunctionBody::new(body), *shape, &self.context));
+            if self.context.counts || self.context.canonicalises || shape.words > LARGE_BODY {
+                let rewritten = rewrite_body(&FunctionBody::new(body), *shape, &self.context);
+                check_size(rewritten.len() as u64)?;
+                code.raw(&rewritten);
             } else {
                 code.raw(&content[body.range()]);
             }
         }
-        code
+        Ok(code)
     }
+}
+
+/// A body that calls at every turn may become several times as large.
+fn check_size(found: u64) -> Result<(), Rejection> {
+    if found <= LARGEST_BODY {
+        return Ok(());
+    }
+    let reason = Reason::LimitExceeded { limit: "module.body_bytes (rewritten)", found, allowed: LARGEST_BODY };
+    Err(Rejection { offset: None, reason })
 }
 
 /// The order in which sections stand in a module; custom sections are left out.

@@ -84,7 +84,7 @@ caps! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Shape {
         /// Types of the type section.
-        types = "module.types": [4_096, 1_024, 256, 1_000_000],
+        types = "module.types": [4_096, 1_024, 256, 999_000],
         /// Globals that the module defines.
         globals = "module.globals": [4_096, 1_000, 128, 100_000],
         /// Parameters of one function type.
@@ -98,7 +98,8 @@ caps! {
         locals = "module.locals": [4_000, 2_000, 256, 29_000],
         /// Locals of all functions together.
         locals_total = "module.locals_total": [800_000, 200_000, 8_000, 50_000_000],
-        /// Blocks of one function; a loop counts as two.
+        /// Blocks of one function; a loop counts as two. Operators that a compiler or the rewrite turns into blocks count
+        /// as what they become.
         blocks = "module.blocks": [20_000, 10_000, 1_000, 10_000_000],
         /// Blocks of all functions together.
         blocks_total = "module.blocks_total": [600_000, 100_000, 8_000, 100_000_000],
@@ -119,7 +120,7 @@ caps! {
         /// Operands on a function's stack. wasmi refuses above 65,535 cells of locals and operands.
         operand_height = "module.operand_height": [16_384, 4_096, 512, 30_000],
         /// Constants in one function. wasmi refuses above 32,767 different ones.
-        constants = "module.constants": [16_384, 8_192, 1_024, 32_767],
+        constants = "module.constants": [16_384, 8_192, 1_024, 32_500],
         /// Element segments.
         element_segments = "module.element_segments": [4_096, 1_000, 64, 100_000],
         /// Operators of one constant expression. Long chains overflow the host's stack inside an engine.

@@ -1,6 +1,6 @@
-//! Modules that cost as much as `Policy::embedded()` lets them. The caps are read from the policy.
+//! Modules that cost as much as the policy lets them.
 
-use hotcell_core::Policy;
+use crate::policy::policy;
 
 const ABI: &str = r#"
     (func (export "__hotcell_abi_version") (result i32) (i32.const 1))
@@ -15,14 +15,24 @@ fn module(pages: u64, fields: &str) -> String {
     format!("(module {fields} (memory (export \"memory\") {pages}) {ABI})")
 }
 
-/// As much code as fits, in bodies as large as they may be: instructions of one byte, which become eight each.
+/// Instructions of one byte, which become eight each.
 pub(crate) fn code() -> String {
-    let caps = Policy::embedded().rules().module;
+    full_of("i32.clz ", 1)
+}
+
+/// Calls, of two bytes each: the counters are saved before each and looked at after it.
+pub(crate) fn calls() -> String {
+    full_of("call $nop ", 2)
+}
+
+/// As much code as fits, in bodies as large as they may be.
+fn full_of(instruction: &str, bytes: u64) -> String {
+    let caps = policy().rules().module;
     let mut left = caps.bytes - OVERHEAD;
-    let mut functions = String::new();
+    let mut functions = "(func $nop)".to_owned();
     while left > OVERHEAD {
         let body = left.min(caps.body_bytes);
-        let instructions = "i32.clz ".repeat((body - 16) as usize);
+        let instructions = instruction.repeat(((body - 16) / bytes) as usize);
         functions += &format!("(func (param i32) (result i32) local.get 0 {instructions})");
         left -= body;
     }
@@ -31,8 +41,7 @@ pub(crate) fn code() -> String {
 
 /// As many functions, types, exports and table entries as may be, and next to no code.
 pub(crate) fn entities() -> String {
-    let policy = Policy::embedded();
-    let (caps, shape) = (policy.rules().module, policy.shape());
+    let (caps, shape) = (policy().rules().module, *policy().shape());
     let mut fields = String::new();
     for index in 0..shape.types - ABI_FUNCTIONS {
         let params: String =
@@ -52,5 +61,5 @@ pub(crate) fn entities() -> String {
 
 /// All the memory at once.
 pub(crate) fn memory() -> String {
-    module(Policy::embedded().rules().limits.memory_bytes >> 16, "")
+    module(policy().rules().limits.memory_bytes >> 16, "")
 }

@@ -10,6 +10,7 @@ use hotcell_wasmi::Wasmi;
 use crate::{
     Surprise, heap,
     host::{ENTRY, Host},
+    policy::policy,
 };
 
 static LEDGER_CHECK: &[u8] = include_bytes!("../../../guests/ledger-check.wasm");
@@ -29,14 +30,14 @@ const GRACE: Duration = Duration::from_millis(5);
 
 pub(crate) fn run(host: &Host) -> Result<(), Surprise> {
     let (before, begin) = (heap::used(), host.now());
-    let ledger = host.load(LEDGER_CHECK, Policy::embedded())?;
+    let ledger = host.load(LEDGER_CHECK, policy())?;
     let lasted = host.now().since(begin);
     hprintln!("ledger-check: {} bytes, loaded in {} ms", LEDGER_CHECK.len(), lasted.as_millis());
     hprintln!("  heap: {} bytes at most, {} now", heap::peak(), heap::used());
     check_journal(&ledger)?;
     hprintln!("  heap: {} bytes at most, {} now", heap::peak(), heap::used());
 
-    let timed = Policy::embedded().with(|rules| {
+    let timed = policy().with(|rules| {
         rules.limits.fuel = None;
         rules.limits.deadline = Some(DEADLINE);
     })?;
@@ -44,7 +45,7 @@ pub(crate) fn run(host: &Host) -> Result<(), Surprise> {
     if report.guest_time > DEADLINE + GRACE {
         return Err("it was stopped too late".into());
     }
-    let metered = Policy::embedded().with(|rules| rules.limits.fuel = Some(100_000))?;
+    let metered = policy().with(|rules| rules.limits.fuel = Some(100_000))?;
     stop_endless(host, "fuel 100000, deadline 2 s", metered, "out-of-fuel")?;
 
     refuse_greedy(host)?;
@@ -85,7 +86,7 @@ fn stop_endless(host: &Host, limits: &str, policy: Policy, expected: &str) -> Re
 
 /// The policy lets a guest have more memory than the board has left. It is refused, and goes on.
 fn refuse_greedy(host: &Host) -> Result<(), Surprise> {
-    let greedy = host.load(GREEDY, Policy::embedded())?;
+    let greedy = host.load(GREEDY, policy())?;
     let Reply { bytes, report } = greedy.call(ENTRY, &[])?;
     let &[pages] = bytes.as_slice() else {
         return Err("that is not the reply".into());

@@ -8,34 +8,41 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use embedded_alloc::LlffHeap;
+use embedded_alloc::TlsfHeap;
 
 /// Bytes of the heap. What the board has beyond it is the stack.
-pub(crate) const SIZE: usize = if cfg!(feature = "worst-case") { 15 << 20 } else { 192 << 10 };
+pub(crate) const SIZE: usize = if cfg!(feature = "worst-case") { 15 << 20 } else { 224 << 10 };
 
 #[global_allocator]
-static HEAP: Heap = Heap { free: LlffHeap::empty(), peak: AtomicUsize::new(0) };
+static HEAP: Heap = Heap { free: TlsfHeap::empty(), used: AtomicUsize::new(0), peak: AtomicUsize::new(0) };
 
 #[unsafe(link_section = ".uninit.heap")]
 static mut MEMORY: [MaybeUninit<u64>; SIZE / 8] = [MaybeUninit::uninit(); SIZE / 8];
 
 struct Heap {
-    free: LlffHeap,
+    // Not first fit: what a plugin keeps would lie scattered over what loading it took for a while, and leave no room
+    // for a page of 64 KiB.
+    free: TlsfHeap,
+    used: AtomicUsize,
     peak: AtomicUsize,
 }
 
-// SAFETY: every block comes from `LlffHeap` and goes back to it, unchanged.
+// SAFETY: every block comes from `TlsfHeap` and goes back to it, unchanged.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise about `layout` is passed on.
-        let block = unsafe { GlobalAlloc::alloc(&self.free, layout) };
-        self.peak.fetch_max(self.free.used(), Ordering::Relaxed);
+        let block = unsafe { self.free.alloc(layout) };
+        if !block.is_null() {
+            let used = self.used.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+            self.peak.fetch_max(used, Ordering::Relaxed);
+        }
         block
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        self.used.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: the caller's promise about `block` and `layout` is passed on.
-        unsafe { GlobalAlloc::dealloc(&self.free, block, layout) }
+        unsafe { self.free.dealloc(block, layout) }
     }
 }
 
@@ -45,9 +52,9 @@ pub(crate) fn init() {
     unsafe { HEAP.free.init((&raw mut MEMORY).addr(), SIZE) }
 }
 
-/// Bytes in use.
+/// Bytes in use, as they were asked for.
 pub(crate) fn used() -> usize {
-    HEAP.free.used()
+    HEAP.used.load(Ordering::Relaxed)
 }
 
 /// The most bytes that were in use, since the start or since [`forget_peak`].

@@ -14,6 +14,7 @@ mod demo;
 mod end;
 mod heap;
 mod host;
+mod policy;
 mod stack;
 #[cfg(feature = "worst-case")]
 mod worst;

@@ -1,15 +1,16 @@
-//! What the largest modules cost that `Policy::embedded()` admits. `build/worst.rs` makes them.
+//! What the most expensive modules cost that the policy admits. `build/worst.rs` makes them.
 
 use cortex_m_semihosting::hprintln;
-use hotcell_core::Policy;
 
 use crate::{
     Surprise, heap,
     host::{ENTRY, Host},
+    policy::policy,
 };
 
-static MODULES: [(&str, &[u8]); 4] = [
+static MODULES: [(&str, &[u8]); 5] = [
     ("code", include_bytes!(concat!(env!("OUT_DIR"), "/code.wasm"))),
+    ("calls", include_bytes!(concat!(env!("OUT_DIR"), "/calls.wasm"))),
     ("entities", include_bytes!(concat!(env!("OUT_DIR"), "/entities.wasm"))),
     ("memory at the start", include_bytes!(concat!(env!("OUT_DIR"), "/memory.wasm"))),
     ("memory that grows", include_bytes!(concat!(env!("OUT_DIR"), "/greedy.wasm"))),
@@ -19,7 +20,7 @@ pub(crate) fn run(host: &Host) -> Result<(), Surprise> {
     for (name, bytes) in MODULES {
         heap::forget_peak();
         let begin = host.now();
-        let plugin = host.load(bytes, Policy::embedded())?;
+        let plugin = host.load(bytes, policy())?;
         let lasted = host.now().since(begin);
         hprintln!("most {name}: {} bytes, loaded in {} ms", bytes.len(), lasted.as_millis());
         hprintln!("  heap: {} bytes at most while loading, {} after", heap::peak(), heap::used());

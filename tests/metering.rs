@@ -1,0 +1,6 @@
+//! Exact metering: the same fuel, the same stack and the same NaNs on every engine.
+
+#[path = "metering/attacks.rs"]
+mod attacks;
+#[path = "metering/run.rs"]
+mod run;

@@ -2,5 +2,9 @@
 
 #[path = "metering/attacks.rs"]
 mod attacks;
+#[path = "metering/budgets.rs"]
+mod budgets;
+#[path = "metering/generated.rs"]
+mod generated;
 #[path = "metering/run.rs"]
 mod run;

@@ -615,52 +615,67 @@ fn an_output_that_is_full() {
 /// Signals, as the shell sends them.
 #[cfg(target_os = "linux")]
 mod interrupted {
-    use std::{process::Child, thread};
+    use std::{io::Read, process::Child, thread};
 
     use super::*;
 
     const SIGINT: u32 = 2;
 
-    fn interrupt(child: &Child) {
-        let status = Command::new("bash").arg("-c").arg(format!("kill -INT {}", child.id())).status().unwrap();
+    fn interrupt(running: &Running) {
+        let status = Command::new("bash").arg("-c").arg(format!("kill -INT {}", running.id())).status().unwrap();
         assert!(status.success());
     }
 
+    /// A program that does not outlive its test.
+    struct Running(Child);
+
+    impl Running {
+        fn start(args: &[&str]) -> Self {
+            Self(hotcell(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        }
+
+        fn id(&self) -> u32 {
+            self.0.id()
+        }
+
+        /// Its exit code, and what it wrote.
+        fn finish(mut self) -> (Option<i32>, String, String) {
+            let begin = Instant::now();
+            let status = loop {
+                if let Some(status) = self.0.try_wait().unwrap() {
+                    break status;
+                }
+                assert!(begin.elapsed() < HANG, "it hangs");
+                thread::sleep(Duration::from_millis(5));
+            };
+            let (mut out, mut err) = (String::new(), String::new());
+            self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+            self.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+            (status.code(), out, err)
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
     /// Runs it until it has said what is to happen on Ctrl-C, and is busy.
-    fn busy(args: &[&str]) -> Child {
-        let child = hotcell(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    fn busy(args: &[&str]) -> Running {
+        let running = Running::start(args);
         let begin = Instant::now();
         loop {
-            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+            let status = fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
             let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
             if u64::from_str_radix(caught, 16).unwrap() & (1 << (SIGINT - 1)) != 0 {
                 thread::sleep(Duration::from_millis(200));
-                return child;
+                return running;
             }
             assert!(begin.elapsed() < HANG, "it never listens for Ctrl-C");
             thread::sleep(Duration::from_millis(5));
         }
-    }
-
-    /// Waits for it, and ends it when it does not end by itself.
-    fn wait(child: &mut Child) -> Option<i32> {
-        let begin = Instant::now();
-        loop {
-            match child.try_wait().unwrap() {
-                Some(status) => return status.code(),
-                None if begin.elapsed() > HANG => {
-                    child.kill().unwrap();
-                    panic!("it hangs");
-                }
-                None => thread::sleep(Duration::from_millis(5)),
-            }
-        }
-    }
-
-    fn finish(mut child: Child) -> (Option<i32>, String, String) {
-        let code = wait(&mut child);
-        let output = child.wait_with_output().unwrap();
-        (code, text(&output.stdout), text(&output.stderr))
     }
 
     #[test]
@@ -671,15 +686,15 @@ mod interrupted {
         for backend in BACKENDS {
             for args in [&["run", module][..], &["call", module, "spin"]] {
                 let args: Vec<_> = args.iter().chain(&["--fuel", "unlimited", "--backend", backend]).copied().collect();
-                let child = busy(&args);
-                interrupt(&child);
-                let (code, out, err) = finish(child);
+                let running = busy(&args);
+                interrupt(&running);
+                let (code, out, err) = running.finish();
                 assert_eq!((code, out.as_str()), (Some(130), ""), "{args:?}: {err}");
                 assert!(err.starts_with("hotcell: cancelled"), "{err}");
             }
-            let child = busy(&["run", module, "--fuel", "unlimited", "--json", "--backend", backend]);
-            interrupt(&child);
-            let (code, out, _) = finish(child);
+            let running = busy(&["run", module, "--fuel", "unlimited", "--json", "--backend", backend]);
+            interrupt(&running);
+            let (code, out, _) = running.finish();
             let object: Value = serde_json::from_str(&out).unwrap();
             assert_eq!(code, Some(130));
             assert_eq!((&object["verdict"], &object["code"]), (&"error".into(), &"cancelled".into()));
@@ -690,10 +705,10 @@ mod interrupted {
     fn twice() {
         let module = file("twice.wat", guest(LOOP));
         for backend in BACKENDS {
-            let child = busy(&["run", path_text(&module), "--fuel", "unlimited", "--backend", backend]);
-            interrupt(&child);
-            let _ = Command::new("bash").arg("-c").arg(format!("kill -INT {} 2>&-", child.id())).status();
-            assert_eq!(finish(child).0, Some(130));
+            let running = busy(&["run", path_text(&module), "--fuel", "unlimited", "--backend", backend]);
+            interrupt(&running);
+            let _ = Command::new("bash").arg("-c").arg(format!("kill -INT {} 2>&-", running.id())).status();
+            assert_eq!(running.finish().0, Some(130));
         }
     }
 
@@ -703,9 +718,9 @@ mod interrupted {
         let module = file("leave.wat", guest(LOOP));
         let policy = file("leave.toml", "[interrupt]\ncancel = false\n[limits]\nfuel = \"unlimited\"");
         for backend in BACKENDS {
-            let child = busy(&["run", path_text(&module), "--policy", path_text(&policy), "--backend", backend]);
-            interrupt(&child);
-            assert_eq!(finish(child).0, Some(130));
+            let running = busy(&["run", path_text(&module), "--policy", path_text(&policy), "--backend", backend]);
+            interrupt(&running);
+            assert_eq!(running.finish().0, Some(130));
         }
     }
 }

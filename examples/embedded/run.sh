@@ -26,14 +26,16 @@ DEMO=(
     'endless, fuel 100000, deadline 2 s: out-of-fuel in call'
     'greedy, [0-9]+ pages allowed: got [0-9]+'
     'ledger-check, once more:'
+    'heap: [0-9]+ bytes at most, of [0-9]+'
 )
 WORST_CASE=(
     'most code: [0-9]+ bytes, loaded in [0-9]+ ms'
+    'most calls: [0-9]+ bytes, loaded in [0-9]+ ms'
     'most entities: [0-9]+ bytes, loaded in [0-9]+ ms'
+    'most memory at the start: [0-9]+ bytes, loaded in [0-9]+ ms'
     'most memory that grows: [0-9]+ bytes, loaded in [0-9]+ ms'
 )
 BOTH=(
-    'heap: [0-9]+ bytes at most, of [0-9]+'
     'stack: [0-9]+ bytes at most, of [0-9]+'
     'done'
 )

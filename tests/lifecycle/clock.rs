@@ -10,7 +10,7 @@ use std::{
 };
 
 use hotcell::{
-    Clock, Contract, HostOptions, Imports, Instant, Phase, Plugin, Policy, Sandbox, Value,
+    Clock, Contract, HostError, HostOptions, Imports, Instant, Phase, Plugin, Policy, Sandbox, Value,
     backend::{Backend, HostFn},
 };
 
@@ -23,6 +23,7 @@ use crate::{
 on_each_backend! {
     time_in_a_host_function_counts
     time_off_the_clock_does_not_count
+    an_error_after_the_deadline_is_the_deadline
     the_clock_goes_on_after_the_time_off
     a_guest_that_loops_after_a_long_rest_still_ends
     a_clock_that_jumps_ends_a_guest_that_loops
@@ -90,12 +91,29 @@ fn time_in_a_host_function_counts<B: Backend + HostFn<(), ()>>() {
 }
 
 fn time_off_the_clock_does_not_count<B: Backend + HostFn<(), ()>>() {
-    const SLEEP: Duration = Duration::from_millis(2_500);
-    let plugin = sleeping::<B>(SLEEP, Duration::from_millis(2_000));
+    const SLEEP: Duration = Duration::from_millis(1_200);
+    let plugin = sleeping::<B>(SLEEP, Duration::from_millis(1_000));
     let reply = plugin.call("patient", b"").unwrap();
     assert!(reply.report.host_time >= SLEEP, "{:?}", reply.report);
-    let error = plugin.call("process", b"").unwrap_err();
-    assert_eq!(error.code(), "deadline-exceeded");
+}
+
+/// The host function came too late to refuse.
+fn an_error_after_the_deadline_is_the_deadline<B: Backend + HostFn<(), ()>>() {
+    let sandbox = Sandbox::<B>::on(deadline(Duration::from_millis(50))).unwrap();
+    for panics in [false, true] {
+        let mut imports = sandbox.imports::<()>();
+        imports
+            .func("env", "wait", move |_, ()| -> Result<(), HostError> {
+                thread::sleep(Duration::from_millis(200));
+                if panics { panic!("too late") } else { Err(HostError::message("too late")) }
+            })
+            .unwrap()
+            .func("env", "wait_off", |_, ()| Ok(()))
+            .unwrap();
+        let plugin: Plugin<B> = sandbox.load_with(&guest(WAITING), &imports, &Contract::bytes("process")).unwrap();
+        let error = plugin.call("process", b"").unwrap_err();
+        assert_eq!((error.code(), error.phase), ("deadline-exceeded", Phase::Call));
+    }
 }
 
 fn the_clock_goes_on_after_the_time_off<B: Backend + HostFn<(), ()>>() {

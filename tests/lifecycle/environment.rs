@@ -1,10 +1,11 @@
-//! What surrounds the host's process: little address space, tiny default stacks, no more threads.
+//! What surrounds a sandbox: little address space, tiny default stacks, no more threads, and an embedder that asks for
+//! the most or the least of everything.
 
 #![cfg(target_os = "linux")]
 
 use std::time::Duration;
 
-use hotcell::{PolicyError, Sandbox, Value, backend::Backend};
+use hotcell::{HostOptions, Policy, PolicyError, Rules, Sandbox, Value, backend::Backend};
 
 use crate::{
     child,
@@ -17,6 +18,7 @@ on_each_backend! {
     hardly_any_address_space
     tiny_default_stacks
     no_thread_can_be_started
+    the_ends_of_what_an_embedder_may_ask_for
 }
 
 const GUEST: &str = r#"(module
@@ -111,5 +113,49 @@ fn no_thread_can_be_started<B: Backend>() {
             }
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+/// Every number that a policy takes is one that a sandbox can be made with. In a process of its own: what is too much
+/// might end it.
+fn the_ends_of_what_an_embedder_may_ask_for<B: Backend>() {
+    if !child::is_child() {
+        let test = format!("environment::{}::the_ends_of_what_an_embedder_may_ask_for", B::ID);
+        child::passes(child::again(&test));
+        return;
+    }
+    let check = |what: &str, policy: Policy, options: &HostOptions| {
+        let sandbox = Sandbox::<B>::with_options(policy, options).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let wasm = wasm(r#"(module (func (export "run") (result i32) (i32.const 7)))"#);
+        let plugin = sandbox.load_with::<()>(&wasm, &sandbox.imports(), &hotcell::Contract::None).unwrap();
+        let (values, _) = plugin.call_values("run", &[], (), None).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(values, [Value::I32(7)], "{what}");
+    };
+    for max_instances in [1, 2, 1_000, 100_000, u32::MAX] {
+        let options = HostOptions { max_instances, ..HostOptions::default() };
+        check(&format!("{max_instances} instances"), Policy::default(), &options);
+    }
+    type Change = fn(&mut Rules);
+    let changes: [(&str, Change); 12] = [
+        ("the longest deadline", |rules| rules.limits.deadline = Some(Duration::from_nanos(u64::MAX))),
+        ("the least memory", |rules| rules.limits.memory_bytes = 0),
+        ("the most memory", |rules| rules.limits.memory_bytes = 1 << 46),
+        ("the fewest elements", |rules| rules.limits.table_elements = 0),
+        ("the most elements", |rules| rules.limits.table_elements = u32::MAX.into()),
+        ("the smallest stack", |rules| rules.limits.stack_bytes = 4 << 10),
+        ("the largest stack", |rules| rules.limits.stack_bytes = 256 << 20),
+        ("no tables", |rules| rules.module.tables = 0),
+        ("tables without number", |rules| rules.module.tables = u64::MAX),
+        ("no memories", |rules| rules.module.memories = 0),
+        ("memories without number", |rules| rules.module.memories = u64::MAX),
+        ("all of it", |rules| {
+            rules.limits.memory_bytes = 1 << 46;
+            rules.limits.table_elements = u32::MAX.into();
+            rules.limits.stack_bytes = 256 << 20;
+            (rules.module.tables, rules.module.memories) = (u64::MAX, u64::MAX);
+        }),
+    ];
+    for (what, change) in changes {
+        check(what, policy(change), &HostOptions::default());
     }
 }

@@ -24,6 +24,7 @@ on_each_backend! {
     sessions_outlive_their_plugin_and_sandbox
     a_plugin_may_be_dropped_while_it_runs
     a_host_function_that_panics_disturbs_nobody
+    many_threads_load_at_once
 }
 
 /// `compute` goes round so many times and gives a number that depends on all of them.
@@ -261,4 +262,21 @@ fn a_host_function_that_panics_disturbs_nobody<B: Backend + HostFn<(), ()>>() {
     for _ in 0..10 {
         quiet.call("process", b"").unwrap();
     }
+}
+
+fn many_threads_load_at_once<B: Backend>() {
+    let wasm = include_bytes!("../../guests/wordcount.wasm");
+    thread::scope(|scope| {
+        let loads: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    let plugin = Sandbox::<B>::on(policy(|_| ())).unwrap().load(wasm, "process").unwrap();
+                    plugin.call("process", b"a b a").unwrap().bytes
+                })
+            })
+            .collect();
+        for load in loads {
+            assert_eq!(load.join().unwrap(), b"lines 1\nwords 3\nbytes 5\n   2 a\n   1 b\n");
+        }
+    });
 }

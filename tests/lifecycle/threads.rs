@@ -20,6 +20,7 @@ on_each_backend! {
     everything_happens_on_a_small_thread
     compiling_on_a_small_thread
     a_larger_stack_than_the_threads
+    every_call_of_a_session_has_the_whole_stack
     the_stack_of_every_preset
 }
 
@@ -177,6 +178,14 @@ fn a_larger_stack_than_the_threads<B: Backend>() {
         let error = plugin.call_values("endless", &[Value::I64(0)], (), None).unwrap_err();
         assert_eq!(error.code(), "stack-overflow");
     });
+}
+
+fn every_call_of_a_session_has_the_whole_stack<B: Backend>() {
+    let plugin = plugin::<B>(Policy::default(), &wasm(DEEP));
+    let mut session = plugin.session(()).unwrap();
+    for _ in 0..1_000 {
+        assert_eq!(session.call_values("down", &[Value::I32(900)]).unwrap(), [Value::I32(900)]);
+    }
 }
 
 /// No policy may ask for a stack that its backend then cannot have.

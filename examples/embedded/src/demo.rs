@@ -53,6 +53,7 @@ pub(crate) fn run(host: &Host) -> Result<(), Surprise> {
     hprintln!("ledger-check, once more:");
     check_journal(&ledger)?;
     drop(ledger);
+    hprintln!("heap: {} bytes at most, of {}", heap::peak(), heap::SIZE);
     match heap::used() == before {
         true => Ok(()),
         false => Err("the heap is not what it was".into()),

@@ -44,7 +44,6 @@ fn main() -> ! {
     let host = Host::new(Arc::new(SysTickClock::start(board.SYST)));
     let outcome = work::run(&host);
     let (size, peak) = stack::size_and_peak();
-    hprintln!("heap: {} bytes at most, of {}", heap::peak(), heap::SIZE);
     hprintln!("stack: {peak} bytes at most, of {size}");
     match outcome {
         Ok(()) => end::well(),

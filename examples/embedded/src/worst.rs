@@ -28,6 +28,5 @@ pub(crate) fn run(host: &Host) -> Result<(), Surprise> {
         plugin.call(ENTRY, &[])?;
         hprintln!("  heap: {} bytes at most while calling", heap::peak());
     }
-    heap::forget_peak();
     Ok(())
 }

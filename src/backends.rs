@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 #[cfg(feature = "wasmi")]
 pub use hotcell_wasmi::Wasmi;
 #[cfg(feature = "wasmtime")]
-pub use hotcell_wasmtime::Wasmtime;
+pub use hotcell_wasmtime::{Options as WasmtimeOptions, Wasmtime};
 
 cfg_if::cfg_if! {
     if #[cfg(feature = "wasmtime")] {

@@ -10,9 +10,9 @@ mod sandbox;
 pub use any::{AnyPlugin, AnySandbox};
 #[cfg(feature = "wasmi")]
 pub use backends::Wasmi;
-#[cfg(feature = "wasmtime")]
-pub use backends::Wasmtime;
 pub use backends::{BackendInfo, DefaultBackend, backends, sandbox};
+#[cfg(feature = "wasmtime")]
+pub use backends::{Wasmtime, WasmtimeOptions};
 #[cfg(feature = "toml")]
 pub use policy_file::{PolicyFileError, parse_policy};
 pub use sandbox::{Imports, Sandbox};
@@ -20,8 +20,8 @@ pub use sandbox::{Imports, Sandbox};
 pub use hotcell_core::{
     Admitted, BackendError, Blame, Budget, CallError, CancelToken, Clock, Contract, Enforcement, Fault, Field, HostCx,
     HostError, HostOptions, Instant, LoadError, ModuleSummary, Offered, Phase, Plugin, Policy, PolicyError, Preset,
-    Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType, Value, admit, backend, policy,
-    time, verdict,
+    Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType, Value, Values, admit, backend,
+    plugin::TypedFunc, policy, time, verdict,
 };
 
 /// The guide's examples, run as tests.

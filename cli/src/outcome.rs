@@ -19,7 +19,7 @@ pub(crate) struct Failure {
     phase: Option<&'static str>,
     message: String,
     offset: Option<u64>,
-    report: Option<Report>,
+    report: Option<Box<Report>>,
 }
 
 impl Failure {
@@ -65,7 +65,7 @@ impl Failure {
                 offset: self.offset,
                 output: None,
                 results: None,
-                report: self.report.as_ref().map(JsonReport::from),
+                report: self.report.as_deref().map(JsonReport::from),
             });
             if printed.is_err() {
                 return ExitCode::from(1);
@@ -73,7 +73,7 @@ impl Failure {
         } else {
             let phase = self.phase.map(|phase| format!(" in {phase}")).unwrap_or_default();
             let offset = self.offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
-            let report = self.report.as_ref().map(|report| format!("\n{}", Line(report))).unwrap_or_default();
+            let report = self.report.as_deref().map(|report| format!("\n{}", Line(report))).unwrap_or_default();
             let _ = writeln!(io::stderr(), "hotcell: {}{phase}{offset}: {}{report}", self.code, self.message);
         }
         ExitCode::from(exit_code(self.code))
@@ -111,7 +111,7 @@ impl From<LoadError> for Failure {
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let message = chain(&error.fault);
-        Self { phase: Some(error.phase.name()), report: Some(*error.report), ..Self::new(error.fault.code(), message) }
+        Self { phase: Some(error.phase.name()), report: Some(error.report), ..Self::new(error.fault.code(), message) }
     }
 }
 

@@ -46,7 +46,7 @@ fn module(seed: u64) -> Vec<u8> {
         max_memory32_bytes: 8 << 16,
         max_table_elements: 100,
         export_everything: true,
-        disallow_traps: seed % 2 == 0,
+        disallow_traps: seed.is_multiple_of(2),
         multi_value_enabled: seed % 8 == 1,
         allow_start_export: seed % 16 == 3,
         reference_types_enabled: false,

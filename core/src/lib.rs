@@ -4,7 +4,7 @@
 //! The rooms, in the order in which a module passes through them:
 //!
 //! * [`policy`]: the declarative rules, checked when made;
-//! * [`admit`]: one pass over the bytes, before any engine sees them;
+//! * [`mod@admit`]: one pass over the bytes, before any engine sees them;
 //! * [`meter`]: the rewrite that makes fuel and stack the same numbers on every engine;
 //! * [`backend`]: the trait that an engine is put behind, and what a host function sees;
 //! * [`plugin`]: the byte contract, the ABI check, poison and report, written once for every backend;

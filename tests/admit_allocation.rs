@@ -12,10 +12,10 @@ use std::{
     path::Path,
 };
 
-use hotcell::{Contract, Offered, Policy, Preset, Rules, admit};
+use hotcell::{Contract, Policy, Preset, Rules, admit};
 use wasm_encoder::{CodeSection, Encode, FunctionSection, Module, RawSection, SectionId, TypeSection};
 
-use generators::GENERATORS;
+use generators::{GENERATORS, cap, first, offered};
 
 /// Bytes that admission may allocate for each byte of a module, however much it declares.
 const PER_BYTE: usize = 8;
@@ -58,13 +58,9 @@ fn what_is_at_a_cap_allocates_in_proportion() {
     let mut wrong = Vec::new();
     for preset in [Preset::Embedded, Preset::Strict, Preset::Default] {
         let policy = Policy::new(Rules::preset(preset)).unwrap();
-        for (cap, build) in GENERATORS {
-            let cap_of = |(name, allowed)| (name == *cap).then_some(allowed);
-            let Some(allowed) = policy.rules().module.each().chain(policy.shape().each()).find_map(cap_of) else {
-                continue;
-            };
-            let module = (0..=allowed).rev().find_map(|n| build(n, &policy)).unwrap();
-            wrong.extend(excess(&module, &policy, PER_BYTE_OF_CONTENT).map(|excess| format!("{cap}: {excess}")));
+        for (key, word, build) in GENERATORS {
+            let (_, module) = first((0..=cap(&policy, key)).rev(), *build, &policy).unwrap();
+            wrong.extend(excess(&module, &policy, PER_BYTE_OF_CONTENT).map(|excess| format!("{key} {word}: {excess}")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -72,7 +68,7 @@ fn what_is_at_a_cap_allocates_in_proportion() {
 
 /// Says by how much admission allocates too much, if it does.
 fn excess(module: &[u8], policy: &Policy, per_byte: usize) -> Option<String> {
-    let offered = Offered::default();
+    let offered = offered(policy);
     let peak = peak(|| drop(admit(module, policy, &offered, &Contract::None)));
     let (preset, length) = (policy.rules().preset.name(), module.len());
     let allowed = per_byte * length + BASE;

@@ -3,12 +3,9 @@
 #[path = "caps/generators.rs"]
 mod generators;
 
-use hotcell::{
-    Contract, Offered, Policy, Preset, Proposal, Rejection, Rules, Signature, admit, admit::FuncType, policy::Limits,
-    verdict::Reason,
-};
+use hotcell::{Contract, Offered, Policy, Preset, Proposal, Rejection, Rules, admit, verdict::Reason};
 
-use generators::{Build, GENERATORS};
+use generators::{Build, GENERATORS, cap, caps, first, offered};
 
 /// How far from a cap a generator may look for a number that some module has: no prime number of locals and blocks
 /// multiplies to every product, and constant expressions have an odd number of operators.
@@ -23,13 +20,13 @@ const FLAG: &str = "module.start";
 #[test]
 fn every_cap_has_a_generator() {
     for (cap, _) in caps(&Policy::strict()) {
-        assert!(cap == FLAG || GENERATORS.iter().any(|(name, _)| *name == cap), "no generator for {cap}");
+        assert!(cap == FLAG || GENERATORS.iter().any(|(name, ..)| *name == cap), "no generator for {cap}");
     }
 }
 
 #[test]
 fn every_generator_has_a_cap() {
-    for (name, _) in GENERATORS {
+    for (name, ..) in GENERATORS {
         assert!(caps(&Policy::strict()).iter().any(|(cap, _)| cap == name), "no cap {name}");
     }
 }
@@ -38,11 +35,9 @@ fn every_generator_has_a_cap() {
 fn every_cap_is_inclusive_and_has_its_name() {
     let mut wrong = Vec::new();
     for preset in PRESETS {
-        for (index, (cap, build)) in GENERATORS.iter().enumerate() {
-            let policy = policy(preset, cap);
-            let allowed = caps(&policy).into_iter().find(|(name, _)| name == cap).unwrap().1;
-            if let Err(reason) = check(cap, allowed, *build, &policy) {
-                wrong.push(format!("{} {cap} (generator {index}): {reason}", preset.name()));
+        for (key, word, build) in GENERATORS {
+            if let Err(reason) = check(key, *build, &policy(preset, key)) {
+                wrong.push(format!("{} {key} {word}: {reason}", preset.name()));
             }
         }
     }
@@ -57,12 +52,14 @@ fn a_start_function_is_refused_unless_it_is_allowed() {
     verdict(&Policy::strict().with(|rules| rules.module.start = true).unwrap()).unwrap();
 }
 
-fn check(cap: &'static str, allowed: u64, build: Build, policy: &Policy) -> Result<(), String> {
-    let (at, module) = nearest((allowed.saturating_sub(REACH)..=allowed).rev(), build, policy)?;
+fn check(key: &'static str, build: Build, policy: &Policy) -> Result<(), String> {
+    let allowed = cap(policy, key);
+    let near = "no module is near the cap";
+    let (at, module) = first((allowed.saturating_sub(REACH)..=allowed).rev(), build, policy).ok_or(near)?;
     verdict(&module, policy).map_err(|rejection| format!("{at} of {allowed} is refused: {rejection}"))?;
 
-    let (found, module) = nearest(allowed + 1..=allowed + REACH, build, policy)?;
-    let expected = Reason::LimitExceeded { limit: cap, found, allowed };
+    let (found, module) = first(allowed + 1..=allowed + REACH, build, policy).ok_or(near)?;
+    let expected = Reason::LimitExceeded { limit: key, found, allowed };
     match verdict(&module, policy) {
         Err(rejection) if rejection.reason == expected => Ok(()),
         Err(rejection) => Err(format!("expected {expected}, got {rejection}")),
@@ -70,34 +67,8 @@ fn check(cap: &'static str, allowed: u64, build: Build, policy: &Policy) -> Resu
     }
 }
 
-/// The first of `numbers` that a module can have, with the module.
-fn nearest(
-    mut numbers: impl Iterator<Item = u64>,
-    build: Build,
-    policy: &Policy,
-) -> Result<(u64, Vec<u8>), &'static str> {
-    numbers.find_map(|n| Some((n, build(n, policy)?))).ok_or("no module near the cap")
-}
-
 fn verdict(module: &[u8], policy: &Policy) -> Result<(), Rejection> {
     admit(module, policy, &offered(policy), &Contract::None).map(drop)
-}
-
-/// What the generators import: a name as long as it may be, too.
-fn offered(policy: &Policy) -> Offered {
-    let longest = "n".repeat(policy.shape().name_bytes as usize);
-    let mut offered = Offered::default();
-    for (module, name) in [("env", "f"), (&longest, "f"), ("env", &longest)] {
-        offered.offer(Signature { module: module.into(), name: name.into(), ty: FuncType::default() }).unwrap();
-    }
-    offered
-}
-
-/// Every cap of a policy that admission holds a module against.
-fn caps(policy: &Policy) -> Vec<(&'static str, u64)> {
-    let Limits { memory_bytes, table_elements, .. } = policy.rules().limits;
-    let limits = [("limits.memory_bytes", memory_bytes), ("limits.table_elements", table_elements)];
-    policy.rules().module.each().chain(policy.shape().each()).chain(limits).collect()
 }
 
 /// The policy of a preset, with what stands before this cap out of the way.

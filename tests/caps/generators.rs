@@ -8,7 +8,7 @@ pub(crate) mod parts;
 
 use std::iter::repeat_n;
 
-use hotcell::{Policy, policy::Shape};
+use hotcell::{Offered, Policy, Signature, admit::FuncType, policy::Limits, policy::Shape};
 use wasm_encoder::{BlockType, ConstExpr, Elements, InstructionSink, RefType, ValType};
 
 use self::parts::Parts;
@@ -16,56 +16,85 @@ use self::parts::Parts;
 /// Builds a module with exactly so many; `None` where no module has exactly that many.
 pub(crate) type Build = fn(u64, &Policy) -> Option<Vec<u8>>;
 
-/// Every generator under the key of its cap. A cap may have several, one for each way to reach it.
-pub(crate) const GENERATORS: &[(&str, Build)] = &[
-    ("module.bytes", bytes),
-    ("module.functions", functions),
-    ("module.body_bytes", body_bytes),
-    ("module.data_segments", data_segments),
-    ("module.data_segments", counted_data_segments),
-    ("module.element_entries", element_functions),
-    ("module.element_entries", element_expressions),
-    ("module.tables", tables),
-    ("module.memories", memories),
-    ("module.imports", imports),
-    ("module.exports", exports),
-    ("module.types", types),
-    ("module.globals", globals),
-    ("module.params", params),
-    ("module.params_total", params_total),
-    ("module.results", results),
-    ("module.results", block_params),
-    ("module.locals", locals),
-    ("module.locals_total", locals_total),
-    ("module.blocks", blocks),
-    ("module.blocks", ifs),
-    ("module.blocks", loops_as_blocks),
-    ("module.blocks_total", blocks_total),
-    ("module.loops_total", loops_total),
-    ("module.loop_nesting", loop_nesting),
-    ("module.nesting", nesting),
-    ("module.locals_x_loop_nesting", locals_x_loop_nesting),
-    ("module.locals_x_blocks", locals_x_blocks),
-    ("module.br_table", br_table),
-    ("module.br_table_total", br_table_total),
-    ("module.operand_height", operand_height),
-    ("module.constants", constants),
-    ("module.element_segments", element_segments),
-    ("module.const_expr_ops", global_expr_ops),
-    ("module.const_expr_ops", element_offset_ops),
-    ("module.const_expr_ops", data_offset_ops),
-    ("module.name_bytes", export_name_bytes),
-    ("module.name_bytes", import_module_bytes),
-    ("module.name_bytes", import_field_bytes),
-    ("module.custom_sections", custom_sections),
-    ("module.custom_bytes", custom_bytes),
-    ("limits.memory_bytes", memory_bytes),
-    ("limits.memory_bytes", memory_and_table_bytes),
-    ("limits.table_elements", table_elements),
+/// Every generator under the key of its cap. A cap may have several, one for each way to reach it; a word tells them
+/// apart.
+pub(crate) const GENERATORS: &[(&str, &str, Build)] = &[
+    ("module.bytes", "", bytes),
+    ("module.functions", "", functions),
+    ("module.body_bytes", "", body_bytes),
+    ("module.data_segments", "", data_segments),
+    ("module.data_segments", "announced", counted_data_segments),
+    ("module.element_entries", "functions", element_functions),
+    ("module.element_entries", "expressions", element_expressions),
+    ("module.tables", "", tables),
+    ("module.memories", "", memories),
+    ("module.imports", "", imports),
+    ("module.exports", "", exports),
+    ("module.types", "", types),
+    ("module.globals", "", globals),
+    ("module.params", "", params),
+    ("module.params_total", "", params_total),
+    ("module.results", "", results),
+    ("module.results", "of a block", block_params),
+    ("module.locals", "", locals),
+    ("module.locals_total", "", locals_total),
+    ("module.blocks", "", blocks),
+    ("module.blocks", "ifs", ifs),
+    ("module.blocks", "loops", loops_as_blocks),
+    ("module.blocks_total", "", blocks_total),
+    ("module.loops_total", "", loops_total),
+    ("module.loop_nesting", "", loop_nesting),
+    ("module.nesting", "", nesting),
+    ("module.locals_x_loop_nesting", "", locals_x_loop_nesting),
+    ("module.locals_x_blocks", "", locals_x_blocks),
+    ("module.br_table", "", br_table),
+    ("module.br_table_total", "", br_table_total),
+    ("module.operand_height", "", operand_height),
+    ("module.constants", "", constants),
+    ("module.element_segments", "", element_segments),
+    ("module.const_expr_ops", "of a global", global_expr_ops),
+    ("module.const_expr_ops", "of an element segment", element_offset_ops),
+    ("module.const_expr_ops", "of a data segment", data_offset_ops),
+    ("module.name_bytes", "of an export", export_name_bytes),
+    ("module.name_bytes", "of an import's module", import_module_bytes),
+    ("module.name_bytes", "of an import", import_field_bytes),
+    ("module.custom_sections", "", custom_sections),
+    ("module.custom_bytes", "", custom_bytes),
+    ("limits.memory_bytes", "", memory_bytes),
+    ("limits.memory_bytes", "with a table", memory_and_table_bytes),
+    ("limits.table_elements", "", table_elements),
 ];
 
 const PAGE: u64 = 1 << 16;
 const TABLE_ELEMENT: u64 = 8;
+
+/// Every cap that admission holds a module against.
+pub(crate) fn caps(policy: &Policy) -> Vec<(&'static str, u64)> {
+    let Limits { memory_bytes, table_elements, .. } = policy.rules().limits;
+    let limits = [("limits.memory_bytes", memory_bytes), ("limits.table_elements", table_elements)];
+    policy.rules().module.each().chain(policy.shape().each()).chain(limits).collect()
+}
+
+/// The cap with this key.
+pub(crate) fn cap(policy: &Policy, key: &str) -> u64 {
+    caps(policy).into_iter().find_map(|(name, cap)| (name == key).then_some(cap)).expect(key)
+}
+
+/// The first of `numbers` that a module can have, with the module.
+pub(crate) fn first(mut numbers: impl Iterator<Item = u64>, build: Build, policy: &Policy) -> Option<(u64, Vec<u8>)> {
+    numbers.find_map(|n| Some((n, build(n, policy)?)))
+}
+
+/// The functions that the modules import, under names as long as they may be, too.
+pub(crate) fn offered(policy: &Policy) -> Offered {
+    let longest = "n".repeat(policy.shape().name_bytes as usize);
+    let mut offered = Offered::default();
+    for (module, name) in [("env", "f"), (&longest, "f"), ("env", &longest)] {
+        let signature = Signature { module: module.to_owned(), name: name.to_owned(), ty: FuncType::default() };
+        offered.offer(signature).unwrap();
+    }
+    offered
+}
 
 fn bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
     padded(n, |padding| {

@@ -24,6 +24,8 @@ pub mod guests;
 mod hostile;
 pub mod modules;
 mod report;
+#[cfg(feature = "spec-suite")]
+pub mod spec;
 mod stand;
 mod subject;
 mod suite;

@@ -6,6 +6,7 @@
 
 mod bench;
 mod host;
+mod long;
 mod numbers;
 mod regime;
 
@@ -15,24 +16,26 @@ pub mod smith;
 use std::collections::BTreeMap;
 
 use hotcell_core::{PolicyError, Value, admit::ExternType, value::ValType};
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     bench::{Bench, Guest, Memory, Observed},
     host::Host,
+    long::{Findings, LongRun},
     numbers::Numbers,
     regime::Regime,
 };
 use crate::Subject;
 
 /// What was compared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Modules.
     pub modules: u64,
     /// Modules that both backends refused, by code.
-    pub rejected: BTreeMap<&'static str, u64>,
+    pub rejected: BTreeMap<String, u64>,
     /// Calls, by the code of their verdict.
-    pub calls: BTreeMap<&'static str, u64>,
+    pub calls: BTreeMap<String, u64>,
     /// Calls that were made on the module as it was before the rewrite too.
     pub transparent: u64,
 }
@@ -44,7 +47,7 @@ impl Stats {
         self.transparent += other.transparent;
         for (mine, others) in [(&mut self.rejected, &other.rejected), (&mut self.calls, &other.calls)] {
             for (code, count) in others {
-                *mine.entry(code).or_default() += count;
+                *mine.entry(code.clone()).or_default() += count;
             }
         }
     }
@@ -175,7 +178,7 @@ impl<A: Subject, B: Subject> Pair<A, B> {
                 match (&one, &other) {
                     // An engine that refuses what was admitted is wrong, even where another does too.
                     (Some(refused), Some(_)) if one == other && refused.code != "backend" => {
-                        stats.rejected.insert(refused.code, 1);
+                        stats.rejected.insert(refused.code.into(), 1);
                         return Ok(stats);
                     }
                     _ => return Err(differ("load".into(), format!("{one:?}"), format!("{other:?}"))),
@@ -204,7 +207,7 @@ impl<A: Subject, B: Subject> Pair<A, B> {
                 if observed != again || observed.code == "backend" {
                     return Err(differ(what(""), format!("{observed:?}"), format!("{again:?}")));
                 }
-                *stats.calls.entry(observed.code).or_default() += 1;
+                *stats.calls.entry(observed.code.into()).or_default() += 1;
                 is_transparent &= !ENDED_BY_THE_REWRITE.contains(&observed.code);
                 if is_transparent {
                     stats.transparent += 1;

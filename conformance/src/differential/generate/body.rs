@@ -461,6 +461,22 @@ impl Body<'_> {
         }
     }
 
+    /// An index of the first table, mostly one where a function of this type is.
+    fn index_of(&mut self, type_index: u32) {
+        let holds = |index: &u32| {
+            let function = self.plan.table[*index as usize];
+            self.plan.functions[function as usize] == type_index
+        };
+        let indices: Vec<u32> = (0..self.plan.table.len() as u32).filter(holds).collect();
+        match indices.is_empty() || self.numbers.once_in(12) {
+            true => self.element(),
+            false => {
+                let index = self.numbers.pick(&indices);
+                self.apply(&I::I32Const(index.cast_signed()), &[], &[I32]);
+            }
+        }
+    }
+
     // Control.
 
     fn block(&mut self) {
@@ -690,7 +706,7 @@ impl Body<'_> {
         self.want(&params);
         if self.numbers.once_in(3) {
             let type_index = self.plan.functions[function as usize];
-            self.element();
+            self.index_of(type_index);
             self.emit(&I::ReturnCallIndirect { type_index, table_index: 0 });
         } else {
             self.emit(&I::ReturnCall(function));
@@ -724,7 +740,7 @@ impl Body<'_> {
     fn call_of(&mut self, function: u32, is_indirect: bool, params: &[ValType], results: &[ValType]) {
         if is_indirect {
             let type_index = self.plan.functions[function as usize];
-            self.element();
+            self.index_of(type_index);
             let params = [params, &[I32]].concat();
             self.apply(&I::CallIndirect { type_index, table_index: 0 }, &params, results);
         } else {

@@ -81,6 +81,8 @@ struct Plan {
     globals: Vec<(ValType, bool)>,
     memory: (u64, Option<u64>),
     tables: Vec<(u64, Option<u64>)>,
+    /// What the first table holds.
+    table: Vec<u32>,
     passive_data: Vec<usize>,
     passive_elements: Vec<usize>,
     /// About how many operators a body gets.
@@ -95,8 +97,9 @@ impl Plan {
             imports: Vec::new(),
             functions: Vec::new(),
             globals: vec![(ValType::I32, true)],
-            memory: (numbers.pick(&[0, 1, 1, 1, 2]), numbers.pick(&[None, Some(2), Some(3), Some(65_536)])),
+            memory: (numbers.pick(&[0, 1, 1, 1, 1, 1, 2, 2]), numbers.pick(&[None, Some(2), Some(3), Some(65_536)])),
             tables: vec![(numbers.below(20), numbers.pick(&[None, Some(20), Some(30)]))],
+            table: Vec::new(),
             passive_data: Vec::new(),
             passive_elements: Vec::new(),
             operators: if numbers.once_in(50) { 6_000 } else { 10 + numbers.below(120) },
@@ -131,6 +134,10 @@ impl Plan {
             plan.passive_data = (0..numbers.below(3)).map(|_| numbers.pick(&[0, 1, 16, 100])).collect();
             plan.passive_elements = (0..1 + numbers.below(2)).map(|_| numbers.below(9) as usize).collect();
         }
+        let functions = plan.functions.len() as u64;
+        // Now and then the table is larger than what is put into it.
+        let filled = plan.tables[0].0.saturating_sub(numbers.pick(&[0, 0, 0, 2]));
+        plan.table = (0..filled).map(|_| numbers.below(functions) as u32).collect();
         plan
     }
 
@@ -265,10 +272,7 @@ impl Plan {
         let mut segments = ElementSection::new();
         let count = self.functions.len() as u64;
         let mut functions = |length: usize| (0..length).map(|_| numbers.below(count) as u32).collect::<Vec<_>>();
-        // Now and then one more than fits.
-        let room = self.tables[0].0 as usize;
-        let active = functions(room);
-        segments.active(None, &ConstExpr::i32_const(0), Elements::Functions(active.into()));
+        segments.active(None, &ConstExpr::i32_const(0), Elements::Functions(self.table.as_slice().into()));
         for length in &self.passive_elements {
             segments.passive(Elements::Functions(functions(*length).into()));
         }

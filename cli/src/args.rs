@@ -55,12 +55,52 @@ Examples:
     Inspect(InspectArgs),
     /// Show the effective policy as TOML, and what each backend does about it
     Policy(Common),
+    /// Hold the backends of this build to the contract
+    #[command(after_help = "\
+The differential suite compares the backends on generated modules, each of which is named by its seed. They run in child
+processes: an abort or a hang is a finding like a difference, and stands in a file with the command that shows it again.
+
+Examples:
+  hotcell conformance --suite differential --modules 10000
+  hotcell conformance --suite differential --modules 1 --seed 4711")]
+    Conformance(ConformanceArgs),
+    /// Run the cases of a differential run in this process
+    #[command(hide = true)]
+    DifferentialChild(DifferentialArgs),
     /// Show the backends of this build and what they enforce
     Backends {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct ConformanceArgs {
+    /// Which suite
+    #[arg(long)]
+    pub suite: Suite,
+    #[command(flatten)]
+    pub differential: DifferentialArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Suite {
+    /// The backends against each other, on generated modules
+    Differential,
+}
+
+#[derive(Args)]
+pub(crate) struct DifferentialArgs {
+    /// How many modules
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub modules: u64,
+    /// Seed of the first module; those that follow have the seeds that follow
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// Where findings go
+    #[arg(long, value_name = "DIR", default_value = "findings")]
+    pub findings: PathBuf,
 }
 
 #[derive(Args)]

@@ -3,6 +3,7 @@
 mod args;
 mod backends;
 mod call;
+mod differential;
 mod inspect;
 mod interrupt;
 mod module;
@@ -23,6 +24,10 @@ fn main() -> ExitCode {
         Command::Call(args) => call::call(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Policy(common) => policy::show(&common),
+        Command::Conformance(args) => match args.suite {
+            args::Suite::Differential => differential::run(&args.differential),
+        },
+        Command::DifferentialChild(args) => differential::child(&args),
         Command::Backends { json } => backends::show(json),
     }
 }

@@ -18,6 +18,7 @@
 
 mod check;
 mod checks;
+pub mod differential;
 mod failure;
 mod front;
 pub mod guests;

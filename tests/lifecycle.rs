@@ -32,7 +32,5 @@ mod neighbours;
 mod objects;
 #[path = "lifecycle/parity.rs"]
 mod parity;
-#[path = "lifecycle/poison.rs"]
-mod poison;
 #[path = "lifecycle/threads.rs"]
 mod threads;

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use hotcell_core::{
-    BackendError, Fault, SandboxBackend, TrapKind, ValType, Value, backend::HostStop, meter::verdict,
-};
+use hotcell_core::{BackendError, Fault, SandboxBackend, TrapKind, ValType, Value, backend::HostStop, meter::verdict};
 use wasmi::{
     AsContextMut, Error, F32, F64, Func, Ref, TrapCode, V128, Val,
     errors::{ErrorKind, HostError, InstantiationError, TableError},

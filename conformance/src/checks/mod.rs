@@ -1,16 +1,43 @@
 //! The list.
 
+mod abi;
+mod arming;
+mod busy;
+mod bytes;
+mod cancel;
+mod deadline;
 mod fuel;
+mod host;
 mod isolation;
 mod memory;
+mod objects;
 pub(crate) mod readback;
+mod reentry;
+mod signatures;
+mod stack;
 
 use crate::{Check, Subject};
 
 /// Every check, family by family.
 pub(crate) fn all<B: Subject>() -> Vec<Check> {
-    [fuel::checks::<B>(), memory::checks::<B>(), isolation::checks::<B>(), readback::checks::<B>()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        fuel::checks::<B>(),
+        stack::checks::<B>(),
+        memory::checks::<B>(),
+        deadline::checks::<B>(),
+        cancel::checks::<B>(),
+        arming::checks::<B>(),
+        abi::checks::<B>(),
+        bytes::checks::<B>(),
+        host::checks::<B>(),
+        reentry::checks::<B>(),
+        signatures::checks::<B>(),
+        isolation::checks::<B>(),
+        busy::checks::<B>(),
+        objects::checks::<B>(),
+        readback::checks::<B>(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -5,6 +5,7 @@ mod arming;
 mod busy;
 mod bytes;
 mod cancel;
+mod counters;
 mod deadline;
 mod fuel;
 mod host;
@@ -15,6 +16,7 @@ pub(crate) mod readback;
 mod reentry;
 mod signatures;
 mod stack;
+mod values;
 
 use crate::{Check, Subject};
 
@@ -23,12 +25,14 @@ pub(crate) fn all<B: Subject>() -> Vec<Check> {
     [
         fuel::checks::<B>(),
         stack::checks::<B>(),
+        counters::checks::<B>(),
         memory::checks::<B>(),
         deadline::checks::<B>(),
         cancel::checks::<B>(),
         arming::checks::<B>(),
         abi::checks::<B>(),
         bytes::checks::<B>(),
+        values::checks::<B>(),
         host::checks::<B>(),
         reentry::checks::<B>(),
         signatures::checks::<B>(),

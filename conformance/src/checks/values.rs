@@ -1,6 +1,6 @@
 //! Values cross the glass bit for bit.
 
-use hotcell_core::{Field, Proposal, Value};
+use hotcell_core::{Field, Proposal, Session, Value};
 
 use crate::{
     Check, Failure, Outcome, Subject,
@@ -15,7 +15,11 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
             "Arguments and results of dynamic calls keep every bit: signs, infinities, the payload of a NaN.",
             numbers::<B>,
         ),
-        Check::mandatory("values.order", "Arguments and results stay in their order, whatever their types.", order::<B>),
+        Check::mandatory(
+            "values.order",
+            "Arguments and results stay in their order, whatever their types.",
+            order::<B>,
+        ),
         Check::mandatory("values.typed", "Typed calls pass all bits of an unsigned number.", typed::<B>),
         Check::mandatory(
             "values.globals",
@@ -135,7 +139,7 @@ fn globals<B: Subject>() -> Outcome {
     let constants = [("i32", Value::I32(-7)), ("f32", Value::F32(0x7fc1_2345))];
     let declared = [("i64", Value::I64(i64::MIN + 1)), ("f64", Value::F64(1 << 63))];
     let changed = [("i64", Value::I64(-2)), ("f64", Value::F64(f64::INFINITY.to_bits()))];
-    let mut read = |session: &mut hotcell_core::Session<B>, expected: &[(&str, Value)]| -> Result<(), Failure> {
+    let read = |session: &mut Session<B>, expected: &[(&str, Value)]| -> Result<(), Failure> {
         for (name, value) in expected {
             ensure_eq!(session.global(name), Some(*value), "{name}");
         }

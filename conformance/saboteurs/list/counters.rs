@@ -19,7 +19,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "takes the counters' trap for the guest's when the stack runs out",
-        "limits.stack.exact",
+        "counters.stack",
         &[lie(
             "convert.rs",
             "Some([fuel, stack]) => [[verdict(fault, fuel, stack)]]",
@@ -28,12 +28,12 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "leaves the stack to the engine",
-        "limits.stack.exact",
+        "counters.stack",
         &[lie("store.rs", "write(stack, &mut self.store, [[self.stack_cells]])", "i64::MAX")],
     ),
     Saboteur::new(
         "loses fuel at the end of a slice",
-        "limits.fuel.sliced",
+        "counters.fuel",
         &[
             lie("call.rs", "let mut step = [[start(&mut store)]]", "crate::MINE.set(0); start(&mut store)"),
             lie(
@@ -53,7 +53,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "goes on with the fuel that the last call left",
-        "limits.fuel.session",
+        "limits.fuel.largest",
         &[lie(
             "store.rs",
             r"self.store.data_mut().armed.rearm(budget);
@@ -83,7 +83,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "gives a call from a host function a fresh budget",
-        "host.reentry.fuel",
+        "host.reentry_budget",
         &[lie(
             "call.rs",
             "self.0.get_export(export)",

@@ -5,7 +5,7 @@ use super::{Saboteur, lie};
 pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "never looks at the clock",
-        "deadline.loop",
+        "deadline.jump",
         &[lie(
             "call.rs",
             "store.data().armed.check()?",
@@ -42,7 +42,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "looks at the clock of host functions only when the guest goes on",
-        "deadline.host_function",
+        "deadline.jump_in_host",
         &[lie(
             "call.rs",
             r"fn is_clock_due(&mut self) -> bool {
@@ -52,7 +52,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "counts slices instead of time",
-        "deadline.clock",
+        "deadline.stands_still",
         &[
             lie("call.rs", "let mut step = [[start(&mut store)]]", "crate::MINE.set(0); start(&mut store)"),
             lie(

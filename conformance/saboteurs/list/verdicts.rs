@@ -5,7 +5,7 @@ use super::{Saboteur, lie};
 pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "swallows a trap",
-        "verdict.traps",
+        "traps.call",
         &[lie(
             "store.rs",
             "catch_panic(|| call_values(self.store.as_context_mut(), func, export, params))",
@@ -14,7 +14,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "takes one trap for another",
-        "verdict.traps",
+        "traps.call",
         &[lie(
             "convert.rs",
             "TrapCode::IntegerOverflow => [[TrapKind::IntegerOverflow]]",
@@ -23,7 +23,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "does not know a trap without a code",
-        "verdict.traps",
+        "traps.call",
         &[lie(
             "convert.rs",
             r"InstantiationError::ElementSegmentDoesNotFit { .. }) => [[TrapKind::TableOutOfBounds]]",
@@ -77,7 +77,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "keeps nothing of what a failed instantiation used",
-        "verdict.instantiate",
+        "traps.segments",
         &[lie("mod.rs", "let usage = [[armed.usage(Some(armed.fuel_given()))]];", "Default::default()")],
     ),
 ];

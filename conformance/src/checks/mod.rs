@@ -16,6 +16,7 @@ pub(crate) mod readback;
 mod reentry;
 mod signatures;
 mod stack;
+mod traps;
 mod values;
 
 use crate::{Check, Subject};
@@ -32,6 +33,7 @@ pub(crate) fn all<B: Subject>() -> Vec<Check> {
         arming::checks::<B>(),
         abi::checks::<B>(),
         bytes::checks::<B>(),
+        traps::checks::<B>(),
         values::checks::<B>(),
         host::checks::<B>(),
         reentry::checks::<B>(),

@@ -1,6 +1,7 @@
 //! The list.
 
 mod abi;
+mod admission;
 mod arming;
 mod busy;
 mod bytes;
@@ -19,11 +20,12 @@ mod stack;
 mod traps;
 mod values;
 
-use crate::{Check, Subject};
+use crate::{Check, Subject, hostile};
 
 /// Every check, family by family.
 pub(crate) fn all<B: Subject>() -> Vec<Check> {
     [
+        admission::checks::<B>(),
         fuel::checks::<B>(),
         stack::checks::<B>(),
         counters::checks::<B>(),
@@ -42,6 +44,7 @@ pub(crate) fn all<B: Subject>() -> Vec<Check> {
         busy::checks::<B>(),
         objects::checks::<B>(),
         readback::checks::<B>(),
+        hostile::checks::<B>(),
     ]
     .into_iter()
     .flatten()

@@ -6,6 +6,7 @@ mod arming;
 mod busy;
 mod bytes;
 mod cancel;
+mod counters;
 mod deadline;
 mod fuel;
 mod host;
@@ -16,6 +17,8 @@ pub(crate) mod readback;
 mod reentry;
 mod signatures;
 mod stack;
+mod traps;
+mod values;
 
 use crate::{Check, Subject, hostile};
 
@@ -25,12 +28,15 @@ pub(crate) fn all<B: Subject>() -> Vec<Check> {
         admission::checks::<B>(),
         fuel::checks::<B>(),
         stack::checks::<B>(),
+        counters::checks::<B>(),
         memory::checks::<B>(),
         deadline::checks::<B>(),
         cancel::checks::<B>(),
         arming::checks::<B>(),
         abi::checks::<B>(),
         bytes::checks::<B>(),
+        traps::checks::<B>(),
+        values::checks::<B>(),
         host::checks::<B>(),
         reentry::checks::<B>(),
         signatures::checks::<B>(),

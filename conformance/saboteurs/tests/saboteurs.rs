@@ -8,6 +8,7 @@
 //! these.
 
 use std::{
+    cell::Cell,
     env,
     process::{Child, Command, Stdio},
     sync::{
@@ -18,11 +19,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hotcell_core::Budget;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use list::Saboteur;
 
 #[path = "../list/mod.rs"]
+#[expect(dead_code, reason = "the build script reads the rest")]
 mod list;
 
 include!(concat!(env!("OUT_DIR"), "/sabotaged.rs"));
@@ -38,7 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 static ALL: AtomicU64 = AtomicU64::new(0);
 static KEPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 thread_local! {
-    static MINE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    static MINE: Cell<u64> = const { Cell::new(0) };
+    static BUDGET: Cell<Option<Budget>> = const { Cell::new(None) };
 }
 
 /// Who lies in this process.

@@ -1,6 +1,9 @@
 //! Read-back: what a backend states about a field is what is observed.
 
-use hotcell_core::{Enforcement, Field, HostOptions, Loader, Policy, PolicyError, Proposal, policy::Metering};
+use hotcell_core::{
+    Enforcement, Field, HostOptions, Loader, Policy, PolicyError, Proposal, backend::check_enforceable,
+    policy::Metering,
+};
 
 use crate::{
     Check, Failure, Outcome, Subject,
@@ -9,11 +12,18 @@ use crate::{
 };
 
 pub(super) fn checks<B: Subject>() -> Vec<Check> {
-    vec![Check::mandatory(
-        "readback.construction",
-        "A policy can be built upon exactly when the backend states every field that it sets as enforced or emulated.",
-        construction::<B>,
-    )]
+    vec![
+        Check::mandatory(
+            "readback.construction",
+            "A policy can be built upon exactly when the backend states every field that it sets as enforced or emulated.",
+            construction::<B>,
+        ),
+        Check::mandatory(
+            "readback.mandatory",
+            "The default policy can be enforced, but for its vectors: no backend may do without the rest.",
+            mandatory::<B>,
+        ),
+    ]
 }
 
 /// A policy that sets the field.
@@ -64,5 +74,10 @@ fn construction<B: Subject>() -> Outcome {
             false => drop(Loader::<B>::new(policy, &HostOptions::default())?),
         }
     }
+    Ok(())
+}
+
+fn mandatory<B: Subject>() -> Outcome {
+    check_enforceable::<B>(&policy(|_| ()))?;
     Ok(())
 }

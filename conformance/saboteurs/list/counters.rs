@@ -12,7 +12,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new("ignores the fuel", "limits.fuel.exact", &[lie("store.rs", FUEL_IS_SET, "MOST_FUEL")]),
     Saboteur::new(
         "gives one unit of fuel too many",
-        "limits.fuel.exact",
+        "counters.fuel",
         &[lie("store.rs", FUEL_IS_SET, "self.store.data().armed.fuel_given().saturating_add(1)")],
     ),
     Saboteur::new(

@@ -24,11 +24,6 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[lie("call.rs", "if [[offered.is_err()]]", "drop(offered); false")],
     ),
     Saboteur::new(
-        "links a host function under another's name",
-        "host.imports",
-        &[lie("call.rs", "linker.func_wrap([[&module]], &name, host)", r#""env""#)],
-    ),
-    Saboteur::new(
         "gives a call from a host function a budget of its own",
         "host.reentry_budget",
         &[lie(

@@ -65,4 +65,24 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "admission.proposal.bulk-memory",
         &[lie("mod.rs", "config.wasm_bulk_memory([[allows(Proposal::BulkMemory)]])", "false")],
     ),
+    Saboteur::new(
+        "refuses modules that are smaller than the policy allows",
+        "admission.cap.bytes",
+        &[lie(
+            "mod.rs",
+            r#"check_same("policy", admitted.policy(), self.policy)?"#,
+            r#"if admitted.bytes().len() > 1 << 20 {
+                return Err(panicked("too large".to_owned()));
+            }"#,
+        )],
+    ),
+    Saboteur::new(
+        "compiles when a function is called",
+        "admission.eager",
+        &[
+            lie("mod.rs", "config.compilation_mode([[CompilationMode::Eager]])", "CompilationMode::Lazy"),
+            // A lazy wasmi cannot pause.
+            lie("call.rs", "store::set_engine_fuel(&mut store, SLICE)", "store::set_engine_fuel(&mut store, 1 << 60)"),
+        ],
+    ),
 ];

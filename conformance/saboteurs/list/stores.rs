@@ -49,15 +49,15 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         ],
     ),
     Saboteur::new(
-        "is busy after a hundred instances",
-        "isolation.fresh",
+        "is busy before the host says so",
+        "busy.one_too_many",
         &[lie(
             "mod.rs",
             "Armed::new(budget, self.options.clock.clone())",
             "let armed = Armed::new(budget, self.options.clock.clone());
-            if crate::ALL.fetch_add(1, crate::SeqCst) >= 100 {
+            if crate::ALL.fetch_add(1, crate::SeqCst) >= 3 {
                 return Err(InstantiateError {
-                    fault: hotcell_core::Fault::Busy { allowed: 100 },
+                    fault: hotcell_core::Fault::Busy { allowed: 3 },
                     usage: armed.usage(None),
                 });
             }

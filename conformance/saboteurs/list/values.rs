@@ -68,4 +68,14 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
             &mut bytes[..declared]",
         )],
     ),
+    Saboteur::new(
+        "reads a reply only where the memory was before it grew",
+        "hostile.155-process-grows-then-returns",
+        &[lie(
+            "store.rs",
+            "map_or(&[], |memory| [[memory.data(&self.store)]])",
+            "let bytes = memory.data(&self.store);
+            &bytes[..bytes.len().min(1 << 16)]",
+        )],
+    ),
 ];

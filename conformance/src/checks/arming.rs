@@ -4,8 +4,7 @@
 use std::{thread, time::Duration};
 
 use hotcell_core::{
-    Budget, CallError, CancelToken, Clock, Contract, Field, Instance, Phase, Plugin, Rules, SandboxBackend, admit,
-    time::SystemClock,
+    Budget, CallError, CancelToken, Clock, Contract, Field, Instance, Phase, Plugin, Rules, admit, time::SystemClock,
 };
 
 use crate::{

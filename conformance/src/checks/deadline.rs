@@ -381,7 +381,7 @@ fn many<B: Subject>() -> Outcome {
 }
 
 fn cancelled_neighbour<B: Subject>() -> Outcome {
-    let plugin = plain_plugin::<B>(policy(|rules| rules.limits.fuel = BACKSTOP), &busy())?;
+    let plugin = plain_plugin::<B>(policy(|rules| rules.limits.fuel = None), &busy())?;
     let rounds = rounds_of(&plugin, Duration::from_millis(400))?;
     let (cancelled, left_alone) = (CancelToken::new(), CancelToken::new());
     thread::scope(|scope| -> Outcome {

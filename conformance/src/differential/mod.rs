@@ -11,6 +11,7 @@ mod numbers;
 mod regime;
 
 pub mod generate;
+pub mod reference;
 pub mod smith;
 
 use std::collections::BTreeMap;

@@ -12,25 +12,11 @@ mod guest;
 #[path = "lifecycle/load.rs"]
 mod load;
 
-#[path = "lifecycle/arming.rs"]
-mod arming;
-#[path = "lifecycle/budgets.rs"]
-mod budgets;
-#[path = "lifecycle/cancel.rs"]
-mod cancel;
-#[path = "lifecycle/clock.rs"]
-mod clock;
 #[path = "lifecycle/environment.rs"]
 mod environment;
 #[path = "lifecycle/memory.rs"]
 mod memory;
 #[path = "lifecycle/messages.rs"]
 mod messages;
-#[path = "lifecycle/neighbours.rs"]
-mod neighbours;
-#[path = "lifecycle/objects.rs"]
-mod objects;
 #[path = "lifecycle/parity.rs"]
 mod parity;
-#[path = "lifecycle/threads.rs"]
-mod threads;

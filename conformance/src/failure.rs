@@ -1,5 +1,7 @@
 use std::{error::Error, fmt, panic::Location, thread};
 
+use hotcell_core::HostError;
+
 /// What a check found to be wrong, and where in the suite it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -48,6 +50,13 @@ impl<E: Error> From<E> for Failure {
             source = cause.source();
         }
         Self::new(message)
+    }
+}
+
+/// A check may find something wrong inside a host function.
+impl From<Failure> for HostError {
+    fn from(failure: Failure) -> Self {
+        Self::message(failure.to_string())
     }
 }
 

@@ -21,7 +21,12 @@ mod checks;
 pub mod differential;
 mod failure;
 mod front;
+pub mod guests;
+mod hostile;
+pub mod modules;
 mod report;
+#[cfg(feature = "spec-suite")]
+pub mod spec;
 mod stand;
 mod subject;
 mod suite;

@@ -7,6 +7,10 @@ use hotcell_core::{
 
 use crate::{Failure, Subject, tally};
 
+/// Fuel for a guest that a deadline or a token must end: seconds of it, so that a backend which never ends it fails the
+/// check and does not hang the suite.
+pub(crate) const BACKSTOP: Option<u64> = Some(3_000_000_000);
+
 /// The default policy with a change, and without the vectors that not every backend has.
 pub(crate) fn policy(change: impl FnOnce(&mut Rules)) -> Policy {
     let policy = Policy::default().with(|rules| {

@@ -7,7 +7,7 @@ use hotcell_core::{CancelToken, Contract, HostError, HostOptions, Phase, Plugin,
 use crate::{
     Check, Failure, Outcome, Subject,
     failure::{Denied, Joined, ensure, ensure_eq},
-    stand::{Stand, guest, hosted_plugin, policy, wasm},
+    stand::{BACKSTOP, Stand, guest, hosted_plugin, policy, wasm},
 };
 
 pub(super) fn checks<B: Subject>() -> Vec<Check> {
@@ -57,7 +57,7 @@ fn faulty<B: Subject>(policy: Policy) -> Result<Plugin<B>, Failure> {
 fn poison<B: Subject>() -> Outcome {
     let by_fuel = policy(|rules| rules.limits.fuel = Some(1_000_000));
     let by_deadline = policy(|rules| {
-        rules.limits.fuel = None;
+        rules.limits.fuel = BACKSTOP;
         rules.limits.deadline = Some(Duration::from_millis(200));
     });
     for (policy, entry, code, phase) in [
@@ -80,7 +80,7 @@ fn poison<B: Subject>() -> Outcome {
         plugin.session(())?.call("process", b"")?;
     }
 
-    let plugin = faulty::<B>(policy(|rules| rules.limits.fuel = None))?;
+    let plugin = faulty::<B>(policy(|rules| rules.limits.fuel = BACKSTOP))?;
     let token = CancelToken::new();
     let mut session = plugin.session_with((), Some(token.clone()))?;
     let canceller = thread::spawn(move || {

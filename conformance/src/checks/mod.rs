@@ -1,16 +1,54 @@
 //! The list.
 
+mod abi;
+mod admission;
+mod arming;
+mod busy;
+mod bytes;
+mod cancel;
+mod counters;
+mod deadline;
 mod fuel;
+mod host;
 mod isolation;
 mod memory;
+mod objects;
 pub(crate) mod readback;
+mod reentry;
+mod signatures;
+mod stack;
+mod traps;
+mod values;
 
-use crate::{Check, Subject};
+use crate::{Check, Subject, hostile};
 
 /// Every check, family by family.
 pub(crate) fn all<B: Subject>() -> Vec<Check> {
-    [fuel::checks::<B>(), memory::checks::<B>(), isolation::checks::<B>(), readback::checks::<B>()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        admission::checks::<B>(),
+        fuel::checks::<B>(),
+        stack::checks::<B>(),
+        counters::checks::<B>(),
+        memory::checks::<B>(),
+        deadline::checks::<B>(),
+        cancel::checks::<B>(),
+        arming::checks::<B>(),
+        abi::checks::<B>(),
+        bytes::checks::<B>(),
+        traps::checks::<B>(),
+        values::checks::<B>(),
+        host::checks::<B>(),
+        reentry::checks::<B>(),
+        signatures::checks::<B>(),
+        isolation::checks::<B>(),
+        busy::checks::<B>(),
+        objects::checks::<B>(),
+        readback::checks::<B>(),
+        hostile::checks::<B>(),
+        #[cfg(feature = "spec-suite")]
+        crate::spec::checks::<B>(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

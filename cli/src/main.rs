@@ -3,6 +3,7 @@
 mod args;
 mod backends;
 mod call;
+mod conformance;
 mod differential;
 mod inspect;
 mod interrupt;
@@ -25,7 +26,9 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Policy(common) => policy::show(&common),
         Command::Conformance(args) => match args.suite {
-            args::Suite::Differential => differential::run(&args.differential),
+            Some(args::Suite::Differential) => differential::run(&args.differential),
+            _ if args.list => conformance::list(&args),
+            _ => conformance::run(&args),
         },
         Command::DifferentialChild(args) => differential::child(&args),
         Command::Backends { json } => backends::show(json),

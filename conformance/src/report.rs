@@ -124,6 +124,21 @@ impl Report {
         Self { backend: B::ID, backend_version: B::version(), counts, checks }
     }
 
+    /// The counts of each family of checks, in the order of the list, and how long they took together.
+    pub fn families(&self) -> Vec<(&str, Counts, Duration)> {
+        let mut families: Vec<(&str, Counts, Duration)> = Vec::new();
+        for entry in &self.checks {
+            let family = entry.id.split('.').next().unwrap_or_default();
+            let index = families.iter().position(|(name, ..)| *name == family).unwrap_or(families.len());
+            if index == families.len() {
+                families.push((family, Counts::default(), Duration::ZERO));
+            }
+            let (_, counts, took) = &mut families[index];
+            (*counts, *took) = (counts.with(entry), *took + entry.took);
+        }
+        families
+    }
+
     /// Whether nothing failed that was not declared to.
     pub fn is_conforming(&self) -> bool {
         self.counts.failed == 0

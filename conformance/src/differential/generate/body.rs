@@ -608,7 +608,7 @@ impl Body<'_> {
         }
         self.open(|ty| I::Loop(ty), &[], &[], Vec::new());
         for (exit, results) in exits.iter().enumerate() {
-            if !self.numbers.once_in(3) {
+            if self.numbers.once_in(3) {
                 self.statements();
             }
             if self.frame().is_unreachable {

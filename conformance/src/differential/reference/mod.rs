@@ -12,23 +12,66 @@ use hotcell_core::{Policy, Value, admit::ExternType};
 
 use self::machine::Machine;
 pub use self::program::{Program, Unsupported};
-use super::{
-    Bench, Difference, Guest, Host, Memory, Numbers, Observed, Regime, argument,
-    generate::{self, Kinds},
-};
+use super::{Bench, Difference, Guest, Host, Memory, Numbers, Observed, Regime, argument};
 use crate::Subject;
-
-/// Calls that are made at every budget from nothing to enough; a longer one at some.
-const SHORT: u64 = 150;
 
 /// Fuel of the first call, which tells what enough is.
 const PLENTY: u64 = 30_000;
 
-/// A backend under a regime, held against the reference.
-pub struct Held<B: Subject> {
-    bench: Bench<B>,
+/// Holds a backend against the reference on a module of the integer subset: each export with arguments of the seed, at
+/// about `budgets` budgets from nothing to one more than enough. Gives how many calls that were.
+///
+/// # Errors
+///
+/// The first [`Difference`].
+pub fn hold<B: Subject>(
+    bench: &Bench<B>,
     regime: Regime,
-    policy: Policy,
+    seed: u64,
+    wasm: &[u8],
+    budgets: u64,
+) -> Result<u64, Difference> {
+    let differ = |what: String, one: String, other: String| Difference {
+        seed,
+        regime: regime.name(),
+        what,
+        one,
+        other,
+        wasm: wasm.to_vec(),
+    };
+    let program = Program::read(wasm).map_err(|error| differ("read".into(), error.to_string(), String::new()))?;
+    let plugin = bench.load(wasm);
+    let plugin = plugin.map_err(|error| differ("load".into(), String::new(), format!("{error:?}")))?;
+    let policy = plugin.policy();
+    let mut guest = Guest::new(&plugin);
+    let mut numbers = Numbers::new(seed ^ 0x5eed);
+    let mut calls = 0;
+    for export in &plugin.summary().exports {
+        let ExternType::Function(ty) = &export.ty else { continue };
+        let arguments: Vec<Value> = ty.params.iter().map(|ty| argument(*ty, &mut numbers)).collect();
+        let plenty = program.call(policy, &export.name, &arguments, PLENTY);
+        let executed = plenty.as_ref().map_or(0, |plenty| plenty.executed);
+        let enough = plenty.filter(|plenty| plenty.code == "ok").map(|plenty| plenty.executed);
+        let steps = (0..=executed.min(PLENTY) + 1).step_by((executed / budgets).max(1) as usize);
+        for fuel in steps.chain([executed.saturating_sub(1), executed, PLENTY]) {
+            calls += 1;
+            let expected = program.call(policy, &export.name, &arguments, fuel);
+            let observed = guest.call_with_fuel(&export.name, &arguments, fuel);
+            let is_same = match &expected {
+                Some(expected) => expected.is(&observed),
+                None => observed.phase == "instantiate" && observed.code == "trap-memory-out-of-bounds",
+            };
+            let is_step = enough.is_none_or(|enough| (fuel >= enough) == (observed.code == "ok"));
+            if !is_same || !is_step {
+                return Err(differ(
+                    format!("{} {arguments:?} with {fuel} fuel, the reference and {}", export.name, B::ID),
+                    format!("{expected:?}"),
+                    format!("{observed:?}"),
+                ));
+            }
+        }
+    }
+    Ok(calls)
 }
 
 /// How a call on a fresh instance ends.
@@ -48,80 +91,6 @@ pub struct Counted {
     pub globals: Vec<Option<Value>>,
     /// The exported memory.
     pub memory: Memory,
-}
-
-impl<B: Subject> Held<B> {
-    /// Makes the engine.
-    ///
-    /// # Errors
-    ///
-    /// [`PolicyError`](hotcell_core::PolicyError) when the backend cannot enforce the policy.
-    pub fn new(regime: Regime) -> Result<Self, hotcell_core::PolicyError> {
-        let policy = regime.policy();
-        Ok(Self { bench: Bench::new(&policy)?, regime, policy })
-    }
-
-    /// Holds the backend against the reference on the module of a seed, at budgets from nothing to one more than enough;
-    /// gives how many calls that were.
-    ///
-    /// # Errors
-    ///
-    /// The first [`Difference`].
-    pub fn compare(&self, seed: u64) -> Result<u64, Difference> {
-        self.compare_module(seed, &generate::module(seed, Kinds::INTEGERS).0)
-    }
-
-    /// As [`compare`](Self::compare), on a module of the integer subset.
-    ///
-    /// # Errors
-    ///
-    /// The first [`Difference`].
-    pub fn compare_module(&self, seed: u64, wasm: &[u8]) -> Result<u64, Difference> {
-        let differ = |what: String, one: String, other: String| Difference {
-            seed,
-            regime: self.regime.name(),
-            what,
-            one,
-            other,
-            wasm: wasm.to_vec(),
-        };
-        let program = Program::read(wasm).map_err(|error| differ("read".into(), error.to_string(), String::new()))?;
-        let plugin = self.bench.load(wasm);
-        let plugin = plugin.map_err(|error| differ("load".into(), String::new(), format!("{error:?}")))?;
-        let mut guest = Guest::new(&plugin);
-        let mut numbers = Numbers::new(seed ^ 0x5eed);
-        let mut calls = 0;
-        for export in &plugin.summary().exports {
-            let ExternType::Function(ty) = &export.ty else { continue };
-            let arguments: Vec<Value> = ty.params.iter().map(|ty| argument(*ty, &mut numbers)).collect();
-            let enough = program.call(&self.policy, &export.name, &arguments, PLENTY);
-            let enough = enough.filter(|plenty| plenty.code == "ok").map(|plenty| plenty.executed);
-            let mut call = |fuel: u64| {
-                calls += 1;
-                let expected = program.call(&self.policy, &export.name, &arguments, fuel);
-                let observed = guest.call_with_fuel(&export.name, &arguments, fuel);
-                let is_step = enough.is_none_or(|enough| (fuel >= enough) == (observed.code == "ok"));
-                match &expected {
-                    Some(expected) if expected.is(&observed) && is_step => Ok(expected.executed),
-                    None if observed.phase == "instantiate" && observed.code == "trap-memory-out-of-bounds" => Ok(0),
-                    _ => Err(differ(
-                        format!("{} {arguments:?} with {fuel} fuel, reference and {}", export.name, B::ID),
-                        format!("{expected:?}"),
-                        format!("{observed:?}"),
-                    )),
-                }
-            };
-            let executed = call(PLENTY)?;
-            let step = (executed / SHORT).max(1);
-            for fuel in (0..=executed.min(PLENTY) + 1).step_by(step as usize) {
-                call(fuel)?;
-            }
-            for fuel in [executed.saturating_sub(1), executed] {
-                call(fuel)?;
-            }
-        }
-        Ok(calls)
-    }
 }
 
 impl Counted {

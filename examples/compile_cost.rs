@@ -13,9 +13,6 @@
 
 #[path = "compile_cost/attacks.rs"]
 mod attacks;
-#[path = "../tests/caps/generators.rs"]
-mod generators;
-
 use std::{
     env,
     error::Error,
@@ -29,7 +26,7 @@ use std::{
 use hotcell::{Contract, Policy, Sandbox, admit, backend::Backend};
 
 use attacks::{ATTACKS, Attack};
-use generators::{GENERATORS, cap, first, offered};
+use hotcell_conformance::modules::{GENERATORS, cap, first, offered};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;

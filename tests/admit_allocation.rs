@@ -2,9 +2,6 @@
 
 #![expect(unsafe_code, reason = "counting allocations takes an allocator, and that is an unsafe trait")]
 
-#[path = "caps/generators.rs"]
-mod generators;
-
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
@@ -15,7 +12,7 @@ use std::{
 use hotcell::{Contract, Policy, Preset, Rules, admit};
 use wasm_encoder::{CodeSection, Encode, FunctionSection, Module, RawSection, SectionId, TypeSection};
 
-use generators::{GENERATORS, cap, first, offered};
+use hotcell_conformance::modules::{GENERATORS, cap, first, offered};
 
 /// Bytes that admission may allocate for each byte of a module, however much it declares.
 const PER_BYTE: usize = 8;

@@ -1,8 +1,5 @@
 //! Any bytes get a verdict, always the same one, and what is admitted compiles on every backend.
 
-#[path = "caps/generators.rs"]
-mod generators;
-
 use std::{fs, path::Path, sync::LazyLock};
 
 use hotcell::{
@@ -12,7 +9,7 @@ use hotcell::{
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-use generators::{GENERATORS, cap, first, offered};
+use hotcell_conformance::guests::{GUESTS, Guest};
 
 /// Bytes of the largest seed whose mutants are compiled, so that the whole file takes seconds.
 const SMALL: usize = 32 << 10;
@@ -20,9 +17,8 @@ const SMALL: usize = 32 << 10;
 /// The example guests and the hostile ones that are written as text: what mutants are made of.
 fn seeds() -> &'static [Vec<u8>] {
     static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-        let hostile = files("tests/hostile", "wat");
-        let hostile = hostile.iter().map(|text| wat::parse_bytes(text).unwrap().into_owned());
-        files("guests", "wasm").into_iter().chain(hostile).collect()
+        let hostile = GUESTS.iter().map(Guest::wasm);
+        example_guests().into_iter().chain(hostile).collect()
     });
     &SEEDS
 }
@@ -48,17 +44,6 @@ fn a_small_module_cut_anywhere_gets_a_verdict() {
 fn every_seed_that_is_admitted_compiles() {
     for seed in seeds() {
         compile_if_admitted(seed);
-    }
-}
-
-#[test]
-fn every_module_at_a_cap_compiles() {
-    let policy = Policy::strict();
-    for (key, word, build) in GENERATORS {
-        let (_, module) = first((0..=cap(&policy, key)).rev(), *build, &policy).unwrap();
-        if let Ok(admitted) = admit(&module, &policy, &offered(&policy), &Contract::None) {
-            compiles(&admitted, &format!("{key} {word}"));
-        }
     }
 }
 
@@ -245,10 +230,10 @@ fn guest(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(name)).unwrap()
 }
 
-fn files(directory: &str, extension: &str) -> Vec<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+fn example_guests() -> Vec<Vec<u8>> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests");
     let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
+    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|found| found == "wasm")).collect();
     paths.sort();
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }

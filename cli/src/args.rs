@@ -55,12 +55,77 @@ Examples:
     Inspect(InspectArgs),
     /// Show the effective policy as TOML, and what each backend does about it
     Policy(Common),
+    /// Hold the backends of this build to the contract, check by check
+    #[command(after_help = "\
+Every check of the list runs, or those of one suite, or those whose id contains the filter. Exit code 0: every backend
+conforms; 1: a check failed, or none has such an id. The official scripts are in builds with the feature `spec-suite`.
+
+The differential suite compares the backends on generated modules, each of which is named by its seed. They run in child
+processes: an abort or a hang is a finding like a difference, and stands in a file with the command that shows it again.
+
+Examples:
+  hotcell conformance                                       every check, on every backend of this build
+  hotcell conformance --backend wasmi --filter limits.      some checks, on one
+  hotcell conformance --list                                the ids, and the sentence that each check proves
+  hotcell conformance --suite differential --modules 10000
+  hotcell conformance --suite differential --modules 1 --seed 4711")]
+    Conformance(ConformanceArgs),
+    /// Run the cases of a differential run in this process
+    #[command(hide = true)]
+    DifferentialChild(DifferentialArgs),
     /// Show the backends of this build and what they enforce
     Backends {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct ConformanceArgs {
+    /// Which suite; all but the differential one if not given
+    #[arg(long)]
+    pub suite: Option<Suite>,
+    /// Only checks whose id contains this
+    #[arg(long, value_name = "ID")]
+    pub filter: Option<String>,
+    /// The backend to hold to the contract; all of this build if not given
+    #[arg(long, value_name = "BACKEND")]
+    pub backend: Option<String>,
+    /// Print the list and run nothing
+    #[arg(long)]
+    pub list: bool,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// No progress
+    #[arg(long)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub differential: DifferentialArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Suite {
+    /// The contract of a backend
+    Contract,
+    /// The official WebAssembly scripts
+    Spec,
+    /// The backends against each other, on generated modules
+    Differential,
+}
+
+#[derive(Args)]
+pub(crate) struct DifferentialArgs {
+    /// How many modules
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub modules: u64,
+    /// Seed of the first module; those that follow have the seeds that follow
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// Where findings go
+    #[arg(long, value_name = "DIR", default_value = "findings")]
+    pub findings: PathBuf,
 }
 
 #[derive(Args)]

@@ -3,6 +3,8 @@
 mod args;
 mod backends;
 mod call;
+mod conformance;
+mod differential;
 mod inspect;
 mod interrupt;
 mod module;
@@ -23,6 +25,12 @@ fn main() -> ExitCode {
         Command::Call(args) => call::call(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Policy(common) => policy::show(&common),
+        Command::Conformance(args) => match args.suite {
+            Some(args::Suite::Differential) => differential::run(&args.differential),
+            _ if args.list => conformance::list(&args),
+            _ => conformance::run(&args),
+        },
+        Command::DifferentialChild(args) => differential::child(&args),
         Command::Backends { json } => backends::show(json),
     }
 }

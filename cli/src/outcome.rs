@@ -47,6 +47,11 @@ impl Failure {
         Self { phase: Some("admit"), ..Self::new("text", lines(message)) }
     }
 
+    /// A filter that leaves no check to run.
+    pub(crate) fn no_such_check() -> Self {
+        Self::new("no-such-check", "no check of this build has such an id".to_owned())
+    }
+
     /// An export that is no function, or arguments that do not fit it.
     pub(crate) fn arguments(code: &'static str, message: String) -> Self {
         Self { phase: Some("call"), ..Self::new(code, message) }

@@ -6,7 +6,7 @@
 use hotcell::{Contract, Policy, admit};
 use wasm_encoder::{BlockType, ConstExpr, Elements, InstructionSink, MemArg};
 
-use crate::generators::{offered, parts::Parts};
+use hotcell_conformance::modules::{Parts, offered};
 
 /// One way to be costly.
 pub(crate) struct Attack {

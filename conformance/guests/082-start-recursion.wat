@@ -1,0 +1,18 @@
+;; Purpose: Calls itself without end from its start function.
+;; Expect: start-denied in admit
+;; Expect: stack-overflow in instantiate, where start is allowed
+;; Checks: hostile.082-start-recursion
+;;         hostile.082-start-recursion.start
+(module
+  (memory (export "memory") 1 16)
+  (func (export "__hotcell_abi_version") (result i32)
+    (i32.const 1))
+  (func (export "alloc") (param $len i32) (result i32)
+    (i32.const 1024))
+  (func (export "process") (param $ptr i32) (param $len i32) (result i64)
+    (i64.or
+      (i64.shl (i64.extend_i32_u (local.get $ptr)) (i64.const 32))
+      (i64.extend_i32_u (local.get $len))))
+  (func $start
+    (call $start))
+  (start $start))

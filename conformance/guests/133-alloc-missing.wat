@@ -1,0 +1,11 @@
+;; Purpose: Exports no `alloc`.
+;; Expect: export-missing in admit
+;; Checks: hostile.133-alloc-missing
+(module
+  (memory (export "memory") 1 16)
+  (func (export "__hotcell_abi_version") (result i32)
+    (i32.const 1))
+  (func (export "process") (param $ptr i32) (param $len i32) (result i64)
+    (i64.or
+      (i64.shl (i64.extend_i32_u (local.get $ptr)) (i64.const 32))
+      (i64.extend_i32_u (local.get $len)))))

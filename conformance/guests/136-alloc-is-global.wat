@@ -1,0 +1,12 @@
+;; Purpose: Exports a global under the name of `alloc`.
+;; Expect: export-mismatch in admit
+;; Checks: hostile.136-alloc-is-global
+(module
+  (memory (export "memory") 1 16)
+  (func (export "__hotcell_abi_version") (result i32)
+    (i32.const 1))
+  (global (export "alloc") i32 (i32.const 8))
+  (func (export "process") (param $ptr i32) (param $len i32) (result i64)
+    (i64.or
+      (i64.shl (i64.extend_i32_u (local.get $ptr)) (i64.const 32))
+      (i64.extend_i32_u (local.get $len)))))

@@ -1,0 +1,14 @@
+;; Purpose: Always allocates at the same address and writes the reply over its input.
+;; Expect: ok
+;; Checks: hostile.176-alloc-overlap-output
+(module
+  (memory (export "memory") 1 16)
+  (func (export "__hotcell_abi_version") (result i32)
+    (i32.const 1))
+  (func (export "alloc") (param $len i32) (result i32)
+    (i32.const 1024))
+  (func (export "process") (param $ptr i32) (param $len i32) (result i64)
+    (memory.fill (local.get $ptr) (i32.const 0x21) (local.get $len))
+    (i64.or
+      (i64.shl (i64.extend_i32_u (local.get $ptr)) (i64.const 32))
+      (i64.extend_i32_u (local.get $len)))))

@@ -1,0 +1,15 @@
+;; Purpose: Calls a host function that panics. The panic must not pass through the engine's frames.
+;; Expect: host-function-panicked in call
+;; Checks: hostile.191-host-panics
+(module
+  (import "env" "host_panic" (func $panic))
+  (memory (export "memory") 1 16)
+  (func (export "__hotcell_abi_version") (result i32)
+    (i32.const 1))
+  (func (export "alloc") (param $len i32) (result i32)
+    (i32.const 1024))
+  (func (export "process") (param $ptr i32) (param $len i32) (result i64)
+    (call $panic)
+    (i64.or
+      (i64.shl (i64.extend_i32_u (local.get $ptr)) (i64.const 32))
+      (i64.extend_i32_u (local.get $len)))))

@@ -1,0 +1,65 @@
+//! The saboteurs: what each does instead of what the example's backend does, and the check that must catch it.
+//!
+//! A lie is an expression in the place of another. Of a text with `[[` and `]]` only what is between them is replaced; the
+//! rest says where it stands.
+
+mod counters;
+mod hosts;
+mod limits;
+mod objects;
+mod stores;
+mod time;
+mod values;
+mod verdicts;
+
+/// A backend that breaks the contract in one place.
+pub(crate) struct Saboteur {
+    /// What it does.
+    pub(crate) name: &'static str,
+    /// Id of the check that must catch it.
+    pub(crate) caught_by: &'static str,
+    /// Whether the check then never ends.
+    pub(crate) hangs: bool,
+    /// Where it lies.
+    pub(crate) lies: &'static [Lie],
+}
+
+impl Saboteur {
+    const fn new(name: &'static str, caught_by: &'static str, lies: &'static [Lie]) -> Self {
+        Self { name, caught_by, hangs: false, lies }
+    }
+
+    const fn that_hangs(self) -> Self {
+        Self { hangs: true, ..self }
+    }
+}
+
+/// One expression in place of another.
+pub(crate) struct Lie {
+    /// The file of the example's backend.
+    pub(crate) file: &'static str,
+    /// What stands there once.
+    pub(crate) honest: &'static str,
+    /// What the saboteur does there.
+    pub(crate) sabotaged: &'static str,
+}
+
+/// All of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Saboteur> {
+    [
+        limits::SABOTEURS,
+        counters::SABOTEURS,
+        time::SABOTEURS,
+        verdicts::SABOTEURS,
+        values::SABOTEURS,
+        hosts::SABOTEURS,
+        stores::SABOTEURS,
+        objects::SABOTEURS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+const fn lie(file: &'static str, honest: &'static str, sabotaged: &'static str) -> Lie {
+    Lie { file, honest, sabotaged }
+}

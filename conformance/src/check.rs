@@ -1,0 +1,109 @@
+use std::{
+    borrow::Cow,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use hotcell_core::Field;
+
+use crate::{
+    Failure,
+    tally::{self, Tally},
+};
+
+/// How a check ended.
+pub type Outcome = Result<(), Failure>;
+
+/// Whether a backend may do without what a check proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Every backend must pass.
+    Mandatory,
+    /// A backend may state the field as unsupported; then it must refuse every policy that sets it.
+    Optional(Field),
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mandatory => f.write_str("mandatory"),
+            Self::Optional(field) => write!(f, "optional: {}", field.key()),
+        }
+    }
+}
+
+/// One sentence of the contract, and what proves it.
+pub struct Check {
+    id: Cow<'static, str>,
+    proves: Cow<'static, str>,
+    need: Need,
+    alone: bool,
+    run: Box<dyn Fn() -> Outcome + Send + Sync>,
+}
+
+/// Checks that run alone hold it for writing, all others for reading.
+static TURN: RwLock<()> = RwLock::new(());
+
+impl Check {
+    pub(crate) fn mandatory(
+        id: impl Into<Cow<'static, str>>,
+        proves: impl Into<Cow<'static, str>>,
+        run: impl Fn() -> Outcome + Send + Sync + 'static,
+    ) -> Self {
+        Self { id: id.into(), proves: proves.into(), need: Need::Mandatory, alone: false, run: Box::new(run) }
+    }
+
+    pub(crate) fn optional(
+        field: Field,
+        id: impl Into<Cow<'static, str>>,
+        proves: impl Into<Cow<'static, str>>,
+        run: impl Fn() -> Outcome + Send + Sync + 'static,
+    ) -> Self {
+        Self { need: Need::Optional(field), ..Self::mandatory(id, proves, run) }
+    }
+
+    /// Lets no other check of the process run at the same time: for what measures the process.
+    pub(crate) fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
+    /// The stable id: the family, a dot, and the rest.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The first part of the id.
+    pub fn family(&self) -> &str {
+        self.id.split('.').next().unwrap_or_default()
+    }
+
+    /// The sentence of the contract.
+    pub fn proves(&self) -> &str {
+        &self.proves
+    }
+
+    /// Whether a backend may do without.
+    pub fn need(&self) -> Need {
+        self.need
+    }
+
+    /// Runs the check itself, whatever the backend says of itself. A panic is a failure.
+    pub(crate) fn run(&self) -> (Outcome, Tally, Duration) {
+        // A check that panicked while it was alone has left nothing behind.
+        let (_shared, _alone) = match self.alone {
+            false => (Some(TURN.read().unwrap_or_else(PoisonError::into_inner)), None),
+            true => (None, Some(TURN.write().unwrap_or_else(PoisonError::into_inner))),
+        };
+        self.run_instead(&self.run)
+    }
+
+    /// Runs `other` in the check's place.
+    pub(crate) fn run_instead(&self, other: impl Fn() -> Outcome) -> (Outcome, Tally, Duration) {
+        tally::take();
+        let begin = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(other)).unwrap_or_else(|payload| Err(Failure::of_panic(&*payload)));
+        (outcome, tally::take(), begin.elapsed())
+    }
+}

@@ -1,0 +1,177 @@
+//! A token ends the calls that carry it, from another thread, whatever they are doing.
+
+use std::{thread, time::Duration};
+
+use hotcell_core::{CancelToken, Contract, Phase, Plugin, Policy, Value};
+
+use crate::{
+    Check, Failure, Outcome, Subject,
+    failure::{Denied, Joined, ensure, ensure_eq},
+    stand::{BACKSTOP, Stand, guest, policy},
+};
+
+pub(super) fn checks<B: Subject>() -> Vec<Check> {
+    vec![
+        Check::mandatory("cancel.loop", "A guest that loops ends when its token is cancelled.", during_a_loop::<B>),
+        Check::mandatory(
+            "cancel.before",
+            "A call whose token is already cancelled does not begin.",
+            before_the_call::<B>,
+        ),
+        Check::mandatory(
+            "cancel.before_short",
+            "Whether the guest would have been quick does not decide whether a cancelled call begins.",
+            before_a_call_that_would_have_been_short::<B>,
+        ),
+        Check::mandatory(
+            "cancel.host",
+            "A call that is cancelled while a host function runs ends when that returns.",
+            during_a_host_function::<B>,
+        ),
+        Check::mandatory("cancel.after", "Cancelling after the end disturbs nobody.", after_the_call::<B>),
+        Check::mandatory(
+            "cancel.session",
+            "A session takes another token for the calls that follow.",
+            a_session_takes_another_token::<B>,
+        ),
+        Check::mandatory(
+            "cancel.denied",
+            "Where the policy lets nothing cancel, a token is refused.",
+            a_policy_that_lets_nothing_cancel::<B>,
+        ),
+    ]
+}
+
+const GUEST: &str = r#"
+    (import "env" "wait" (func $wait))
+    (func (export "process") (param i32 i32) (result i64) (i64.const 0))
+    (func (export "spin") (param i32 i32) (result i64) (loop $again (br $again)) (unreachable))
+    (func (export "wait") (param i32 i32) (result i64) (call $wait) (i64.const 0))"#;
+
+/// The state is the token that the host function `wait` waits for.
+fn plugin<B: Subject>(policy: Policy) -> Result<Plugin<B, CancelToken>, Failure> {
+    let stand = Stand::<B>::on(policy)?;
+    let mut imports = stand.imports::<CancelToken>();
+    imports.func("env", "wait", |cx, ()| {
+        while !cx.state().is_cancelled() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        // Long enough for every backend to see that time has passed.
+        thread::sleep(Duration::from_millis(50));
+        Ok(())
+    })?;
+    Ok(stand.load_with(&guest(GUEST), &imports, &Contract::bytes("process"))?)
+}
+
+fn hardly_limited() -> Policy {
+    policy(|rules| rules.limits.fuel = BACKSTOP)
+}
+
+fn during_a_loop<B: Subject>() -> Outcome {
+    let plugin = plugin::<B>(hardly_limited())?;
+    let token = CancelToken::new();
+    thread::scope(|scope| -> Outcome {
+        let call = scope.spawn(|| plugin.call_with("spin", b"input", token.clone(), Some(token.clone())));
+        thread::sleep(Duration::from_millis(50));
+        token.cancel();
+        let error = call.joined()?.denied()?;
+        ensure_eq!((error.code(), error.phase), ("cancelled", Phase::Call));
+        Ok(())
+    })?;
+
+    let token = CancelToken::new();
+    let mut session = plugin.session_with(token.clone(), Some(token.clone()))?;
+    let spin = session.func::<(u32, u32), u64>("spin")?;
+    thread::scope(|scope| -> Outcome {
+        let call = scope.spawn(|| session.call_typed(&spin, (0, 0)));
+        thread::sleep(Duration::from_millis(50));
+        token.cancel();
+        ensure_eq!(call.joined()?.denied()?.code(), "cancelled");
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn before_the_call<B: Subject>() -> Outcome {
+    let plugin = plugin::<B>(hardly_limited())?;
+    let token = CancelToken::new();
+    token.cancel();
+    let error = plugin.call_with("spin", b"", token.clone(), Some(token.clone())).denied()?;
+    ensure_eq!(error.code(), "cancelled");
+    let error = plugin.call_values("spin", &[Value::I32(0); 2], token.clone(), Some(token)).denied()?;
+    ensure_eq!(error.code(), "cancelled");
+    Ok(())
+}
+
+/// Whether the guest happens to be quick must not decide.
+fn before_a_call_that_would_have_been_short<B: Subject>() -> Outcome {
+    let plugin = plugin::<B>(hardly_limited())?;
+    let token = CancelToken::new();
+    let mut session = plugin.session_with(token.clone(), Some(token.clone()))?;
+    session.call("process", b"")?;
+    token.cancel();
+    ensure_eq!(session.call("process", b"").err().map(|error| error.code()), Some("cancelled"));
+
+    let call = plugin.call_with("process", b"", token.clone(), Some(token.clone()));
+    ensure_eq!(call.err().map(|error| error.code()), Some("cancelled"));
+    let opened = plugin.session_with(token.clone(), Some(token));
+    ensure_eq!(opened.err().map(|error| error.code()), Some("cancelled"));
+    Ok(())
+}
+
+fn during_a_host_function<B: Subject>() -> Outcome {
+    let plugin = plugin::<B>(hardly_limited())?;
+    let token = CancelToken::new();
+    thread::scope(|scope| -> Outcome {
+        let call = scope.spawn(|| plugin.call_with("wait", b"", token.clone(), Some(token.clone())));
+        thread::sleep(Duration::from_millis(20));
+        token.cancel();
+        let error = call.joined()?.denied()?;
+        ensure_eq!((error.code(), error.phase), ("cancelled", Phase::Call));
+        ensure_eq!(error.report.usage.host_calls, 1);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn after_the_call<B: Subject>() -> Outcome {
+    let plugin = plugin::<B>(hardly_limited())?;
+    let token = CancelToken::new();
+    plugin.call_with("process", b"", token.clone(), Some(token.clone()))?;
+    token.cancel();
+    plugin.call_with("process", b"", token, None)?;
+    Ok(())
+}
+
+fn a_session_takes_another_token<B: Subject>() -> Outcome {
+    let plugin = plugin::<B>(hardly_limited())?;
+    let (first, second) = (CancelToken::new(), CancelToken::new());
+    let mut session = plugin.session_with(first.clone(), Some(first.clone()))?;
+    session.call("process", b"")?;
+    session.cancel_with(second.clone())?;
+    first.cancel();
+    session.call("process", b"")?;
+    second.cancel();
+    ensure_eq!(session.call("spin", b"").denied()?.code(), "cancelled");
+
+    let mut session = plugin.session(CancelToken::new())?;
+    session.cancel_with(second)?;
+    ensure_eq!(session.call("spin", b"").denied()?.code(), "cancelled");
+    Ok(())
+}
+
+fn a_policy_that_lets_nothing_cancel<B: Subject>() -> Outcome {
+    let plugin = plugin::<B>(policy(|rules| rules.interrupt.cancel = false))?;
+    let token = || Some(CancelToken::new());
+    ensure_eq!(plugin.call_with("process", b"", CancelToken::new(), token()).denied()?.code(), "unsupported");
+    ensure_eq!(plugin.session_with(CancelToken::new(), token()).denied()?.code(), "unsupported");
+    let error = plugin.call_values("process", &[Value::I32(0); 2], CancelToken::new(), token()).denied()?;
+    ensure_eq!(error.code(), "unsupported");
+
+    let mut session = plugin.session(CancelToken::new())?;
+    ensure_eq!(session.cancel_with(CancelToken::new()).denied()?.code(), "unsupported");
+    session.call("process", b"")?;
+    ensure!(!session.is_poisoned());
+    plugin.call_with("process", b"", CancelToken::new(), None)?;
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The counters of exact metering: fuel and stack are the same numbers on every backend, however a call is cut to pieces.
+
+use hotcell_core::{Policy, Rules, Value, meter::CELL_BYTES};
+
+use crate::{
+    Check, Outcome, Subject,
+    failure::{Denied, ensure, ensure_eq},
+    stand::{plain_plugin, policy, wasm},
+};
+
+pub(super) fn checks<B: Subject>() -> Vec<Check> {
+    vec![
+        Check::mandatory(
+            "counters.fuel",
+            "The fuel that a call uses is the sum of the cost table, whether something may interrupt it or not.",
+            fuel::<B>,
+        ),
+        Check::mandatory(
+            "counters.exhausted",
+            "Fuel runs out at the same instruction, whether something may interrupt the call or not.",
+            exhausted::<B>,
+        ),
+        Check::mandatory(
+            "counters.stack",
+            "A guest may go exactly as deep as its frames fit into the policy's stack.",
+            stack::<B>,
+        ),
+    ]
+}
+
+const WORK: &str = r#"(module
+    (memory (export "memory") 2)
+    (table 64 funcref)
+    (func (export "loop") (param $n i32)
+        (loop $again
+            (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+    (func $fib (export "fib") (param $n i32) (result i32)
+        (if (result i32) (i32.lt_u (local.get $n) (i32.const 2))
+            (then (local.get $n))
+            (else (i32.add
+                (call $fib (i32.sub (local.get $n) (i32.const 1)))
+                (call $fib (i32.sub (local.get $n) (i32.const 2)))))))
+    (func (export "bulk") (param $n i32)
+        (loop $again
+            (memory.fill (i32.const 0) (local.get $n) (i32.const 65536))
+            (memory.copy (i32.const 65536) (i32.const 0) (i32.const 65536))
+            (table.fill (i32.const 0) (ref.null func) (i32.const 64))
+            (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
+
+/// The policy with and without anything that may interrupt a call.
+fn policies(change: impl Fn(&mut Rules)) -> [Policy; 2] {
+    [true, false].map(|interruptible| {
+        policy(|rules| {
+            change(rules);
+            if !interruptible {
+                (rules.limits.deadline, rules.interrupt.cancel) = (None, false);
+            }
+        })
+    })
+}
+
+fn fuel<B: Subject>() -> Outcome {
+    for policy in policies(|_| ()) {
+        let plugin = plain_plugin::<B>(policy, &wasm(WORK))?;
+        for (export, argument, expected) in [
+            // To enter, and five operators in each round.
+            ("loop", 1, 1 + 5),
+            ("loop", 1_000_000, 1 + 5_000_000),
+            // 10,946 leaves of 6 units and 10,945 inner calls of 14.
+            ("fib", 20, 218_906),
+            // Seventeen operators in each round, two memory operators of 65,536 bytes and a table operator of 64 elements.
+            ("bulk", 100, 1 + 100 * (17 + 2 * 65_536 / 16 + 64)),
+        ] {
+            let (_, report) = plugin.call_values(export, &[Value::I32(argument)], (), None)?;
+            ensure_eq!(report.usage.fuel_used, Some(expected), "{export}({argument})");
+        }
+    }
+    Ok(())
+}
+
+fn exhausted<B: Subject>() -> Outcome {
+    let text = r#"(module
+        (global $rounds (export "rounds") (mut i32) (i32.const 0))
+        (func $round (global.set $rounds (i32.add (global.get $rounds) (i32.const 1))))
+        (func (export "run") (loop $again (call $round) (br $again))))"#;
+    // To enter; in each round a call, a branch, and seven units in the function: one to enter it, four operators.
+    for policy in policies(|rules| rules.limits.fuel = Some(1 + 7 * 300_000)) {
+        let mut session = plain_plugin::<B>(policy, &wasm(text))?.session(())?;
+        ensure_eq!(session.call_values("run", &[]).denied()?.code(), "out-of-fuel");
+        ensure_eq!(session.global("rounds"), Some(Value::I32(300_000)));
+        ensure_eq!(session.usage().fuel_used, Some(1 + 7 * 300_000));
+    }
+    Ok(())
+}
+
+fn stack<B: Subject>() -> Outcome {
+    // One local, two operands at the highest, 8 cells for the engine, and one for its eight operators.
+    const FRAME: u64 = 1 + 2 + 8 + 1;
+    let text = r#"(module (func $down (export "down") (param i32)
+        (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1)))))))"#;
+    for frames in [50, 100, 5_000] {
+        let deepest = Value::I32(frames as i32 - 1);
+        let with_cells =
+            |cells: u64| plain_plugin::<B>(policy(|rules| rules.limits.stack_bytes = cells * CELL_BYTES), &wasm(text));
+        with_cells(frames * FRAME)?.call_values("down", &[deepest], (), None)?;
+        let error = with_cells(frames * FRAME - 1)?.call_values("down", &[deepest], (), None).denied()?;
+        ensure_eq!(error.code(), "stack-overflow", "{frames}");
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! One backend under one policy, and everything about a call that somebody outside can see.
+
+use std::fmt;
+
+use hotcell_core::{
+    Budget, CallError, Contract, HostOptions, LoadError, Loader, ModuleSummary, Plugin, Policy, PolicyError, Session,
+    Value, admit::ExternType, backend::Instance, time::Instant, verdict::Usage,
+};
+
+use super::host::{Host, define};
+use crate::Subject;
+
+/// A backend under one policy, with its host functions.
+pub struct Bench<B: Subject> {
+    loader: Loader<B>,
+    imports: B::Imports<Host>,
+}
+
+impl<B: Subject> Bench<B> {
+    /// An engine for `policy`.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] when the backend cannot enforce the policy.
+    pub fn new(policy: &Policy) -> Result<Self, PolicyError> {
+        let loader = Loader::<B>::new(policy.clone(), &HostOptions::default())?;
+        let mut imports = loader.backend().imports::<Host>();
+        define::<B>(&mut imports);
+        Ok(Self { loader, imports })
+    }
+
+    /// Admits, compiles and links a module.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load`].
+    pub fn load(&self, wasm: &[u8]) -> Result<Plugin<B, Host>, LoadError> {
+        self.loader.load(wasm, &self.imports, &Contract::None)
+    }
+}
+
+/// Everything about a call that somebody outside can see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// The code of the verdict; `ok` for a success.
+    pub code: &'static str,
+    /// Where it ended.
+    pub phase: &'static str,
+    /// Results, floats as bits.
+    pub values: Vec<Value>,
+    /// Fuel, memory peak, refused growths, host calls.
+    pub usage: Usage,
+    /// What the host functions saw.
+    pub host: Host,
+    /// Exported globals, in order.
+    pub globals: Vec<Option<Value>>,
+    /// The exported memory.
+    pub memory: Memory,
+    /// What a backend says about a failure of its own.
+    pub message: Option<String>,
+}
+
+/// A memory, too large to print.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Memory(pub Vec<u8>);
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash = self.0.iter().fold(0u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+        write!(f, "{} bytes, hash {hash:016x}", self.0.len())
+    }
+}
+
+impl Observed {
+    fn ended(code: &'static str, phase: &'static str, usage: Usage) -> Self {
+        Self {
+            code,
+            phase,
+            values: Vec::new(),
+            usage,
+            host: Host::default(),
+            globals: Vec::new(),
+            memory: Memory::default(),
+            message: None,
+        }
+    }
+
+    /// A module that did not load.
+    pub fn refused(error: &LoadError) -> Self {
+        let message = Some(format!("{error}: {:?}", std::error::Error::source(error)));
+        Self { message, ..Self::ended(error.code(), error.phase().name(), Usage::default()) }
+    }
+
+    fn not_instantiated(error: &CallError) -> Self {
+        let message = (error.code() == "backend").then(|| format!("{:?}", error.fault));
+        Self { message, ..Self::ended(error.code(), error.phase.name(), error.report.usage) }
+    }
+
+    /// The same without what only `metering = exact` counts.
+    #[must_use]
+    pub fn without_fuel(mut self) -> Self {
+        self.usage.fuel_used = None;
+        self.host.fuel = 0;
+        self
+    }
+}
+
+/// An instance on which several calls are made in turn; a fresh one after each failure.
+pub struct Guest<'p, B: Subject> {
+    plugin: &'p Plugin<B, Host>,
+    session: Option<Session<B, Host>>,
+    globals: Vec<String>,
+}
+
+impl<'p, B: Subject> Guest<'p, B> {
+    /// Nothing is instantiated yet.
+    pub fn new(plugin: &'p Plugin<B, Host>) -> Self {
+        Self { plugin, session: None, globals: exported_globals(plugin.summary()) }
+    }
+
+    /// A call under the policy's budget.
+    pub fn call(&mut self, export: &str, params: &[Value]) -> Observed {
+        let mut session = match self.session() {
+            Ok(session) => session,
+            Err(observed) => return *observed,
+        };
+        let outcome = session.call_values(export, params);
+        let mut observed = Observed {
+            host: session.state().clone(),
+            globals: self.globals.iter().map(|global| session.global(global)).collect(),
+            memory: Memory(session.memory().to_vec()),
+            ..Observed::ended("ok", "call", session.usage())
+        };
+        match outcome {
+            Ok(values) => {
+                observed.values = values;
+                self.session = Some(session);
+            }
+            Err(fault) => {
+                observed.code = fault.code();
+                observed.message = (fault.code() == "backend").then(|| format!("{fault:?}"));
+            }
+        }
+        observed
+    }
+
+    /// A call on a fresh instance with `fuel` in place of the policy's.
+    pub fn call_with_fuel(&mut self, export: &str, params: &[Value], fuel: u64) -> Observed {
+        self.session = None;
+        let mut session = match self.session() {
+            Ok(session) => session,
+            Err(observed) => return *observed,
+        };
+        let mut budget = Budget::new(self.plugin.policy(), Instant(0), None);
+        (budget.fuel, budget.deadline) = (Some(fuel), None);
+        let instance = session.as_native();
+        instance.arm(budget);
+        let outcome = instance.call_values(export, params);
+        let left = instance.fuel();
+        let usage = instance.armed().usage(left);
+        let mut observed = Observed {
+            host: instance.state().clone(),
+            globals: self.globals.iter().map(|global| instance.global(global)).collect(),
+            memory: Memory(instance.memory().to_vec()),
+            ..Observed::ended("ok", "call", usage)
+        };
+        match outcome {
+            Ok(values) => observed.values = values,
+            Err(fault) => observed.code = fault.code(),
+        }
+        observed
+    }
+
+    fn session(&mut self) -> Result<Session<B, Host>, Box<Observed>> {
+        match self.session.take() {
+            Some(session) => Ok(session),
+            None => self.plugin.session(Host::default()).map_err(|error| Box::new(Observed::not_instantiated(&error))),
+        }
+    }
+}
+
+fn exported_globals(summary: &ModuleSummary) -> Vec<String> {
+    let globals = summary.exports.iter().filter(|export| matches!(export.ty, ExternType::Global(_)));
+    globals.map(|export| export.name.clone()).collect()
+}

@@ -1,0 +1,799 @@
+//! The bodies: operators put one after the other, with the types of the operand stack kept beside.
+
+use wasm_encoder::{BlockType, Encode, Function, HeapType, Ieee32, Ieee64, Instruction as I, MemArg, ValType};
+
+use super::{
+    MOST_RESULTS, Plan,
+    operators::{Access, FLOATS, INTEGERS, LOADS, STORES, VECTORS},
+};
+use crate::differential::numbers::Numbers;
+
+use ValType::{F32, F64, I32, I64, V128};
+
+/// Blocks nested in each other.
+const MOST_NESTED: usize = 7;
+/// Operands of one block; beyond, they are dropped.
+const MOST_OPERANDS: usize = 12;
+
+/// Lengths and indices at which bulk operators turn.
+const EDGES: [u32; 16] = [0, 0, 1, 1, 2, 15, 16, 17, 31, 100, 4_096, 65_535, 65_536, 65_537, 0x7fff_ffff, 0xffff_ffff];
+const FLOATS32: [u32; 14] = [
+    0,
+    0x8000_0000,
+    0x3f80_0000,
+    0xbfc0_0000,
+    0x7f80_0000,
+    0xff80_0000,
+    0x7fc0_0000,
+    0xffc0_0000,
+    0x7f80_0001,
+    0x7fa1_2345,
+    0xffff_ffff,
+    1,
+    0x4f00_0000,
+    0x5f00_0000,
+];
+const FLOATS64: [u64; 14] = [
+    0,
+    1 << 63,
+    0x3ff0_0000_0000_0000,
+    0xbff8_0000_0000_0000,
+    0x7ff0_0000_0000_0000,
+    0xfff0_0000_0000_0000,
+    0x7ff8_0000_0000_0000,
+    0xfff8_0000_0000_0000,
+    0x7ff0_0000_0000_0001,
+    0x7ff4_1234_5678_9abc,
+    u64::MAX,
+    1,
+    0x41e0_0000_0000_0000,
+    0x43e0_0000_0000_0000,
+];
+const INTEGERS64: [u64; 12] =
+    [0, 1, 2, 7, 31, 63, 64, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x7fff_ffff_ffff_ffff, 0x8000_0000_0000_0000];
+
+/// An encoded body, locals included.
+pub(super) fn body(plan: &mut Plan, numbers: &mut Numbers, function: u32) -> Vec<u8> {
+    let (params, results) = plan.function_type(function);
+    let mut locals = params.clone();
+    for _ in 0..numbers.below(6) {
+        locals.push(plan.value_type(numbers));
+    }
+    let left = plan.operators / 2 + numbers.below(plan.operators);
+    let frame = Frame { label: results.clone(), height: 0, is_unreachable: false };
+    let mut body = Body {
+        plan,
+        numbers,
+        function,
+        results: results.clone(),
+        locals,
+        counters: Vec::new(),
+        stack: Vec::new(),
+        frames: vec![frame],
+        code: Vec::new(),
+        left: left.cast_signed(),
+    };
+    while body.left > 0 {
+        body.statement();
+    }
+    body.finish(&results);
+    body.emit(&I::End);
+
+    let (code, locals) = (body.code, body.locals);
+    let mut encoded = Function::new(locals[params.len()..].iter().map(|ty| (1, *ty)));
+    encoded.raw(code);
+    encoded.into_raw_body()
+}
+
+struct Frame {
+    /// What a branch to it takes along.
+    label: Vec<ValType>,
+    /// Operands below it.
+    height: usize,
+    is_unreachable: bool,
+}
+
+struct Body<'p> {
+    plan: &'p mut Plan,
+    numbers: &'p mut Numbers,
+    function: u32,
+    results: Vec<ValType>,
+    locals: Vec<ValType>,
+    /// Locals that loops count down; nothing else sets them.
+    counters: Vec<u32>,
+    stack: Vec<ValType>,
+    frames: Vec<Frame>,
+    code: Vec<u8>,
+    /// Operators that may still be written.
+    left: i64,
+}
+
+impl Body<'_> {
+    fn statement(&mut self) {
+        if self.stack.len() - self.frame().height > MOST_OPERANDS {
+            return self.consume();
+        }
+        match self.numbers.below(100) {
+            0..22 => self.run_of_locals(),
+            22..28 => {
+                let ty = self.plan.value_type(self.numbers);
+                self.constant(ty);
+            }
+            28..57 => self.operator(),
+            57..64 => self.consume(),
+            64..71 => self.access(),
+            71..75 => self.memory(),
+            75..81 => self.block(),
+            81..87 => self.branch_if(),
+            87..89 => self.stop(),
+            89..94 => self.call(),
+            94..96 => self.select(),
+            96..98 => self.tee(),
+            _ if self.plan.kinds.references => self.reference(),
+            _ => self.operator(),
+        }
+    }
+
+    // The stack.
+
+    fn frame(&self) -> &Frame {
+        self.frames.last().expect("the function's own frame is there to the end")
+    }
+
+    fn emit(&mut self, operator: &I<'_>) {
+        operator.encode(&mut self.code);
+        self.left -= 1;
+    }
+
+    /// Writes an operator whose operands are there.
+    fn apply(&mut self, operator: &I<'_>, params: &[ValType], results: &[ValType]) {
+        self.emit(operator);
+        self.pop(params.len());
+        self.stack.extend_from_slice(results);
+    }
+
+    /// Writes an operator, and before it what it needs.
+    fn with_operands(&mut self, operator: &I<'_>, params: &[ValType], results: &[ValType]) {
+        self.want(params);
+        self.apply(operator, params, results);
+    }
+
+    /// In unreachable code there may be fewer.
+    fn pop(&mut self, count: usize) {
+        let above = self.stack.len() - self.frame().height;
+        self.stack.truncate(self.stack.len() - count.min(above));
+    }
+
+    /// Whether the stack ends in these types, or in unreachable code may be taken to.
+    fn has(&self, types: &[ValType]) -> bool {
+        let above = &self.stack[self.frame().height..];
+        let count = types.len().min(above.len());
+        (count == types.len() || self.frame().is_unreachable)
+            && above[above.len() - count..] == types[types.len() - count..]
+    }
+
+    /// Makes the stack end in these types.
+    fn want(&mut self, types: &[ValType]) {
+        // As much as possible of what is there is used.
+        let missing = (0..=types.len()).find(|missing| self.has(&types[..types.len() - missing]));
+        let missing = match self.numbers.once_in(8) {
+            true => types.len(),
+            false => missing.unwrap_or(types.len()),
+        };
+        for ty in &types[types.len() - missing..] {
+            self.value(*ty);
+        }
+    }
+
+    fn value(&mut self, ty: ValType) {
+        let globals: Vec<u32> = self.globals(ty, false);
+        match self.numbers.below(10) {
+            0..6 => match self.local(ty, false) {
+                Some(local) => self.apply(&I::LocalGet(local), &[], &[ty]),
+                None => self.constant(ty),
+            },
+            6 if !globals.is_empty() => {
+                let global = self.numbers.pick(&globals);
+                self.apply(&I::GlobalGet(global), &[], &[ty]);
+            }
+            _ => self.constant(ty),
+        }
+    }
+
+    fn constant(&mut self, ty: ValType) {
+        let random = self.numbers.next() >> self.numbers.below(64);
+        let is_edge = self.numbers.once_in(2);
+        let constant = match ty {
+            I32 if is_edge => I::I32Const(self.numbers.pick(&INTEGERS64) as i32),
+            I32 => I::I32Const(random as i32),
+            I64 if is_edge => I::I64Const(self.numbers.pick(&INTEGERS64).cast_signed()),
+            I64 => I::I64Const(random.cast_signed()),
+            F32 if is_edge => I::F32Const(Ieee32::new(self.numbers.pick(&FLOATS32))),
+            F32 => I::F32Const((random.cast_signed() as f32 / 16.0).into()),
+            F64 if is_edge => I::F64Const(Ieee64::new(self.numbers.pick(&FLOATS64))),
+            F64 => I::F64Const((random.cast_signed() as f64 / 16.0).into()),
+            V128 => {
+                let low = u128::from(self.numbers.pick(&FLOATS64));
+                let high = u128::from(self.numbers.pick(&FLOATS32)) << 32 | u128::from(random as u32);
+                I::V128Const((high << 64 | low).cast_signed())
+            }
+            _ => I::RefNull(HeapType::FUNC),
+        };
+        self.apply(&constant, &[], &[ty]);
+    }
+
+    /// A local of this type, when there is one.
+    fn local(&mut self, ty: ValType, may_be_set: bool) -> Option<u32> {
+        let locals = (0..self.locals.len() as u32)
+            .filter(|local| self.locals[*local as usize] == ty && !(may_be_set && self.counters.contains(local)));
+        let locals: Vec<u32> = locals.collect();
+        (!locals.is_empty()).then(|| self.numbers.pick(&locals))
+    }
+
+    fn new_local(&mut self, ty: ValType) -> u32 {
+        self.locals.push(ty);
+        self.locals.len() as u32 - 1
+    }
+
+    /// The first one belongs to recursion.
+    fn globals(&self, ty: ValType, mutable: bool) -> Vec<u32> {
+        let globals = self.plan.globals.iter().enumerate().skip(1);
+        let globals = globals.filter(|(_, global)| global.0 == ty && (global.1 || !mutable));
+        globals.map(|(index, _)| index as u32).collect()
+    }
+
+    // Statements.
+
+    /// Values that an interpreter's translator may leave where they are, until something in between changes one.
+    fn run_of_locals(&mut self) {
+        if self.locals.is_empty() {
+            return self.constant(I32);
+        }
+        for _ in 0..1 + self.numbers.below(5) {
+            let local = self.numbers.below(self.locals.len() as u64) as u32;
+            let ty = self.locals[local as usize];
+            self.apply(&I::LocalGet(local), &[], &[ty]);
+        }
+    }
+
+    fn operator(&mut self) {
+        let tables: &[_] = match (self.plan.kinds.vectors, self.plan.kinds.floats) {
+            (true, _) => &[INTEGERS, FLOATS, VECTORS, VECTORS],
+            (_, true) => &[INTEGERS, FLOATS],
+            _ => &[INTEGERS],
+        };
+        // Rather one whose operands are there.
+        for attempt in 0..8 {
+            let families = self.numbers.pick(tables);
+            let family = &families[self.numbers.below(families.len() as u64) as usize];
+            let may_trap = !family.traps || self.numbers.once_in(6);
+            if may_trap && (attempt == 7 || self.has(family.params)) {
+                let operator = &family.operators[self.numbers.below(family.operators.len() as u64) as usize];
+                return self.with_operands(operator, family.params, &[family.result]);
+            }
+        }
+    }
+
+    /// Takes the value on top away.
+    fn consume(&mut self) {
+        let Some(ty) = self.stack[self.frame().height..].last().copied() else {
+            return self.run_of_locals();
+        };
+        let globals = self.globals(ty, true);
+        let operator = match (self.numbers.below(8), self.local(ty, true)) {
+            (0..4, Some(local)) => I::LocalSet(local),
+            (4..7, _) if !globals.is_empty() => I::GlobalSet(self.numbers.pick(&globals)),
+            _ => I::Drop,
+        };
+        self.apply(&operator, &[ty], &[]);
+    }
+
+    fn tee(&mut self) {
+        let ty = self.plan.value_type(self.numbers);
+        if let Some(local) = self.local(ty, true) {
+            self.with_operands(&I::LocalTee(local), &[ty], &[ty]);
+        }
+    }
+
+    fn select(&mut self) {
+        let ty = self.plan.value_type(self.numbers);
+        self.value(ty);
+        self.value(ty);
+        self.value(I32);
+        self.apply(&I::Select, &[ty, ty, I32], &[ty]);
+    }
+
+    /// An address, mostly one inside the memory.
+    fn address(&mut self) {
+        match self.numbers.below(12) {
+            0..6 => {
+                let at = self.numbers.below(65_000) as i32;
+                self.apply(&I::I32Const(at), &[], &[I32]);
+            }
+            6..11 => {
+                self.value(I32);
+                self.apply(&I::I32Const(0x7fff), &[], &[I32]);
+                self.apply(&I::I32And, &[I32, I32], &[I32]);
+            }
+            _ => self.edge(),
+        }
+    }
+
+    fn edge(&mut self) {
+        let edge = self.numbers.pick(&EDGES);
+        self.apply(&I::I32Const(edge.cast_signed()), &[], &[I32]);
+    }
+
+    /// A length, mostly a short one.
+    fn length(&mut self) {
+        match self.numbers.once_in(6) {
+            true => self.edge(),
+            false => {
+                let length = self.numbers.pick(&[0, 1, 2, 15, 16, 17, 33, 100]);
+                self.apply(&I::I32Const(length), &[], &[I32]);
+            }
+        }
+    }
+
+    fn access(&mut self) {
+        let types: &[ValType] = match (self.plan.kinds.vectors, self.plan.kinds.floats) {
+            (true, _) => &[I32, I64, F32, F64, V128],
+            (_, true) => &[I32, I64, F32, F64],
+            _ => &[I32, I64],
+        };
+        let value = self.numbers.pick(types);
+        let offset = match self.numbers.below(40) {
+            0 => u64::from(self.numbers.pick(&EDGES)),
+            1..10 => self.numbers.below(200),
+            _ => 0,
+        };
+        let at = MemArg { offset, align: 0, memory_index: 0 };
+        let operator = |accesses: &[Access], numbers: &mut Numbers| {
+            let access = accesses.iter().find(|access| access.value == value);
+            let operators = access.map(|access| access.operators).expect("every value can be loaded and stored");
+            numbers.pick(operators)(at)
+        };
+        self.address();
+        if self.numbers.once_in(2) {
+            let load = operator(LOADS, self.numbers);
+            self.apply(&load, &[I32], &[value]);
+        } else {
+            let store = operator(STORES, self.numbers);
+            self.value(value);
+            self.apply(&store, &[I32, value], &[]);
+        }
+    }
+
+    fn memory(&mut self) {
+        const TRIPLE: [ValType; 3] = [I32; 3];
+        match self.numbers.below(8) {
+            0..3 => {
+                self.address();
+                self.value(I32);
+                self.length();
+                self.apply(&I::MemoryFill(0), &TRIPLE, &[]);
+            }
+            3..6 => {
+                self.address();
+                self.address();
+                self.length();
+                self.apply(&I::MemoryCopy { src_mem: 0, dst_mem: 0 }, &TRIPLE, &[]);
+            }
+            6 => self.apply(&I::MemorySize(0), &[], &[I32]),
+            _ => {
+                let pages = self.numbers.pick(&[0, 0, 1, 1, 2, 100, 65_536, -1]);
+                self.apply(&I::I32Const(pages), &[], &[I32]);
+                self.apply(&I::MemoryGrow(0), &[I32], &[I32]);
+            }
+        }
+    }
+
+    /// Tables, references, passive segments.
+    fn reference(&mut self) {
+        const TRIPLE: [ValType; 3] = [I32; 3];
+        const FUNCREF: ValType = ValType::FUNCREF;
+        let table = self.numbers.below(self.plan.tables.len() as u64) as u32;
+        let function = self.numbers.below(self.plan.functions.len() as u64) as u32;
+        let reference = if self.numbers.once_in(2) { I::RefFunc(function) } else { I::RefNull(HeapType::FUNC) };
+        let data = self.plan.passive_data.len() as u64;
+        let elements = self.plan.passive_elements.len() as u64;
+        match self.numbers.below(12) {
+            0 => self.apply(&I::TableSize(table), &[], &[I32]),
+            1 => {
+                self.element();
+                self.apply(&I::TableGet(table), &[I32], &[FUNCREF]);
+                self.apply(&I::RefIsNull, &[FUNCREF], &[I32]);
+            }
+            2 => {
+                self.element();
+                self.apply(&reference, &[], &[FUNCREF]);
+                self.apply(&I::TableSet(table), &[I32, FUNCREF], &[]);
+            }
+            3 => {
+                self.apply(&reference, &[], &[FUNCREF]);
+                self.length();
+                self.apply(&I::TableGrow(table), &[FUNCREF, I32], &[I32]);
+            }
+            4 => {
+                self.element();
+                self.apply(&reference, &[], &[FUNCREF]);
+                self.element();
+                self.apply(&I::TableFill(table), &[I32, FUNCREF, I32], &[]);
+            }
+            5 => {
+                self.element();
+                self.element();
+                self.element();
+                self.apply(&I::TableCopy { src_table: 0, dst_table: table }, &TRIPLE, &[]);
+            }
+            6 | 7 if elements > 0 => {
+                let elem_index = 1 + self.numbers.below(elements) as u32;
+                (0..3).for_each(|_| self.element());
+                self.apply(&I::TableInit { elem_index, table }, &TRIPLE, &[]);
+            }
+            8 if elements > 0 => {
+                let segment = 1 + self.numbers.below(elements) as u32;
+                self.apply(&I::ElemDrop(segment), &[], &[]);
+            }
+            9 | 10 if data > 0 => {
+                let data_index = self.numbers.below(data) as u32;
+                self.address();
+                self.element();
+                self.length();
+                self.apply(&I::MemoryInit { mem: 0, data_index }, &TRIPLE, &[]);
+            }
+            11 if data > 0 => {
+                let segment = self.numbers.below(data) as u32;
+                self.apply(&I::DataDrop(segment), &[], &[]);
+            }
+            _ => self.operator(),
+        }
+    }
+
+    /// An index or length of a table or segment, mostly a small one.
+    fn element(&mut self) {
+        match self.numbers.once_in(20) {
+            true => self.edge(),
+            false => {
+                let index = self.numbers.below(6) as i32;
+                self.apply(&I::I32Const(index), &[], &[I32]);
+            }
+        }
+    }
+
+    /// An index of the first table, mostly one where a function of this type is.
+    fn index_of(&mut self, type_index: u32) {
+        let holds = |index: &u32| {
+            let function = self.plan.table[*index as usize];
+            self.plan.functions[function as usize] == type_index
+        };
+        let indices: Vec<u32> = (0..self.plan.table.len() as u32).filter(holds).collect();
+        match indices.is_empty() || self.numbers.once_in(12) {
+            true => self.element(),
+            false => {
+                let index = self.numbers.pick(&indices);
+                self.apply(&I::I32Const(index.cast_signed()), &[], &[I32]);
+            }
+        }
+    }
+
+    // Control.
+
+    fn block(&mut self) {
+        if self.frames.len() > MOST_NESTED || self.left < 6 {
+            return;
+        }
+        match self.numbers.below(4) {
+            0 => {
+                let (params, results) = self.block_type();
+                self.open(|ty| I::Block(ty), &params, &results, results.clone());
+                self.statements();
+                self.close(&results);
+            }
+            1 => self.counted_loop(),
+            2 => self.loop_with_exits(),
+            _ => self.if_else(),
+        }
+    }
+
+    /// Parameters that are on the stack, and any results.
+    fn block_type(&mut self) -> (Vec<ValType>, Vec<ValType>) {
+        let above = &self.stack[self.frame().height..];
+        let count = self.numbers.below(above.len().min(MOST_RESULTS as usize) as u64 + 1) as usize;
+        let params = above[above.len() - count..].to_vec();
+        let results = match self.numbers.once_in(4) {
+            true => params.clone(),
+            false => self.plan.value_types(self.numbers, MOST_RESULTS),
+        };
+        (params, results)
+    }
+
+    fn open(
+        &mut self,
+        block: impl FnOnce(BlockType) -> I<'static>,
+        params: &[ValType],
+        results: &[ValType],
+        label: Vec<ValType>,
+    ) {
+        let ty = match (params, results) {
+            ([], []) => BlockType::Empty,
+            ([], [one]) => BlockType::Result(*one),
+            _ => BlockType::FunctionType(self.plan.ty(params.to_vec(), results.to_vec())),
+        };
+        self.emit(&block(ty));
+        self.frames.push(Frame { label, height: self.stack.len() - params.len(), is_unreachable: false });
+    }
+
+    fn statements(&mut self) {
+        for _ in 0..1 + self.numbers.below(9) {
+            if self.left > 0 {
+                self.statement();
+            }
+        }
+    }
+
+    fn close(&mut self, results: &[ValType]) {
+        self.finish(results);
+        self.emit(&I::End);
+        let height = self.frame().height;
+        self.frames.pop();
+        self.stack.truncate(height);
+        self.stack.extend_from_slice(results);
+    }
+
+    /// Leaves these types and nothing else in the current frame.
+    fn finish(&mut self, results: &[ValType]) {
+        let height = self.frame().height;
+        if self.stack[height..] == *results {
+            return;
+        }
+        let kept: Vec<u32> = match self.has(results) && !self.frame().is_unreachable {
+            true => results.iter().map(|ty| self.new_local(*ty)).collect(),
+            false => Vec::new(),
+        };
+        for local in kept.iter().rev() {
+            let ty = self.locals[*local as usize];
+            self.apply(&I::LocalSet(*local), &[ty], &[]);
+        }
+        while self.stack.len() > height {
+            self.consume_or_drop();
+        }
+        if kept.is_empty() {
+            // At the end of unreachable code nothing need be there.
+            if !(self.frame().is_unreachable && self.numbers.once_in(2)) {
+                results.iter().for_each(|ty| self.value(*ty));
+            }
+        }
+        for local in kept {
+            let ty = self.locals[local as usize];
+            self.apply(&I::LocalGet(local), &[], &[ty]);
+        }
+    }
+
+    fn consume_or_drop(&mut self) {
+        match self.numbers.once_in(2) {
+            true => self.consume(),
+            false => {
+                self.emit(&I::Drop);
+                self.pop(1);
+            }
+        }
+    }
+
+    /// A local with a small number that a loop counts down.
+    fn counter(&mut self) -> u32 {
+        let counter = self.new_local(I32);
+        self.counters.push(counter);
+        let times = self.numbers.pick(&[1, 2, 3, 5, 20, 200]);
+        self.apply(&I::I32Const(times), &[], &[I32]);
+        self.apply(&I::LocalSet(counter), &[I32], &[]);
+        counter
+    }
+
+    /// Leaves what the counter comes to.
+    fn count_down(&mut self, counter: u32) {
+        self.apply(&I::LocalGet(counter), &[], &[I32]);
+        self.apply(&I::I32Const(1), &[], &[I32]);
+        self.apply(&I::I32Sub, &[I32, I32], &[I32]);
+        self.apply(&I::LocalTee(counter), &[I32], &[I32]);
+    }
+
+    /// A loop that is left by conditional branches, each to a block that nothing else leads to the end of.
+    fn loop_with_exits(&mut self) {
+        let counter = self.counter();
+        let exits: Vec<_> =
+            (0..1 + self.numbers.below(3)).map(|_| self.plan.value_types(self.numbers, MOST_RESULTS)).collect();
+        for results in exits.iter().rev() {
+            self.open(|ty| I::Block(ty), &[], results, results.clone());
+        }
+        self.open(|ty| I::Loop(ty), &[], &[], Vec::new());
+        for (exit, results) in exits.iter().enumerate() {
+            if self.numbers.once_in(3) {
+                self.statements();
+            }
+            if self.frame().is_unreachable {
+                break;
+            }
+            self.want(results);
+            match exit {
+                0 => self.count_down(counter),
+                _ => self.value(I32),
+            }
+            self.apply(&I::I32Eqz, &[I32], &[I32]);
+            self.apply(&I::BrIf(exit as u32 + 1), &[I32], &[]);
+        }
+        self.statements();
+        self.finish(&[]);
+        self.emit(&I::Br(0));
+        self.frames.last_mut().expect("the loop is open").is_unreachable = true;
+        self.close(&[]);
+        for results in &exits {
+            self.close(results);
+            if self.numbers.once_in(2) {
+                self.statements();
+            }
+        }
+    }
+
+    /// A loop that ends when its counter does, unless something inside jumps to its head too.
+    fn counted_loop(&mut self) {
+        let counter = self.counter();
+        let (params, results) = self.block_type();
+        self.open(|ty| I::Loop(ty), &params, &results, params.clone());
+        self.statements();
+        self.finish(&params);
+        if self.frame().is_unreachable {
+            return self.close(&results);
+        }
+        self.count_down(counter);
+        self.apply(&I::BrIf(0), &[I32], &[]);
+        self.close(&results);
+    }
+
+    fn if_else(&mut self) {
+        self.want(&[I32]);
+        if self.stack.len() == self.frame().height {
+            // Unreachable: the condition may be there or not.
+            self.constant(I32);
+        }
+        self.pop(1);
+        let (params, results) = self.block_type();
+        self.open(|ty| I::If(ty), &params, &results, results.clone());
+        self.statements();
+        if params != results || self.numbers.once_in(2) {
+            self.finish(&results);
+            self.emit(&I::Else);
+            let height = self.frame().height;
+            self.stack.truncate(height);
+            self.stack.extend_from_slice(&params);
+            self.frames.last_mut().expect("it was opened above").is_unreachable = false;
+            self.statements();
+        }
+        self.close(&results);
+    }
+
+    fn label(&mut self) -> (u32, Vec<ValType>) {
+        let depth = self.numbers.below(self.frames.len() as u64) as usize;
+        (depth as u32, self.frames[self.frames.len() - 1 - depth].label.clone())
+    }
+
+    /// `br_if`, sometimes on the result of a comparison, which engines fuse with the branch.
+    fn branch_if(&mut self) {
+        let (depth, label) = self.label();
+        self.want(&label);
+        match self.numbers.below(3) {
+            0 => self.value(I32),
+            1 => {
+                self.value(I32);
+                self.value(I32);
+                let comparison = self.numbers.pick(&[0, 1, 2, 3]);
+                let comparisons = [I::I32And, I::I32LtS, I::I32Ne, I::I32Or];
+                self.apply(&comparisons[comparison], &[I32, I32], &[I32]);
+            }
+            _ => {
+                self.value(I64);
+                self.apply(&I::I64Eqz, &[I64], &[I32]);
+            }
+        }
+        self.apply(&I::BrIf(depth), &[I32], &[]);
+        if self.frame().is_unreachable {
+            // The branch has given its operands their types.
+            self.pop(label.len());
+            self.stack.extend_from_slice(&label);
+        }
+    }
+
+    /// An operator behind which nothing is reached.
+    fn stop(&mut self) {
+        // A body that ends at once says little.
+        if self.frames.len() == 1 && self.left > 3 && !self.numbers.once_in(10) {
+            return self.operator();
+        }
+        match self.numbers.below(9) {
+            0..3 => {
+                let (depth, label) = self.label();
+                self.want(&label);
+                self.emit(&I::Br(depth));
+            }
+            3..6 => self.branch_table(),
+            6 => {
+                let results = self.results.clone();
+                self.want(&results);
+                self.emit(&I::Return);
+            }
+            7 if self.plan.kinds.tail_calls => {
+                if !self.tail_call() {
+                    return;
+                }
+            }
+            _ => self.emit(&I::Unreachable),
+        }
+        let frame = self.frames.last_mut().expect("the function's own frame is there to the end");
+        frame.is_unreachable = true;
+        self.stack.truncate(frame.height);
+    }
+
+    fn branch_table(&mut self) {
+        let (default, label) = self.label();
+        let alike = |depth: &u32| self.frames[self.frames.len() - 1 - *depth as usize].label == label;
+        let alike: Vec<u32> = (0..self.frames.len() as u32).filter(alike).collect();
+        let targets: Vec<u32> = (0..self.numbers.below(7)).map(|_| self.numbers.pick(&alike)).collect();
+        self.want(&label);
+        self.value(I32);
+        self.emit(&I::BrTable(targets.into(), default));
+    }
+
+    /// Whether some function could be called in place of this one.
+    fn tail_call(&mut self) -> bool {
+        let fits = |function: &u32| self.plan.function_type(*function).1 == self.results;
+        let functions: Vec<u32> = (0..self.plan.functions.len() as u32).filter(fits).collect();
+        if functions.is_empty() {
+            return false;
+        }
+        let function = self.numbers.pick(&functions);
+        let params = self.plan.function_type(function).0;
+        self.want(&params);
+        if self.numbers.once_in(3) {
+            let type_index = self.plan.functions[function as usize];
+            self.index_of(type_index);
+            self.emit(&I::ReturnCallIndirect { type_index, table_index: 0 });
+        } else {
+            self.emit(&I::ReturnCall(function));
+        }
+        true
+    }
+
+    /// Mostly functions that come later; others as long as the first global is not used up.
+    fn call(&mut self) {
+        let function = self.numbers.below(self.plan.functions.len() as u64) as u32;
+        let (params, results) = self.plan.function_type(function);
+        let is_indirect = self.numbers.once_in(4);
+        let is_import = function < self.plan.imports.len() as u32;
+        let goes_on = !is_indirect && (is_import || function > self.function);
+        if goes_on || self.numbers.once_in(12) {
+            self.want(&params);
+            return self.call_of(function, is_indirect, &params, &results);
+        }
+        self.apply(&I::GlobalGet(0), &[], &[I32]);
+        self.pop(1);
+        self.open(|ty| I::If(ty), &[], &[], Vec::new());
+        self.apply(&I::GlobalGet(0), &[], &[I32]);
+        self.apply(&I::I32Const(1), &[], &[I32]);
+        self.apply(&I::I32Sub, &[I32, I32], &[I32]);
+        self.apply(&I::GlobalSet(0), &[I32], &[]);
+        params.iter().for_each(|ty| self.value(*ty));
+        self.call_of(function, is_indirect, &params, &results);
+        self.close(&[]);
+    }
+
+    fn call_of(&mut self, function: u32, is_indirect: bool, params: &[ValType], results: &[ValType]) {
+        if is_indirect {
+            let type_index = self.plan.functions[function as usize];
+            self.index_of(type_index);
+            let params = [params, &[I32]].concat();
+            self.apply(&I::CallIndirect { type_index, table_index: 0 }, &params, results);
+        } else {
+            self.apply(&I::Call(function), params, results);
+        }
+    }
+}

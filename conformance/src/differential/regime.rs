@@ -1,0 +1,97 @@
+//! The policies of the comparison.
+
+use std::time::Duration;
+
+use hotcell_core::{
+    Policy, Preset, Proposal, Rules,
+    policy::{Floats, Metering},
+};
+
+use super::generate::Kinds;
+
+/// A policy of the comparison. None has a deadline that could end a call: that would depend on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Regime {
+    /// Room for most of what is generated.
+    Ample,
+    /// Little fuel, stack and memory.
+    Tight,
+    /// The strict preset: no vectors.
+    Strict,
+    /// Much fuel, so that recursion ends at the stack.
+    Deep,
+}
+
+/// A deadline that no case comes near, so that a hang ends.
+const BACKSTOP: Duration = Duration::from_secs(60);
+
+impl Regime {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ample, Self::Tight, Self::Strict, Self::Deep];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ample => "ample",
+            Self::Tight => "tight",
+            Self::Strict => "strict",
+            Self::Deep => "deep",
+        }
+    }
+
+    /// The policy.
+    pub fn policy(self) -> Policy {
+        Policy::new(self.rules()).expect("the rules do not contradict each other")
+    }
+
+    fn rules(self) -> Rules {
+        let preset = if self == Self::Strict { Preset::Strict } else { Preset::Default };
+        let mut rules = Rules::preset(preset);
+        rules.floats = Floats::Canonical;
+        rules.limits.deadline = Some(BACKSTOP);
+        rules.limits.memory_bytes = 4 << 20;
+        rules.module.start = self != Self::Strict;
+        let (fuel, stack_bytes, reentry) = match self {
+            Self::Ample => (50_000, 512 << 10, 2),
+            Self::Tight => (700, 4 << 10, 1),
+            Self::Strict => (20_000, 64 << 10, 0),
+            Self::Deep => (400_000, 16 << 10, 3),
+        };
+        (rules.limits.fuel, rules.limits.stack_bytes, rules.limits.reentry) = (Some(fuel), stack_bytes, reentry);
+        if self == Self::Tight {
+            rules.limits.memory_bytes = 3 << 16;
+            rules.limits.table_elements = 40;
+            rules.limits.host_calls = Some(4);
+        }
+        if matches!(self, Self::Ample | Self::Deep) {
+            rules.proposals.allow(Proposal::TailCall);
+        }
+        rules
+    }
+
+    /// The policy without counters in the guest: what it does, it does by itself.
+    pub fn unmetered(self) -> Policy {
+        let mut rules = self.rules();
+        rules.metering = Metering::Engine;
+        rules.limits.fuel = None;
+        // An engine's own frames are larger.
+        rules.limits.stack_bytes = 16 << 20;
+        Policy::new(rules).expect("the rules do not contradict each other")
+    }
+
+    /// As [`unmetered`](Self::unmetered), for modules without floats: those are not rewritten at all.
+    pub fn untouched(self) -> Policy {
+        self.unmetered().with(|rules| rules.floats = Floats::Allow).expect("the rules do not contradict each other")
+    }
+
+    /// What a generated module may hold under it.
+    pub fn kinds(self) -> Kinds {
+        Kinds {
+            floats: true,
+            vectors: self != Self::Strict,
+            references: true,
+            tail_calls: matches!(self, Self::Ample | Self::Deep),
+            start: self != Self::Strict,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! One suite that holds every backend to the contract of [`hotcell_core::backend`].
+//!
+//! A [`Check`] stands once in [`checks`]: a stable id, the sentence of the contract that it proves, and a generic function
+//! that returns what went wrong. A backend's whole test file is
+//!
+//! ```ignore
+//! fn main() {
+//!     hotcell_conformance::test::<MyBackend>();
+//! }
+//! ```
+//!
+//! with `harness = false`; a program runs the same list through a [`Suite`] and gets a [`Report`].
+//!
+//! Nothing is skipped. A check of a capability that the backend states as unsupported proves that a policy which asks for
+//! it is refused. A known defect is declared as a [`Deviation`]; its check runs, and must fail as declared.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod checks;
+pub mod differential;
+mod failure;
+mod front;
+pub mod guests;
+mod hostile;
+pub mod modules;
+mod report;
+#[cfg(feature = "spec-suite")]
+pub mod spec;
+mod stand;
+mod subject;
+mod suite;
+mod tally;
+
+pub use check::{Check, Need, Outcome};
+pub use checks::messages::collect as messages;
+pub use failure::Failure;
+pub use front::{test, test_with};
+pub use report::{Counts, Entry, Report, Verdict};
+pub use subject::Subject;
+pub use suite::{Deviation, Suite};

@@ -1,0 +1,116 @@
+use std::marker::PhantomData;
+
+use hotcell_core::Enforcement;
+
+use crate::{
+    Check, Entry, Failure, Need, Outcome, Report, Subject, Verdict,
+    checks::{self, readback},
+    failure::ensure,
+    tally::Tally,
+};
+
+/// A known defect of a backend: the check is run, and must fail as declared.
+#[derive(Clone, Copy, Debug)]
+pub struct Deviation {
+    /// Id of an optional check. What is mandatory cannot be deviated from.
+    pub check: &'static str,
+    /// Why the backend fails it.
+    pub reason: &'static str,
+    /// Words of the failure.
+    pub fails_with: &'static str,
+}
+
+/// The list of checks for one backend, with what is known of its defects.
+pub struct Suite<B> {
+    checks: Vec<Check>,
+    deviations: &'static [Deviation],
+    backend: PhantomData<fn() -> B>,
+}
+
+impl<B: Subject> Suite<B> {
+    /// All checks, for a backend without known defects.
+    pub fn new() -> Self {
+        Self::with_deviations(&[])
+    }
+
+    /// All checks, for a backend with known defects.
+    pub fn with_deviations(deviations: &'static [Deviation]) -> Self {
+        let mut checks = checks::all::<B>();
+        let optional = checks.iter().filter(|check| check.need() != Need::Mandatory);
+        let optional: Vec<String> = optional.map(|check| check.id().to_owned()).collect();
+        checks.push(Check::mandatory(
+            "suite.deviations",
+            "Every known defect is declared for an optional check, once, with a reason and with words of the failure.",
+            move || are_legal(deviations, &optional),
+        ));
+        Self { checks, deviations, backend: PhantomData }
+    }
+
+    /// The list.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// Runs the checks that are `wanted`, one after the other, and tells `progress` of each as it ends.
+    pub fn run(&self, wanted: impl Fn(&Check) -> bool, mut progress: impl FnMut(&Entry)) -> Report {
+        let wanted = self.checks.iter().filter(|check| wanted(check));
+        Report::new::<B>(wanted.map(|check| self.judge(check)).inspect(|entry| progress(entry)).collect())
+    }
+
+    /// Runs one check.
+    pub fn judge(&self, check: &Check) -> Entry {
+        let unsupported = match check.need() {
+            Need::Optional(field) => match B::enforcement(field) {
+                Enforcement::Unsupported { reason } => Some((field, reason)),
+                _ => None,
+            },
+            Need::Mandatory => None,
+        };
+        let (outcome, tally, took) = match unsupported {
+            Some((field, _)) => check.run_instead(|| readback::is_refused::<B>(field)),
+            None => check.run(),
+        };
+        let deviation = self.deviations.iter().find(|deviation| deviation.check == check.id());
+        let verdict = match (outcome, deviation) {
+            (Ok(()), Some(deviation)) => Verdict::UnexpectedPass { declared: deviation.reason },
+            (Ok(()), None) => match unsupported {
+                Some((_, reason)) => Verdict::Unsupported { reason },
+                None => Verdict::Passed,
+            },
+            (Err(failure), Some(deviation)) if is_as_declared(&failure, deviation, check) => {
+                Verdict::ExpectedFailure { reason: deviation.reason, failure: failure.to_string() }
+            }
+            (Err(failure), _) => Verdict::Failed { failure: failure.to_string() },
+        };
+        let Tally { assertions, modules, notes } = tally;
+        Entry {
+            id: check.id().to_owned(),
+            proves: check.proves().to_owned(),
+            need: check.need(),
+            verdict,
+            assertions,
+            modules,
+            notes,
+            took,
+        }
+    }
+}
+
+impl<B: Subject> Default for Suite<B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn is_as_declared(failure: &Failure, deviation: &Deviation, check: &Check) -> bool {
+    check.need() != Need::Mandatory && failure.message().contains(deviation.fails_with)
+}
+
+fn are_legal(deviations: &[Deviation], optional: &[String]) -> Outcome {
+    for (index, Deviation { check, reason, fails_with }) in deviations.iter().enumerate() {
+        ensure!(optional.iter().any(|id| id == check), "{check} is no optional check");
+        ensure!(!reason.is_empty() && !fails_with.is_empty(), "{check}: a reason and words of the failure");
+        ensure!(deviations[..index].iter().all(|other| other.check != *check), "{check} is declared twice");
+    }
+    Ok(())
+}

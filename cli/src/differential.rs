@@ -54,10 +54,11 @@ fn compare(args: &DifferentialArgs) -> io::Result<Findings> {
 fn print(findings: &Findings) {
     let stats = &findings.stats;
     println!(
-        "{} modules, {} calls, {} of them on the module as it was too",
+        "{} modules, {} calls, {} of them on the module as it was too; {} calls counted by the reference",
         stats.modules,
         stats.all_calls(),
-        stats.transparent
+        stats.transparent,
+        stats.counted
     );
     for (what, counts) in [("refused", &stats.rejected), ("ended", &stats.calls)] {
         for (code, count) in counts {

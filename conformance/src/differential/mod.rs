@@ -1,6 +1,6 @@
 //! The same modules on two backends: verdict, code, phase, fuel, results bit for bit, memory, globals, memory peak,
-//! refused growths and what the host functions saw are equal; and on each backend the module that was rewritten does what
-//! the module did before.
+//! refused growths and what the host functions saw are equal; on each backend the module that was rewritten does what the
+//! module did before; and where the module is of integers alone, both count what the [`reference`] counts.
 //!
 //! A case is a seed. It says everything: the generator, the module, the regime (a policy), the arguments.
 
@@ -11,6 +11,7 @@ mod numbers;
 mod regime;
 
 pub mod generate;
+pub mod reference;
 pub mod smith;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use hotcell_core::{PolicyError, Value, admit::ExternType, value::ValType};
 use serde::{Deserialize, Serialize};
 
+use self::generate::Kinds;
 pub use self::{
     bench::{Bench, Guest, Memory, Observed},
     host::Host,
@@ -26,6 +28,9 @@ pub use self::{
     regime::Regime,
 };
 use crate::Subject;
+
+/// Budgets at which a call is held against the reference, about.
+const BUDGETS: u64 = 25;
 
 /// What was compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +43,8 @@ pub struct Stats {
     pub calls: BTreeMap<String, u64>,
     /// Calls that were made on the module as it was before the rewrite too.
     pub transparent: u64,
+    /// Calls, at many budgets, that were held against the reference interpreter.
+    pub counted: u64,
 }
 
 impl Stats {
@@ -45,6 +52,7 @@ impl Stats {
     pub fn add(&mut self, other: &Self) {
         self.modules += other.modules;
         self.transparent += other.transparent;
+        self.counted += other.counted;
         for (mine, others) in [(&mut self.rejected, &other.rejected), (&mut self.calls, &other.calls)] {
             for (code, count) in others {
                 *mine.entry(code.clone()).or_default() += count;
@@ -123,8 +131,13 @@ impl<A: Subject, B: Subject> Arena<A, B> {
     /// The first [`Difference`].
     pub fn compare(&self, seed: u64) -> Result<Stats, Difference> {
         let pair = self.pair(seed);
-        let (wasm, has_floats) = module(seed, &pair.regime);
-        pair.compare(seed, &wasm, has_floats)
+        let Case { wasm, has_floats, kinds } = Case::new(seed, pair.regime);
+        let mut stats = pair.compare(seed, &wasm, has_floats)?;
+        if kinds == Some(Kinds::INTEGERS) {
+            stats.counted += reference::hold(&pair.one.rewritten, pair.regime, seed, &wasm, BUDGETS)?;
+            stats.counted += reference::hold(&pair.other.rewritten, pair.regime, seed, &wasm, BUDGETS)?;
+        }
+        Ok(stats)
     }
 
     /// Compares the backends on a module, under the regime and with the arguments of a seed.
@@ -138,7 +151,7 @@ impl<A: Subject, B: Subject> Arena<A, B> {
 
     /// The module of a seed.
     pub fn module(&self, seed: u64) -> Vec<u8> {
-        module(seed, &self.pair(seed).regime).0
+        Case::new(seed, self.pair(seed).regime).wasm
     }
 
     fn pair(&self, seed: u64) -> &Pair<A, B> {
@@ -147,13 +160,27 @@ impl<A: Subject, B: Subject> Arena<A, B> {
     }
 }
 
-/// Every other module is of our own generator. Also tells whether there may be floats in it.
-fn module(seed: u64, regime: &Regime) -> (Vec<u8>, bool) {
-    match seed % 2 {
-        0 => smith::module(seed / 2, &regime.policy()),
-        _ => {
-            let (wasm, kinds) = generate::module(seed, regime.kinds());
-            (wasm, kinds.floats)
+/// The module of a seed.
+struct Case {
+    wasm: Vec<u8>,
+    /// Whether there may be floats in it.
+    has_floats: bool,
+    /// Where it is of our own generator.
+    kinds: Option<Kinds>,
+}
+
+impl Case {
+    /// Every other one is of our own generator.
+    fn new(seed: u64, regime: Regime) -> Self {
+        match seed % 2 {
+            0 => {
+                let (wasm, has_floats) = smith::module(seed / 2, &regime.policy());
+                Self { wasm, has_floats, kinds: None }
+            }
+            _ => {
+                let (wasm, kinds) = generate::module(seed, regime.kinds());
+                Self { wasm, has_floats: kinds.floats, kinds: Some(kinds) }
+            }
         }
     }
 }

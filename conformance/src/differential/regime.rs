@@ -61,7 +61,7 @@ impl Regime {
         if self == Self::Tight {
             rules.limits.memory_bytes = 3 << 16;
             rules.limits.table_elements = 40;
-            rules.limits.host_calls = Some(10);
+            rules.limits.host_calls = Some(4);
         }
         if matches!(self, Self::Ample | Self::Deep) {
             rules.proposals.allow(Proposal::TailCall);

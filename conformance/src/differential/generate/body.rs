@@ -483,7 +483,7 @@ impl Body<'_> {
         if self.frames.len() > MOST_NESTED || self.left < 6 {
             return;
         }
-        match self.numbers.below(3) {
+        match self.numbers.below(4) {
             0 => {
                 let (params, results) = self.block_type();
                 self.open(|ty| I::Block(ty), &params, &results, results.clone());
@@ -491,6 +491,7 @@ impl Body<'_> {
                 self.close(&results);
             }
             1 => self.counted_loop(),
+            2 => self.loop_with_exits(),
             _ => self.if_else(),
         }
     }
@@ -579,13 +580,64 @@ impl Body<'_> {
         }
     }
 
-    /// A loop that ends when its counter does, unless something inside jumps to its head too.
-    fn counted_loop(&mut self) {
+    /// A local with a small number that a loop counts down.
+    fn counter(&mut self) -> u32 {
         let counter = self.new_local(I32);
         self.counters.push(counter);
         let times = self.numbers.pick(&[1, 2, 3, 5, 20, 200]);
         self.apply(&I::I32Const(times), &[], &[I32]);
         self.apply(&I::LocalSet(counter), &[I32], &[]);
+        counter
+    }
+
+    /// Leaves what the counter comes to.
+    fn count_down(&mut self, counter: u32) {
+        self.apply(&I::LocalGet(counter), &[], &[I32]);
+        self.apply(&I::I32Const(1), &[], &[I32]);
+        self.apply(&I::I32Sub, &[I32, I32], &[I32]);
+        self.apply(&I::LocalTee(counter), &[I32], &[I32]);
+    }
+
+    /// A loop that is left by conditional branches, each to a block that nothing else leads to the end of.
+    fn loop_with_exits(&mut self) {
+        let counter = self.counter();
+        let exits: Vec<_> =
+            (0..1 + self.numbers.below(3)).map(|_| self.plan.value_types(self.numbers, MOST_RESULTS)).collect();
+        for results in exits.iter().rev() {
+            self.open(|ty| I::Block(ty), &[], results, results.clone());
+        }
+        self.open(|ty| I::Loop(ty), &[], &[], Vec::new());
+        for (exit, results) in exits.iter().enumerate() {
+            if self.numbers.once_in(3) {
+                self.statements();
+            }
+            if self.frame().is_unreachable {
+                break;
+            }
+            self.want(results);
+            match exit {
+                0 => self.count_down(counter),
+                _ => self.value(I32),
+            }
+            self.apply(&I::I32Eqz, &[I32], &[I32]);
+            self.apply(&I::BrIf(exit as u32 + 1), &[I32], &[]);
+        }
+        self.statements();
+        self.finish(&[]);
+        self.emit(&I::Br(0));
+        self.frames.last_mut().expect("the loop is open").is_unreachable = true;
+        self.close(&[]);
+        for results in &exits {
+            self.close(results);
+            if self.numbers.once_in(2) {
+                self.statements();
+            }
+        }
+    }
+
+    /// A loop that ends when its counter does, unless something inside jumps to its head too.
+    fn counted_loop(&mut self) {
+        let counter = self.counter();
         let (params, results) = self.block_type();
         self.open(|ty| I::Loop(ty), &params, &results, params.clone());
         self.statements();
@@ -593,10 +645,7 @@ impl Body<'_> {
         if self.frame().is_unreachable {
             return self.close(&results);
         }
-        self.apply(&I::LocalGet(counter), &[], &[I32]);
-        self.apply(&I::I32Const(1), &[], &[I32]);
-        self.apply(&I::I32Sub, &[I32, I32], &[I32]);
-        self.apply(&I::LocalTee(counter), &[I32], &[I32]);
+        self.count_down(counter);
         self.apply(&I::BrIf(0), &[I32], &[]);
         self.close(&results);
     }

@@ -36,7 +36,7 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    /// Integers, one memory, a table that does not change: what the reference interpreter knows.
+    /// Integers, one memory, a table that does not change: what the [reference interpreter](super::reference) knows.
     pub const INTEGERS: Self =
         Self { floats: false, vectors: false, references: false, tail_calls: false, start: false };
 

@@ -1,0 +1,536 @@
+//! The interpreter.
+
+use hotcell_core::{Policy, Value};
+use wasmparser::{MemArg, Operator, ValType};
+
+use super::{
+    Counted, cost,
+    program::{Body, Extent, Program},
+    runs::arity,
+};
+use crate::differential::{
+    bench::Memory,
+    host::{Host, STEP_CHARGE, step},
+};
+
+const PAGE: u64 = 65_536;
+
+/// Why a call ends before its time.
+enum Stop {
+    Trap(&'static str),
+    OutOfFuel,
+    StackOverflow,
+    HostCallLimit,
+}
+
+const UNREACHABLE: Stop = Stop::Trap("trap-unreachable");
+const MEMORY: Stop = Stop::Trap("trap-memory-out-of-bounds");
+const TABLE: Stop = Stop::Trap("trap-table-out-of-bounds");
+const NULL: Stop = Stop::Trap("trap-indirect-call-to-null");
+const SIGNATURE: Stop = Stop::Trap("trap-bad-signature");
+const OVERFLOW: Stop = Stop::Trap("trap-integer-overflow");
+const ZERO: Stop = Stop::Trap("trap-integer-division-by-zero");
+
+/// An instance.
+pub(super) struct Machine<'p> {
+    program: &'p Program<'p>,
+    memory: Vec<u8>,
+    most_pages: u64,
+    globals: Vec<u64>,
+    host: Host,
+    most_host_calls: u64,
+    given: i64,
+    /// The counters as they were stored last.
+    fuel: i64,
+    stack: i64,
+    /// What was executed, operator by operator.
+    executed: u64,
+}
+
+/// A frame, with the counters as it keeps them.
+struct Frame<'p> {
+    body: &'p Body<'p>,
+    locals: Vec<u64>,
+    operands: Vec<u64>,
+    labels: Vec<Label>,
+    fuel: i64,
+    stack: i64,
+}
+
+/// A block that is open.
+#[derive(Clone, Copy)]
+struct Label {
+    /// Operands below it.
+    height: usize,
+    /// How many values a branch to it takes along, and where it goes.
+    arity: usize,
+    to: usize,
+    is_loop: bool,
+}
+
+impl<'p> Machine<'p> {
+    pub(super) fn instantiate(program: &'p Program<'p>, policy: &Policy, fuel: u64) -> Option<Self> {
+        let (pages, maximum) = program.memory.unwrap_or((0, Some(0)));
+        let mut memory = vec![0; (pages * PAGE) as usize];
+        for (offset, data) in &program.data {
+            let place = memory.get_mut(*offset as usize..)?.get_mut(..data.len())?;
+            place.copy_from_slice(data);
+        }
+        let budget = policy.rules().limits.memory_bytes - 8 * program.table.len() as u64;
+        let given = i64::try_from(fuel).unwrap_or(i64::MAX);
+        Some(Self {
+            program,
+            memory,
+            most_pages: maximum.unwrap_or(PAGE).min(budget / PAGE),
+            globals: program.globals.iter().map(|global| global.1).collect(),
+            host: Host::default(),
+            most_host_calls: policy.rules().limits.host_calls.unwrap_or(u64::MAX),
+            given,
+            fuel: given,
+            stack: policy.stack_cells(),
+            executed: 0,
+        })
+    }
+
+    pub(super) fn call(mut self, export: &str, params: &[Value]) -> Counted {
+        let function = self.program.exports[export];
+        let params: Vec<u64> = params.iter().map(|value| bits(*value)).collect();
+        let outcome = self.function(function, params);
+        let (code, values) = match outcome {
+            Ok(values) => {
+                let types = self.program.function_type(function).results();
+                ("ok", types.iter().zip(values).map(|(ty, bits)| value(*ty, bits)).collect())
+            }
+            // A callee that overran its fuel has stored that; the host cannot tell its caller's `unreachable` from a stop.
+            Err(Stop::Trap("trap-unreachable")) if self.fuel < 0 => ("out-of-fuel", Vec::new()),
+            Err(Stop::Trap(code)) => (code, Vec::new()),
+            Err(Stop::OutOfFuel) => ("out-of-fuel", Vec::new()),
+            Err(Stop::StackOverflow) => ("stack-overflow", Vec::new()),
+            Err(Stop::HostCallLimit) => ("host-call-limit", Vec::new()),
+        };
+        let global = |index: &u32| Some(value(self.program.globals[*index as usize].0, self.globals[*index as usize]));
+        Counted {
+            code,
+            values,
+            fuel_used: (self.given - self.fuel.max(0)).cast_unsigned(),
+            executed: self.executed,
+            globals: self.program.exported_globals.iter().map(global).collect(),
+            host: self.host,
+            memory: Memory(self.memory),
+        }
+    }
+
+    /// Calls a function with what is stored.
+    fn function(&mut self, function: u32, params: Vec<u64>) -> Result<Vec<u64>, Stop> {
+        let imported = self.program.imports.len();
+        if (function as usize) < imported {
+            return self.import(self.program.imports[function as usize], &params);
+        }
+        let body = &self.program.bodies[function as usize - imported];
+        let entry = cost::entry(body.cells);
+        self.executed += entry.cast_unsigned();
+        let first = body.runs.at(0).map_or(0, |run| run.cost);
+        let fuel = self.fuel - first - entry;
+        let stack = self.stack - body.cells;
+        if fuel < 0 || stack < 0 {
+            (self.fuel, self.stack) = (fuel, stack);
+            return Err(if fuel < 0 { Stop::OutOfFuel } else { Stop::StackOverflow });
+        }
+        let results = self.program.function_type(function).results().len();
+        let outermost = Label { height: 0, arity: results, to: body.operators.len(), is_loop: false };
+        let mut locals = params;
+        locals.resize(body.locals, 0);
+        let mut frame = Frame { body, locals, operands: Vec::new(), labels: vec![outermost], fuel, stack };
+        let mut at = 0;
+        while let Some(operator) = body.operators.get(at) {
+            self.executed += cost::operator(operator);
+            at = self.operator(&mut frame, operator, at)?;
+            if let Some(run) = body.runs.at(at) {
+                frame.fuel -= run.cost;
+                if run.is_loop {
+                    self.check(&frame)?;
+                }
+            }
+        }
+        if body.is_exported {
+            self.check(&frame)?;
+            self.stack = frame.stack + body.cells;
+        }
+        self.fuel = frame.fuel;
+        Ok(frame.operands.split_off(frame.operands.len() - results))
+    }
+
+    fn check(&mut self, frame: &Frame<'_>) -> Result<(), Stop> {
+        if frame.fuel < 0 {
+            self.fuel = frame.fuel;
+            return Err(Stop::OutOfFuel);
+        }
+        Ok(())
+    }
+
+    /// A host function.
+    fn import(&mut self, name: &str, params: &[u64]) -> Result<Vec<u64>, Stop> {
+        if self.host.calls >= self.most_host_calls {
+            return Err(Stop::HostCallLimit);
+        }
+        let left = Some(self.fuel.cast_unsigned());
+        let (charge, results) = match (name, params) {
+            ("nop", []) => {
+                self.host.note(&[1], left);
+                (0, vec![])
+            }
+            ("charge", [fuel]) => {
+                self.host.note(&[2, *fuel], left);
+                (*fuel, vec![])
+            }
+            ("step", [value]) => {
+                self.host.note(&[3, *value], left);
+                (STEP_CHARGE, vec![step(*value as u32 as i32).cast_unsigned().into()])
+            }
+            ("pair", [a, b]) => {
+                self.host.note(&[4, *a, *b], left);
+                (0, vec![*b, *a])
+            }
+            _ => unreachable!("the generator imports {name}, which the reference does not know"),
+        };
+        let charge = charge.cast_signed();
+        if self.fuel < charge {
+            self.fuel = 0;
+            return Err(Stop::OutOfFuel);
+        }
+        self.executed += charge.cast_unsigned();
+        self.fuel -= charge;
+        Ok(results)
+    }
+
+    /// Executes one operator; gives the next.
+    fn operator(&mut self, frame: &mut Frame<'_>, operator: &Operator<'_>, at: usize) -> Result<usize, Stop> {
+        use Operator as O;
+        let next = at + 1;
+        match operator {
+            O::Block { blockty } | O::Loop { blockty } => {
+                let is_loop = matches!(operator, O::Loop { .. });
+                frame.open(arity(self.program, *blockty), frame.extent(at), is_loop, at);
+            }
+            O::If { blockty } => {
+                let extent = frame.extent(at);
+                let is_true = frame.pop() as u32 != 0;
+                frame.open(arity(self.program, *blockty), extent, false, at);
+                match (is_true, extent.otherwise) {
+                    (true, _) => {}
+                    (false, Some(otherwise)) => return Ok(otherwise + 1),
+                    (false, None) => {
+                        frame.labels.pop();
+                        return Ok(extent.end + 1);
+                    }
+                }
+            }
+            // The end of a then-branch.
+            O::Else => return Ok(frame.branch(0)),
+            O::End => drop(frame.labels.pop()),
+            O::Br { relative_depth } => return Ok(frame.branch(*relative_depth)),
+            O::BrIf { relative_depth } => {
+                if frame.pop() as u32 != 0 {
+                    return Ok(frame.branch(*relative_depth));
+                }
+            }
+            O::BrTable { targets } => {
+                let index = frame.pop() as u32;
+                let target = targets.targets().flatten().nth(index as usize);
+                return Ok(frame.branch(target.unwrap_or_else(|| targets.default())));
+            }
+            O::Return => return Ok(frame.branch(frame.labels.len() as u32 - 1)),
+            O::Unreachable => return Err(UNREACHABLE),
+            O::Call { function_index } => {
+                if (*function_index as usize) < self.program.imports.len() {
+                    self.check(frame)?;
+                }
+                self.call_from(frame, *function_index)?;
+            }
+            O::CallIndirect { type_index, .. } => {
+                if !self.program.imports.is_empty() {
+                    self.check(frame)?;
+                }
+                // The counters are stored before the engine looks at the table.
+                (self.fuel, self.stack) = (frame.fuel, frame.stack);
+                let index = frame.pop() as u32;
+                let element = self.program.table.get(index as usize).ok_or(TABLE)?;
+                let function = element.ok_or(NULL)?;
+                if *self.program.function_type(function) != self.program.types[*type_index as usize] {
+                    return Err(SIGNATURE);
+                }
+                self.call_from(frame, function)?;
+            }
+            O::GlobalGet { global_index } => frame.operands.push(self.globals[*global_index as usize]),
+            O::GlobalSet { global_index } => self.globals[*global_index as usize] = frame.pop(),
+            O::MemorySize { .. } => frame.operands.push(self.memory.len() as u64 / PAGE),
+            O::MemoryGrow { .. } => self.grow(frame)?,
+            O::MemoryFill { .. } => {
+                let (length, byte, to) = self.bulk(frame)?;
+                self.bytes(to, length)?.fill(byte as u8);
+            }
+            O::MemoryCopy { .. } => {
+                let (length, from, to) = self.bulk(frame)?;
+                let bytes = self.bytes(from, length)?.to_vec();
+                self.bytes(to, length)?.copy_from_slice(&bytes);
+            }
+            _ => self.access(frame, operator)?,
+        }
+        Ok(next)
+    }
+
+    fn call_from(&mut self, frame: &mut Frame<'_>, function: u32) -> Result<(), Stop> {
+        (self.fuel, self.stack) = (frame.fuel, frame.stack);
+        let params = self.program.function_type(function).params().len();
+        let params = frame.operands.split_off(frame.operands.len() - params);
+        let results = self.function(function, params)?;
+        frame.operands.extend(results);
+        frame.fuel = self.fuel;
+        Ok(())
+    }
+
+    fn grow(&mut self, frame: &mut Frame<'_>) -> Result<(), Stop> {
+        let more = u64::from(frame.pop() as u32);
+        let old = self.memory.len() as u64 / PAGE;
+        if old + more > self.most_pages {
+            frame.operands.push(u32::MAX.into());
+        } else {
+            self.memory.resize(((old + more) * PAGE) as usize, 0);
+            frame.operands.push(old);
+            let cost = cost::bytes(more * PAGE);
+            self.executed += cost.cast_unsigned();
+            frame.fuel -= cost;
+        }
+        self.check(frame)
+    }
+
+    /// The operands of a bulk operator, the last one first, when they are paid for.
+    fn bulk(&mut self, frame: &mut Frame<'_>) -> Result<(u64, u64, u64), Stop> {
+        let length = u64::from(frame.pop() as u32);
+        frame.fuel -= cost::bytes(length);
+        self.check(frame)?;
+        self.executed += cost::bytes(length).cast_unsigned();
+        Ok((length, frame.pop(), frame.pop()))
+    }
+
+    fn bytes(&mut self, at: u64, length: u64) -> Result<&mut [u8], Stop> {
+        self.memory.get_mut(at as usize..).and_then(|bytes| bytes.get_mut(..length as usize)).ok_or(MEMORY)
+    }
+
+    /// Loads and stores; what is neither does not concern the instance.
+    fn access(&mut self, frame: &mut Frame<'_>, operator: &Operator<'_>) -> Result<(), Stop> {
+        use Operator as O;
+        match operator {
+            O::I32Load { memarg } => self.load(frame, memarg, 4, |bits| bits),
+            O::I32Load8S { memarg } => self.load(frame, memarg, 1, |bits| narrow(bits as u8 as i8 as i32)),
+            O::I32Load8U { memarg } => self.load(frame, memarg, 1, |bits| bits),
+            O::I32Load16S { memarg } => self.load(frame, memarg, 2, |bits| narrow(bits as u16 as i16 as i32)),
+            O::I32Load16U { memarg } => self.load(frame, memarg, 2, |bits| bits),
+            O::I64Load { memarg } => self.load(frame, memarg, 8, |bits| bits),
+            O::I64Load8S { memarg } => self.load(frame, memarg, 1, |bits| bits as u8 as i8 as u64),
+            O::I64Load8U { memarg } => self.load(frame, memarg, 1, |bits| bits),
+            O::I64Load16S { memarg } => self.load(frame, memarg, 2, |bits| bits as u16 as i16 as u64),
+            O::I64Load16U { memarg } => self.load(frame, memarg, 2, |bits| bits),
+            O::I64Load32S { memarg } => self.load(frame, memarg, 4, |bits| bits as u32 as i32 as u64),
+            O::I64Load32U { memarg } => self.load(frame, memarg, 4, |bits| bits),
+            O::I32Store { memarg } | O::I64Store32 { memarg } => self.store(frame, memarg, 4),
+            O::I32Store8 { memarg } | O::I64Store8 { memarg } => self.store(frame, memarg, 1),
+            O::I32Store16 { memarg } | O::I64Store16 { memarg } => self.store(frame, memarg, 2),
+            O::I64Store { memarg } => self.store(frame, memarg, 8),
+            _ => frame.plain(operator),
+        }
+    }
+
+    fn load(&mut self, frame: &mut Frame<'_>, at: &MemArg, width: u64, read: fn(u64) -> u64) -> Result<(), Stop> {
+        let from = u64::from(frame.pop() as u32) + at.offset;
+        let mut bits = [0; 8];
+        bits[..width as usize].copy_from_slice(self.bytes(from, width)?);
+        frame.operands.push(read(u64::from_le_bytes(bits)));
+        Ok(())
+    }
+
+    fn store(&mut self, frame: &mut Frame<'_>, at: &MemArg, width: u64) -> Result<(), Stop> {
+        let bits = frame.pop().to_le_bytes();
+        let to = u64::from(frame.pop() as u32) + at.offset;
+        self.bytes(to, width)?.copy_from_slice(&bits[..width as usize]);
+        Ok(())
+    }
+}
+
+impl Frame<'_> {
+    fn pop(&mut self) -> u64 {
+        self.operands.pop().expect("the module is valid")
+    }
+
+    fn extent(&self, at: usize) -> Extent {
+        self.body.blocks[&at]
+    }
+
+    fn open(&mut self, (params, results): (usize, usize), extent: Extent, is_loop: bool, at: usize) {
+        let height = self.operands.len() - params;
+        let (arity, to) = if is_loop { (params, at + 1) } else { (results, extent.end + 1) };
+        self.labels.push(Label { height, arity, to, is_loop });
+    }
+
+    /// Where a branch goes on.
+    fn branch(&mut self, depth: u32) -> usize {
+        let index = self.labels.len() - 1 - depth as usize;
+        let label = self.labels[index];
+        let taken = self.operands.split_off(self.operands.len() - label.arity);
+        self.operands.truncate(label.height);
+        self.operands.extend(taken);
+        // A loop stays open.
+        self.labels.truncate(index + usize::from(label.is_loop));
+        label.to
+    }
+
+    /// What works on operands and locals alone.
+    fn plain(&mut self, operator: &Operator<'_>) -> Result<(), Stop> {
+        use Operator as O;
+        match operator {
+            O::Nop => {}
+            O::Drop => drop(self.pop()),
+            O::I32Const { value } => self.operands.push(narrow(*value)),
+            O::I64Const { value } => self.operands.push(value.cast_unsigned()),
+            O::LocalGet { local_index } => self.operands.push(self.locals[*local_index as usize]),
+            O::LocalSet { local_index } => self.locals[*local_index as usize] = self.pop(),
+            O::LocalTee { local_index } => {
+                let value = self.pop();
+                self.locals[*local_index as usize] = value;
+                self.operands.push(value);
+            }
+            O::Select => {
+                let (condition, other, one) = (self.pop() as u32, self.pop(), self.pop());
+                self.operands.push(if condition != 0 { one } else { other });
+            }
+            O::I32Clz => self.unary32(|a| a.leading_zeros()),
+            O::I32Ctz => self.unary32(|a| a.trailing_zeros()),
+            O::I32Popcnt => self.unary32(|a| a.count_ones()),
+            O::I32Eqz => self.unary32(|a| (a == 0).into()),
+            O::I32Extend8S => self.unary32(|a| a as u8 as i8 as u32),
+            O::I32Extend16S => self.unary32(|a| a as u16 as i16 as u32),
+            O::I64Clz => self.unary64(|a| a.leading_zeros().into()),
+            O::I64Ctz => self.unary64(|a| a.trailing_zeros().into()),
+            O::I64Popcnt => self.unary64(|a| a.count_ones().into()),
+            O::I64Eqz => self.unary64(|a| (a == 0).into()),
+            O::I64Extend8S => self.unary64(|a| a as u8 as i8 as u64),
+            O::I64Extend16S => self.unary64(|a| a as u16 as i16 as u64),
+            O::I64Extend32S | O::I64ExtendI32S => self.unary64(|a| a as u32 as i32 as u64),
+            O::I32WrapI64 | O::I64ExtendI32U => self.unary64(|a| a as u32 as u64),
+            _ => return self.binary(operator),
+        }
+        Ok(())
+    }
+
+    fn unary32(&mut self, f: fn(u32) -> u32) {
+        let a = self.pop() as u32;
+        self.operands.push(f(a).into());
+    }
+
+    fn unary64(&mut self, f: fn(u64) -> u64) {
+        let a = self.pop();
+        self.operands.push(f(a));
+    }
+
+    fn binary(&mut self, operator: &Operator<'_>) -> Result<(), Stop> {
+        use Operator as O;
+        let (b, a) = (self.pop(), self.pop());
+        let (a32, b32) = (a as u32, b as u32);
+        let (s32, t32) = (a32.cast_signed(), b32.cast_signed());
+        let (s, t) = (a.cast_signed(), b.cast_signed());
+        let by = b as u32;
+        let result: u64 = match operator {
+            O::I32Add => a32.wrapping_add(b32).into(),
+            O::I32Sub => a32.wrapping_sub(b32).into(),
+            O::I32Mul => a32.wrapping_mul(b32).into(),
+            O::I32DivS | O::I32RemS | O::I32DivU | O::I32RemU | O::I64DivU | O::I64RemU | O::I64DivS | O::I64RemS => {
+                divide(operator, a, b)?
+            }
+            O::I32And => (a32 & b32).into(),
+            O::I32Or => (a32 | b32).into(),
+            O::I32Xor => (a32 ^ b32).into(),
+            O::I32Shl => a32.wrapping_shl(by).into(),
+            O::I32ShrS => narrow(s32.wrapping_shr(by)),
+            O::I32ShrU => a32.wrapping_shr(by).into(),
+            O::I32Rotl => a32.rotate_left(by % 32).into(),
+            O::I32Rotr => a32.rotate_right(by % 32).into(),
+            O::I64Add => a.wrapping_add(b),
+            O::I64Sub => a.wrapping_sub(b),
+            O::I64Mul => a.wrapping_mul(b),
+            O::I64And => a & b,
+            O::I64Or => a | b,
+            O::I64Xor => a ^ b,
+            O::I64Shl => a.wrapping_shl(by),
+            O::I64ShrS => s.wrapping_shr(by).cast_unsigned(),
+            O::I64ShrU => a.wrapping_shr(by),
+            O::I64Rotl => a.rotate_left(by % 64),
+            O::I64Rotr => a.rotate_right(by % 64),
+            O::I32Eq => (a32 == b32).into(),
+            O::I32Ne => (a32 != b32).into(),
+            O::I32LtS => (s32 < t32).into(),
+            O::I32LtU => (a32 < b32).into(),
+            O::I32GtS => (s32 > t32).into(),
+            O::I32GtU => (a32 > b32).into(),
+            O::I32LeS => (s32 <= t32).into(),
+            O::I32LeU => (a32 <= b32).into(),
+            O::I32GeS => (s32 >= t32).into(),
+            O::I32GeU => (a32 >= b32).into(),
+            O::I64Eq => (a == b).into(),
+            O::I64Ne => (a != b).into(),
+            O::I64LtS => (s < t).into(),
+            O::I64LtU => (a < b).into(),
+            O::I64GtS => (s > t).into(),
+            O::I64GtU => (a > b).into(),
+            O::I64LeS => (s <= t).into(),
+            O::I64LeU => (a <= b).into(),
+            O::I64GeS => (s >= t).into(),
+            O::I64GeU => (a >= b).into(),
+            other => unreachable!("{other:?} has no height, so the program was not read"),
+        };
+        self.operands.push(result);
+        Ok(())
+    }
+}
+
+fn divide(operator: &Operator<'_>, a: u64, b: u64) -> Result<u64, Stop> {
+    use Operator as O;
+    let (a32, b32) = (a as u32, b as u32);
+    let (s32, t32) = (a32.cast_signed(), b32.cast_signed());
+    let (s, t) = (a.cast_signed(), b.cast_signed());
+    let is_zero = match operator {
+        O::I32DivS | O::I32DivU | O::I32RemS | O::I32RemU => b32 == 0,
+        _ => b == 0,
+    };
+    if is_zero {
+        return Err(ZERO);
+    }
+    Ok(match operator {
+        O::I32DivS => narrow(s32.checked_div(t32).ok_or(OVERFLOW)?),
+        O::I32DivU => (a32 / b32).into(),
+        O::I32RemS => narrow(s32.wrapping_rem(t32)),
+        O::I32RemU => (a32 % b32).into(),
+        O::I64DivS => s.checked_div(t).ok_or(OVERFLOW)?.cast_unsigned(),
+        O::I64DivU => a / b,
+        O::I64RemS => s.wrapping_rem(t).cast_unsigned(),
+        _ => a % b,
+    })
+}
+
+fn narrow(value: i32) -> u64 {
+    value.cast_unsigned().into()
+}
+
+fn bits(value: Value) -> u64 {
+    match value {
+        Value::I32(value) => narrow(value),
+        Value::I64(value) => value.cast_unsigned(),
+        other => unreachable!("{other:?} is no integer"),
+    }
+}
+
+fn value(ty: ValType, bits: u64) -> Value {
+    match ty {
+        ValType::I32 => Value::I32(bits as u32 as i32),
+        _ => Value::I64(bits.cast_signed()),
+    }
+}

@@ -1,0 +1,243 @@
+//! What the document says of a body: its straight runs, and the height of its operands.
+
+use std::collections::BTreeMap;
+
+use wasmparser::{BlockType, Operator};
+
+use super::{
+    cost,
+    program::{Program, Unsupported, unsupported},
+};
+
+/// The straight runs of a body, by the operator with which each begins.
+pub(super) struct Runs(BTreeMap<usize, Run>);
+
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    pub(super) cost: i64,
+    /// Whether it begins at the head of a loop.
+    pub(super) is_loop: bool,
+}
+
+struct Open {
+    is_loop: bool,
+    /// An `if` that has had no `else` so far.
+    is_bare_if: bool,
+    is_reachable: bool,
+    /// Whether somebody branches to its end.
+    is_joined: bool,
+}
+
+impl Runs {
+    /// The runs begin at the entry, at loop heads, at the arms of an `if`, behind a branch, behind a call, and where branches
+    /// meet. What cannot be reached costs nothing.
+    pub(super) fn of(operators: &[Operator<'_>]) -> Self {
+        let mut runs = BTreeMap::from([(0, Run { cost: 0, is_loop: false })]);
+        let function = Open { is_loop: false, is_bare_if: false, is_reachable: true, is_joined: false };
+        let mut open = vec![function];
+        let (mut current, mut is_reachable) = (0, true);
+        for (at, operator) in operators.iter().enumerate() {
+            if is_reachable && let Some(run) = runs.get_mut(&current) {
+                run.cost += cost::operator(operator).cast_signed();
+            }
+            let was_reachable = is_reachable;
+            let mut begins = false;
+            let mut branch = |depth: u32| {
+                let index = open.len() - 1 - depth as usize;
+                open[index].is_joined |= was_reachable && !open[index].is_loop;
+            };
+            match operator {
+                Operator::Br { relative_depth } => {
+                    branch(*relative_depth);
+                    is_reachable = false;
+                }
+                Operator::BrIf { relative_depth } => {
+                    branch(*relative_depth);
+                    begins = true;
+                }
+                Operator::BrTable { targets } => {
+                    targets.targets().flatten().chain([targets.default()]).for_each(branch);
+                    is_reachable = false;
+                }
+                Operator::Return | Operator::Unreachable => is_reachable = false,
+                Operator::Call { .. } | Operator::CallIndirect { .. } => begins = true,
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                    let is_loop = matches!(operator, Operator::Loop { .. });
+                    let is_bare_if = matches!(operator, Operator::If { .. });
+                    open.push(Open { is_loop, is_bare_if, is_reachable, is_joined: false });
+                    begins = is_loop || is_bare_if;
+                }
+                Operator::Else => {
+                    if let Some(block) = open.last_mut() {
+                        block.is_bare_if = false;
+                        block.is_joined |= is_reachable;
+                        is_reachable = block.is_reachable;
+                        begins = true;
+                    }
+                }
+                Operator::End => {
+                    if let Some(block) = open.pop() {
+                        begins = block.is_joined || (block.is_bare_if && block.is_reachable);
+                        is_reachable |= begins;
+                    }
+                }
+                _ => {}
+            }
+            if begins && is_reachable && !open.is_empty() {
+                current = at + 1;
+                let is_loop = matches!(operator, Operator::Loop { .. });
+                runs.insert(current, Run { cost: 0, is_loop });
+            }
+        }
+        Self(runs)
+    }
+
+    /// The run that begins there.
+    pub(super) fn at(&self, operator: usize) -> Option<Run> {
+        self.0.get(&operator).copied()
+    }
+}
+
+/// The most operands that are ever on the stack, as validation counts them: in unreachable code none is ever missing.
+pub(super) fn height(program: &Program<'_>, function: u32, operators: &[Operator<'_>]) -> Result<u64, Unsupported> {
+    let results = program.function_type(function).results().len();
+    let mut open = vec![Level { base: 0, is_unreachable: false, params: 0, results, label: results }];
+    let (mut height, mut highest) = (0, 0);
+    for operator in operators {
+        let level = open.last().copied().unwrap_or_default();
+        let pop = |height: usize, count: usize| match level.is_unreachable {
+            true => height.saturating_sub(count).max(level.base),
+            false => height - count,
+        };
+        let label = |depth: u32| open[open.len() - 1 - depth as usize].label;
+        let mut stops = false;
+        match operator {
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                let (params, results) = arity(program, *blockty);
+                if matches!(operator, Operator::If { .. }) {
+                    height = pop(height, 1);
+                }
+                let base = pop(height, params);
+                let label = if matches!(operator, Operator::Loop { .. }) { params } else { results };
+                height = base + params;
+                open.push(Level { base, is_unreachable: false, params, results, label });
+            }
+            Operator::Else => {
+                height = level.base + level.params;
+                if let Some(level) = open.last_mut() {
+                    level.is_unreachable = false;
+                }
+            }
+            Operator::End => {
+                open.pop();
+                height = level.base + level.results;
+            }
+            Operator::BrIf { relative_depth } => {
+                let taken = label(*relative_depth);
+                height = pop(pop(height, 1), taken) + taken;
+            }
+            Operator::Br { .. } | Operator::BrTable { .. } | Operator::Return | Operator::Unreachable => stops = true,
+            Operator::Call { function_index } => {
+                let ty = program.function_type(*function_index);
+                height = pop(height, ty.params().len()) + ty.results().len();
+            }
+            Operator::CallIndirect { type_index, .. } => {
+                let ty = &program.types[*type_index as usize];
+                height = pop(height, ty.params().len() + 1) + ty.results().len();
+            }
+            _ => {
+                let (takes, gives) = plain(operator)?;
+                height = pop(height, takes) + gives;
+            }
+        }
+        if stops {
+            height = level.base;
+            if let Some(level) = open.last_mut() {
+                level.is_unreachable = true;
+            }
+        }
+        highest = highest.max(height);
+    }
+    Ok(highest as u64)
+}
+
+#[derive(Clone, Copy, Default)]
+struct Level {
+    base: usize,
+    is_unreachable: bool,
+    params: usize,
+    results: usize,
+    /// How many values a branch to it takes along.
+    label: usize,
+}
+
+/// How many parameters and results a block has.
+pub(super) fn arity(program: &Program<'_>, ty: BlockType) -> (usize, usize) {
+    match ty {
+        BlockType::Empty => (0, 0),
+        BlockType::Type(_) => (0, 1),
+        BlockType::FuncType(index) => {
+            let ty = &program.types[index as usize];
+            (ty.params().len(), ty.results().len())
+        }
+    }
+}
+
+/// How many values an operator takes and gives.
+fn plain(operator: &Operator<'_>) -> Result<(usize, usize), Unsupported> {
+    use Operator as O;
+    Ok(match operator {
+        O::Nop => (0, 0),
+        O::I32Const { .. } | O::I64Const { .. } | O::LocalGet { .. } | O::GlobalGet { .. } | O::MemorySize { .. } => {
+            (0, 1)
+        }
+        O::Drop | O::LocalSet { .. } | O::GlobalSet { .. } => (1, 0),
+        O::LocalTee { .. } | O::MemoryGrow { .. } => (1, 1),
+        O::Select => (3, 1),
+        O::MemoryFill { .. } | O::MemoryCopy { .. } => (3, 0),
+        O::I32Load { .. }
+        | O::I32Load8S { .. }
+        | O::I32Load8U { .. }
+        | O::I32Load16S { .. }
+        | O::I32Load16U { .. }
+        | O::I64Load { .. }
+        | O::I64Load8S { .. }
+        | O::I64Load8U { .. }
+        | O::I64Load16S { .. }
+        | O::I64Load16U { .. }
+        | O::I64Load32S { .. }
+        | O::I64Load32U { .. } => (1, 1),
+        O::I32Store { .. }
+        | O::I32Store8 { .. }
+        | O::I32Store16 { .. }
+        | O::I64Store { .. }
+        | O::I64Store8 { .. }
+        | O::I64Store16 { .. }
+        | O::I64Store32 { .. } => (2, 0),
+        O::I32Clz
+        | O::I32Ctz
+        | O::I32Popcnt
+        | O::I32Eqz
+        | O::I32Extend8S
+        | O::I32Extend16S
+        | O::I64Clz
+        | O::I64Ctz
+        | O::I64Popcnt
+        | O::I64Eqz
+        | O::I64Extend8S
+        | O::I64Extend16S
+        | O::I64Extend32S
+        | O::I32WrapI64
+        | O::I64ExtendI32S
+        | O::I64ExtendI32U => (1, 1),
+        O::I32Add | O::I32Sub | O::I32Mul | O::I32DivS | O::I32DivU | O::I32RemS | O::I32RemU => (2, 1),
+        O::I32And | O::I32Or | O::I32Xor | O::I32Shl | O::I32ShrS | O::I32ShrU | O::I32Rotl | O::I32Rotr => (2, 1),
+        O::I64Add | O::I64Sub | O::I64Mul | O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU => (2, 1),
+        O::I64And | O::I64Or | O::I64Xor | O::I64Shl | O::I64ShrS | O::I64ShrU | O::I64Rotl | O::I64Rotr => (2, 1),
+        O::I32Eq | O::I32Ne | O::I32LtS | O::I32LtU | O::I32GtS | O::I32GtU => (2, 1),
+        O::I32LeS | O::I32LeU | O::I32GeS | O::I32GeU => (2, 1),
+        O::I64Eq | O::I64Ne | O::I64LtS | O::I64LtU | O::I64GtS | O::I64GtU => (2, 1),
+        O::I64LeS | O::I64LeU | O::I64GeS | O::I64GeU => (2, 1),
+        other => return unsupported(other),
+    })
+}

@@ -107,16 +107,4 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
             ),
         ],
     ),
-    Saboteur::new(
-        "passes on the words of a panic as they are",
-        "messages.harmless",
-        &[lie(
-            "convert.rs",
-            FAULT_WAS_PARKED,
-            "return match parked {
-                Fault::HostFunctionPanicked { message } => panicked(message).into(),
-                other => other,
-            }",
-        )],
-    ),
 ];

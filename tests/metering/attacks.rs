@@ -177,9 +177,27 @@ fn hoisted_values_do_not_change_the_depth() {
     assert_none(&wrong);
 }
 
+/// Functions that call themselves for ever: by name, and through a table, where an entrance stands between one call and
+/// the next. With parameters of as many bytes as there may be, too.
+fn endless_recursions() -> [(&'static str, Vec<u8>); 4] {
+    let through_table = |params: usize, ty: &str, value: &str| {
+        let (params, values) = (format!("{ty} ").repeat(params), format!("{value} ").repeat(params));
+        plain(&format!(
+            r#"(type $t (func (param {params}))) (table 1 funcref) (elem (i32.const 0) $f)
+            (func (export "f") (call $f {values}))
+            (func $f (type $t) (call_indirect (type $t) {values} (i32.const 0)))"#
+        ))
+    };
+    [
+        ("by name", plain(r#"(func $f (export "f") (call $f))"#)),
+        ("through a table", through_table(0, "i64", "")),
+        ("with 64 numbers", through_table(64, "i64", "(i64.const 1)")),
+        ("with 64 vectors", through_table(64, "v128", "(v128.const i64x2 1 1)")),
+    ]
+}
+
 #[test]
 fn every_stack_that_a_policy_may_ask_for_is_there() {
-    let wasm = plain(r#"(func $f (export "f") (call $f))"#);
     let mut policies = vec![("ceiling".to_owned(), Policy::ceiling())];
     for stack in [4 << 10, 64 << 10, 512 << 10, 1 << 20, 16 << 20, 256 << 20] {
         policies.push((format!("{stack} bytes"), policy(PLENTY, |rules| rules.limits.stack_bytes = stack)));
@@ -190,15 +208,16 @@ fn every_stack_that_a_policy_may_ask_for_is_there() {
             wrong.push(format!("{name}: {error}"));
             continue;
         }
-        match Both::new(&policy).call(&wasm, "f", &[]) {
-            Ok(observed) if observed.code == "stack-overflow" => {}
-            other => wrong.push(format!("{name}: {other:?}")),
+        let both = Both::new(&policy);
+        for (way, wasm) in endless_recursions() {
+            match both.call(&wasm, "f", &[]) {
+                Ok(observed) if observed.code == "stack-overflow" => {}
+                other => wrong.push(format!("{name}, {way}: {other:?}")),
+            }
         }
     }
     assert_none(&wrong);
 }
-
-// What the engines must be able to take.
 
 fn rewritten(wasm: &[u8], policy: &Policy) -> Result<Vec<u8>, hotcell::Rejection> {
     admit(wasm, policy, &nop_alone(), &Contract::None).map(|admitted| admitted.bytes().to_vec())

@@ -4,9 +4,13 @@ use hotcell::{
     Contract, Offered, Policy, Preset, Proposal, Rules, Sandbox, Value, Wasmi, Wasmtime, admit,
     policy::{Floats, Metering},
 };
+use hotcell_conformance::{
+    Subject,
+    differential::{Bench, Host, Observed},
+};
 use wasmparser::{Operator, Parser, Payload};
 
-use crate::run::{Bench, Both, Engine, Host, Observed, plain, policy, wasm};
+use crate::run::{Both, plain, policy, wasm};
 
 const PLENTY: u64 = 1_000_000_000;
 const MODES: [Metering; 2] = [Metering::Exact, Metering::Engine];
@@ -88,8 +92,8 @@ const TAIL: &str = r#"
 
 #[test]
 fn a_tail_call_gives_its_stack_back() {
-    fn calls<B: Engine>() -> Result<(), String> {
-        let plugin = Bench::<B>::new(&tail_calls(PLENTY)).load(&wasm(TAIL)).unwrap();
+    fn calls<B: Subject>() -> Result<(), String> {
+        let plugin = Bench::<B>::new(&tail_calls(PLENTY)).unwrap().load(&wasm(TAIL)).unwrap();
         let mut session = plugin.session(Host::default()).unwrap();
         for call in 0..20_000 {
             session.call_values("f", &[]).map_err(|fault| format!("{} after {call} calls: {fault}", B::ID))?;
@@ -177,9 +181,27 @@ fn hoisted_values_do_not_change_the_depth() {
     assert_none(&wrong);
 }
 
+/// Functions that call themselves for ever: by name, and through a table, where an entrance stands between one call and
+/// the next. With parameters of as many bytes as there may be, too.
+fn endless_recursions() -> [(&'static str, Vec<u8>); 4] {
+    let through_table = |params: usize, ty: &str, value: &str| {
+        let (params, values) = (format!("{ty} ").repeat(params), format!("{value} ").repeat(params));
+        plain(&format!(
+            r#"(type $t (func (param {params}))) (table 1 funcref) (elem (i32.const 0) $f)
+            (func (export "f") (call $f {values}))
+            (func $f (type $t) (call_indirect (type $t) {values} (i32.const 0)))"#
+        ))
+    };
+    [
+        ("by name", plain(r#"(func $f (export "f") (call $f))"#)),
+        ("through a table", through_table(0, "i64", "")),
+        ("with 64 numbers", through_table(64, "i64", "(i64.const 1)")),
+        ("with 64 vectors", through_table(64, "v128", "(v128.const i64x2 1 1)")),
+    ]
+}
+
 #[test]
 fn every_stack_that_a_policy_may_ask_for_is_there() {
-    let wasm = plain(r#"(func $f (export "f") (call $f))"#);
     let mut policies = vec![("ceiling".to_owned(), Policy::ceiling())];
     for stack in [4 << 10, 64 << 10, 512 << 10, 1 << 20, 16 << 20, 256 << 20] {
         policies.push((format!("{stack} bytes"), policy(PLENTY, |rules| rules.limits.stack_bytes = stack)));
@@ -190,15 +212,16 @@ fn every_stack_that_a_policy_may_ask_for_is_there() {
             wrong.push(format!("{name}: {error}"));
             continue;
         }
-        match Both::new(&policy).call(&wasm, "f", &[]) {
-            Ok(observed) if observed.code == "stack-overflow" => {}
-            other => wrong.push(format!("{name}: {other:?}")),
+        let both = Both::new(&policy);
+        for (way, wasm) in endless_recursions() {
+            match both.call(&wasm, "f", &[]) {
+                Ok(observed) if observed.code == "stack-overflow" => {}
+                other => wrong.push(format!("{name}, {way}: {other:?}")),
+            }
         }
     }
     assert_none(&wrong);
 }
-
-// What the engines must be able to take.
 
 fn rewritten(wasm: &[u8], policy: &Policy) -> Result<Vec<u8>, hotcell::Rejection> {
     admit(wasm, policy, &nop_alone(), &Contract::None).map(|admitted| admitted.bytes().to_vec())
@@ -339,7 +362,7 @@ fn modules_at_the_caps_of_the_ceiling_compile() {
                 + r#"(type $two (func (result i32 i64))) (func (export "f") (type $two) i32.const 1 i64.const 2)"#,
         ),
     ];
-    let bench = Bench::<Wasmi>::new(&policy);
+    let bench = Bench::<Wasmi>::new(&policy).unwrap();
     let mut wrong = Vec::new();
     for (name, text) in modules {
         if let Err(error) = bench.load(&plain(&text))

@@ -74,6 +74,8 @@ pub(super) struct Bodies<'p> {
     loops: u64,
     br_table: u64,
     has_tail_calls: bool,
+    /// For every function, imported ones first, whether an operator names it to call it.
+    called: Vec<bool>,
     /// Whether each block that is open in the current body is a loop. Kept to reuse its allocation.
     open: Vec<bool>,
 }
@@ -90,7 +92,21 @@ pub(super) struct Measure {
 
 impl<'p> Bodies<'p> {
     pub(super) fn new(shape: &'p Shape) -> Self {
-        Self { shape, locals: 0, blocks: 0, loops: 0, br_table: 0, has_tail_calls: false, open: Vec::new() }
+        Self {
+            shape,
+            locals: 0,
+            blocks: 0,
+            loops: 0,
+            br_table: 0,
+            has_tail_calls: false,
+            called: Vec::new(),
+            open: Vec::new(),
+        }
+    }
+
+    /// For every function up to the last that any body so far calls by name, whether one does.
+    pub(super) fn into_called(self) -> Vec<bool> {
+        self.called
     }
 
     /// Whether any body so far makes tail calls.
@@ -154,6 +170,10 @@ impl<'p> Bodies<'p> {
                 _ => {}
             }
             validator.op(offset, &operator).map_err(invalid)?;
+            if let Operator::Call { function_index } | Operator::ReturnCall { function_index } = operator {
+                // It exists: the validator has seen it.
+                mark(&mut self.called, function_index);
+            }
             height = height.max(validator.operand_stack_height());
             count += 1;
             cap("module.operand_height", height, shape.operand_height, at)?;
@@ -204,6 +224,15 @@ impl<'p> Bodies<'p> {
             BlockType::Empty | BlockType::Type(_) => Ok(()),
         }
     }
+}
+
+/// Sets the flag of a function.
+pub(super) fn mark(flags: &mut Vec<bool>, function: u32) {
+    let index = function as usize;
+    if index >= flags.len() {
+        flags.resize(index + 1, false);
+    }
+    flags[index] = true;
 }
 
 /// How many different constants a body has, by their bits and width.

@@ -11,12 +11,12 @@ use core::ops::Range;
 
 use wasmparser::{
     BinaryReader, BinaryReaderError, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind,
-    ExternalKind, FuncValidatorAllocations, MemoryType, Parser, Payload, SectionLimited, TableInit, TableType, TypeRef,
-    ValidPayload, Validator, WasmFeatures,
+    ExternalKind, FuncValidatorAllocations, MemoryType, Operator, Parser, Payload, SectionLimited, TableInit,
+    TableType, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 
 use super::{
-    body::{Bodies, Measure},
+    body::{Bodies, Measure, mark},
     summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table},
 };
 use crate::{
@@ -42,6 +42,10 @@ pub(crate) struct Passed {
     pub(crate) globals: Vec<ValType>,
     pub(crate) bodies: Vec<BodyShape>,
     pub(crate) has_tail_calls: bool,
+    /// For every function, imported ones first, whether an operator names it to call it. Shorter where the last are not.
+    pub(crate) called: Vec<bool>,
+    /// Likewise, whether it may be called in another way: by the host, or through a reference.
+    pub(crate) referenced: Vec<bool>,
     /// Index of the start function.
     pub(crate) start: Option<u32>,
 }
@@ -91,6 +95,8 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
             globals: Vec::new(),
             bodies: Vec::new(),
             has_tail_calls: false,
+            called: Vec::new(),
+            referenced: Vec::new(),
             start: None,
         },
     };
@@ -105,7 +111,7 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
         };
         if let Payload::End(_) = payload {
             pass.validator.payload(&payload).map_err(invalid)?;
-            return Ok(pass.passed);
+            return Ok(Passed { called: pass.totals.into_called(), ..pass.passed });
         }
         pass.payload(&payload, at..at + consumed)?;
         at += consumed;
@@ -235,7 +241,11 @@ impl Pass<'_> {
             }
             Payload::TableSection(section) => {
                 for table in section.clone() {
-                    self.table(&table.map_err(malformed)?.ty);
+                    let table = table.map_err(malformed)?;
+                    self.table(&table.ty);
+                    if let TableInit::Expr(expr) = table.init {
+                        self.references(&expr)?;
+                    }
                 }
                 self.resources(at)
             }
@@ -248,16 +258,20 @@ impl Pass<'_> {
             Payload::GlobalSection(section) => {
                 self.passed.summary.globals = section.count().into();
                 for global in section.clone() {
-                    self.passed.globals.push(global.map_err(malformed)?.ty.content_type.into());
+                    let global = global.map_err(malformed)?;
+                    self.passed.globals.push(global.ty.content_type.into());
+                    self.references(&global.init_expr)?;
                 }
                 Ok(())
             }
             Payload::ExportSection(section) => self.exports(section.clone()),
+            Payload::ElementSection(section) => self.element_references(section.clone()),
             Payload::StartSection { func, .. } => {
                 self.passed.summary.start = Some(at);
                 self.passed.start = Some(*func);
                 // The host calls it by its hidden name.
                 self.exported_functions.insert(*func);
+                mark(&mut self.passed.referenced, *func);
                 Ok(())
             }
             _ => Ok(()),
@@ -350,6 +364,7 @@ impl Pass<'_> {
             let ty = match export.kind {
                 ExternalKind::Func => {
                     self.exported_functions.insert(export.index);
+                    mark(&mut self.passed.referenced, export.index);
                     imported = index < self.passed.imported_functions;
                     ExternType::Function(self.functions.get(index).map(|ty| self.func_type(*ty)).unwrap_or_default())
                 }
@@ -391,6 +406,35 @@ impl Pass<'_> {
                         self.const_expr(&item.map_err(malformed)?)?;
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Functions that segments refer to. Bodies may refer to no others that are not exported.
+    fn element_references(&mut self, section: wasmparser::ElementSectionReader<'_>) -> Result<(), Rejection> {
+        for element in section {
+            match element.map_err(malformed)?.items {
+                ElementItems::Functions(items) => {
+                    for function in items {
+                        mark(&mut self.passed.referenced, function.map_err(malformed)?);
+                    }
+                }
+                ElementItems::Expressions(_, items) => {
+                    for item in items {
+                        self.references(&item.map_err(malformed)?)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Functions that a constant expression refers to.
+    fn references(&mut self, expr: &ConstExpr<'_>) -> Result<(), Rejection> {
+        for operator in expr.get_operators_reader() {
+            if let Operator::RefFunc { function_index } = operator.map_err(malformed)? {
+                mark(&mut self.passed.referenced, function_index);
             }
         }
         Ok(())

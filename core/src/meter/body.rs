@@ -1,7 +1,7 @@
 //! The rewrite of one function body.
 //!
-//! The guest's operators are copied byte for byte: nothing of theirs is renumbered, because types, globals and locals
-//! are only ever appended. Between them stand the rewrite's own. One walk over the operators finds the straight runs and
+//! The guest's operators are copied byte for byte: next to nothing of theirs is renumbered, because types, functions,
+//! globals and locals are only ever appended. Between them stand the rewrite's own. One walk over the operators finds the straight runs and
 //! what each costs; since a run's cost is known only at its end but taken at its beginning, the walk leaves a list of
 //! edits, and the body is written from that list.
 
@@ -12,7 +12,8 @@ use wasmparser::{FunctionBody, Operator};
 
 use super::{
     LARGE_BODY, cost,
-    emit::{Emitter, Stop, Temporaries, encode_locals},
+    emit::{Counters, Emitter, Stop, Temporaries, encode_locals},
+    linkage::Linkages,
     nan::{Float, hides_nan_bits, open_nan},
     runs::{RunId, Runs},
 };
@@ -25,9 +26,8 @@ use crate::{
 pub(super) struct Context<'a> {
     pub(super) counts: bool,
     pub(super) canonicalises: bool,
-    /// Indices of the counters.
-    pub(super) fuel: u32,
-    pub(super) stack: u32,
+    pub(super) counters: Counters,
+    pub(super) linkages: Linkages,
     passed: &'a Passed,
     /// Result types that need a block type of their own, in the order in which they are appended to the types.
     pub(super) wide_results: Vec<Vec<ValType>>,
@@ -43,10 +43,14 @@ impl<'a> Context<'a> {
                 wide_results.push(results);
             }
         }
-        Self { counts, canonicalises, fuel, stack: fuel + 1, passed, wide_results }
+        let linkages = match counts {
+            true => Linkages::of(passed, passed.types.len() + wide_results.len()),
+            false => Linkages::none(passed),
+        };
+        Self { counts, canonicalises, counters: Counters { fuel, stack: fuel + 1 }, linkages, passed, wide_results }
     }
 
-    fn function_type(&self, index: u32) -> &FuncType {
+    pub(super) fn function_type(&self, index: u32) -> &FuncType {
         match self.passed.types.get(index as usize) {
             Some(Some(ty)) => ty,
             _ => unreachable!("admission has seen that this is a function type"),
@@ -102,11 +106,11 @@ impl Width {
     }
 }
 
-/// Something between two of the guest's operators.
+/// Something between two of the guest's operators. Small, because a body may have one for every other byte.
 struct Edit {
     /// Where, and how many of the guest's bytes it stands for.
-    at: usize,
-    replaces: usize,
+    at: u32,
+    replaces: u32,
     /// Blocks open there, the body's own included.
     depth: u32,
     what: What,
@@ -119,8 +123,21 @@ enum What {
     LoopRun(RunId),
     /// A straight run begins after a call.
     RunAfterCall(RunId),
+    /// A host function must not run for a guest that has no fuel left: where one may be called, fuel is checked.
     BeforeCall {
         is_checked: bool,
+    },
+    /// A call by name of a function that takes the stack counter.
+    Call {
+        callee: u32,
+    },
+    TailCall {
+        callee: u32,
+    },
+    /// An operator on the local that was moved.
+    Local {
+        access: Access,
+        local: u32,
     },
     BeforeTailCall {
         is_checked: bool,
@@ -169,15 +186,23 @@ enum Kind {
     If,
 }
 
-/// Rewrites one body.
-pub(super) fn rewrite_body(body: &FunctionBody<'_>, shape: BodyShape, context: &Context<'_>) -> Vec<u8> {
+/// Rewrites one body. One that `takes_stack` gets the stack counter as a parameter behind its own.
+pub(super) fn rewrite_body(
+    body: &FunctionBody<'_>,
+    shape: BodyShape,
+    takes_stack: bool,
+    context: &Context<'_>,
+) -> Vec<u8> {
     let ty = context.function_type(shape.ty);
-    let frame = Frame::read(body, ty, shape);
-    let walk = Walk::over(body, shape, context);
+    let mut frame = Frame::read(body, ty, shape);
+    let (mut locals, moved) = match takes_stack {
+        true => frame.take_stack(),
+        false => (Temporaries::new(frame.locals), None),
+    };
+    let walk = Walk::over(body, shape, moved, context);
 
     let bytes = body.as_bytes();
     let begin = body.range().start;
-    let mut locals = Temporaries::new(frame.locals);
     let mut operators = Vec::with_capacity(bytes.len() * 2);
     // The one place where the guest is stopped is behind the body: too far for some branches of a large one.
     let stop = |depth| if shape.words > LARGE_BODY { Stop::Here } else { Stop::Branch(depth) };
@@ -186,13 +211,14 @@ pub(super) fn rewrite_body(body: &FunctionBody<'_>, shape: BodyShape, context: &
         if let Stop::Branch(_) = emitter.stop {
             InstructionSink::new(emitter.out).block(BlockType::Empty);
         }
-        emitter.enter(walk.runs.entry_cost() + cost::entry(frame.cells), frame.cells);
+        emitter.enter(walk.runs.entry_cost() + cost::entry(frame.cells), frame.cells, takes_stack);
         InstructionSink::new(emitter.out).block(context.result_block(ty));
     }
     let mut copied = walk.start;
     for edit in walk.edits {
-        emitter.out.extend_from_slice(&bytes[copied - begin..edit.at - begin]);
-        copied = edit.at + edit.replaces;
+        let at = edit.at as usize;
+        emitter.out.extend_from_slice(&bytes[copied - begin..at - begin]);
+        copied = at + edit.replaces as usize;
         emitter.stop = stop(edit.depth);
         edit.what.emit(&mut emitter, &walk.runs, frame.cells);
     }
@@ -200,8 +226,9 @@ pub(super) fn rewrite_body(body: &FunctionBody<'_>, shape: BodyShape, context: &
     if context.counts {
         // The guest's last `end` closes the block around its body.
         emitter.stop = stop(0);
-        // With tail calls any function may return to the host in place of an exported one.
-        let may_return_to_host = shape.is_exported || context.passed.has_tail_calls;
+        // With tail calls any function may return to the host in place of an exported one. Without, one that takes the
+        // stack is behind its entrance.
+        let may_return_to_host = (shape.is_exported && !takes_stack) || context.passed.has_tail_calls;
         emitter.leave(may_return_to_host.then_some(frame.cells));
         if let Stop::Branch(_) = emitter.stop {
             InstructionSink::new(emitter.out).return_().end();
@@ -228,6 +255,9 @@ impl What {
                 }
                 emitter.save();
             }
+            Self::Call { callee } => emitter.call(callee),
+            Self::TailCall { callee } => emitter.tail_call(callee, frame_cells),
+            Self::Local { access, local } => emitter.access(access, local),
             Self::BeforeTailCall { is_checked } => {
                 if is_checked {
                     emitter.charge_and_check(0, 0);
@@ -249,8 +279,24 @@ impl What {
     }
 }
 
+/// What an operator does with a local.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Access {
+    Get,
+    Set,
+    Tee,
+}
+
+/// A local whose index became the parameter's.
+#[derive(Clone, Copy)]
+struct Moved {
+    from: u32,
+    to: u32,
+}
+
 /// The frame of a function.
 struct Frame {
+    params: u32,
     /// Locals, parameters included.
     locals: u32,
     groups: Vec<(u32, ValType)>,
@@ -270,10 +316,22 @@ impl Frame {
             groups.push((count, ty));
         }
         Self {
+            params: u32::try_from(ty.params.len()).unwrap_or(u32::MAX),
             locals: u32::try_from(locals).unwrap_or(u32::MAX),
             groups,
             cells: cost::frame_cells(locals, vectors, shape),
         }
+    }
+
+    /// Makes room for the parameter: the first local that is declared moves behind the last, and all others stay.
+    fn take_stack(&mut self) -> (Temporaries, Option<Moved>) {
+        let first = self.groups.iter_mut().find(|(count, _)| *count > 0);
+        let moved = first.map(|(count, ty)| {
+            *count -= 1;
+            *ty
+        });
+        let locals = Temporaries::with_stack(self.params, moved, self.locals + 1);
+        (locals, moved.map(|_| Moved { from: self.params, to: self.locals }))
     }
 }
 
@@ -281,6 +339,7 @@ impl Frame {
 struct Walk<'a> {
     context: &'a Context<'a>,
     is_large: bool,
+    moved: Option<Moved>,
     /// Where the operators begin.
     start: usize,
     edits: Vec<Edit>,
@@ -292,13 +351,14 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn over(body: &FunctionBody<'_>, shape: BodyShape, context: &'a Context<'a>) -> Self {
+    fn over(body: &FunctionBody<'_>, shape: BodyShape, moved: Option<Moved>, context: &'a Context<'a>) -> Self {
         let Ok(mut operators) = body.get_operators_reader() else {
             unreachable!("admission has read the operators");
         };
         let mut walk = Self {
             context,
             is_large: shape.words > LARGE_BODY,
+            moved,
             start: operators.original_position(),
             edits: Vec::new(),
             blocks: vec![Block { kind: Kind::Block, is_reachable: true, jumps: Jumps::None, has_params: false }],
@@ -323,6 +383,7 @@ impl<'a> Walk<'a> {
         {
             self.edit(at, 0, What::Canonicalise(float));
         }
+        self.renumber(operator, at, end);
         if self.is_reachable {
             self.runs.add(cost::operator(operator));
             self.count(operator, at, end);
@@ -331,6 +392,34 @@ impl<'a> Walk<'a> {
             }
         }
         self.control(operator, at, end);
+    }
+
+    /// What refers to something that is elsewhere now. Types are checked where nothing is reached, too.
+    fn renumber(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
+        use Operator as O;
+        let (access, index) = match operator {
+            O::LocalGet { local_index } => (Access::Get, *local_index),
+            O::LocalSet { local_index } => (Access::Set, *local_index),
+            O::LocalTee { local_index } => (Access::Tee, *local_index),
+            O::Call { function_index } => {
+                if let Some(callee) = self.context.linkages.callee(*function_index) {
+                    self.edit(at, end - at, What::Call { callee });
+                }
+                return;
+            }
+            O::ReturnCall { function_index } => {
+                if let Some(callee) = self.context.linkages.callee(*function_index) {
+                    self.edit(at, end - at, What::TailCall { callee });
+                }
+                return;
+            }
+            _ => return,
+        };
+        if let Some(moved) = self.moved
+            && moved.from == index
+        {
+            self.edit(at, end - at, What::Local { access, local: moved.to });
+        }
     }
 
     /// What depends on an operator's operands, and what calls hand over.
@@ -361,12 +450,24 @@ impl<'a> Walk<'a> {
                 self.edit(at, 0, What::BeforeGrowth(width));
                 self.check(end, What::AfterTableGrowth(width));
             }
-            O::Call { function_index } => self.call(context.is_imported(*function_index), at, end),
-            // The table may hold an imported function.
-            O::CallIndirect { .. } => self.call(context.passed.imported_functions > 0, at, end),
+            O::Call { function_index } => {
+                if context.linkages.callee(*function_index).is_none() {
+                    let is_checked = context.is_imported(*function_index);
+                    self.edit(at, 0, What::BeforeCall { is_checked });
+                }
+                self.begin_run(end, What::RunAfterCall);
+            }
+            O::CallIndirect { .. } => {
+                // The table may hold an imported function, which does not check by itself.
+                let is_checked = context.passed.imported_functions > 0;
+                self.edit(at, 0, What::BeforeCall { is_checked });
+                self.begin_run(end, What::RunAfterCall);
+            }
             O::ReturnCall { function_index } => {
-                let is_checked = context.is_imported(*function_index);
-                self.edit(at, 0, What::BeforeTailCall { is_checked });
+                if context.linkages.callee(*function_index).is_none() {
+                    let is_checked = context.is_imported(*function_index);
+                    self.edit(at, 0, What::BeforeTailCall { is_checked });
+                }
             }
             O::ReturnCallIndirect { .. } => {
                 let is_checked = context.passed.imported_functions > 0;
@@ -374,12 +475,6 @@ impl<'a> Walk<'a> {
             }
             _ => {}
         }
-    }
-
-    /// A call. A host function must not run for a guest that has no fuel left, and does not check by itself.
-    fn call(&mut self, is_checked: bool, at: usize, end: usize) {
-        self.edit(at, 0, What::BeforeCall { is_checked });
-        self.begin_run(end, What::RunAfterCall);
     }
 
     /// Where control may go, and so where runs begin and end.
@@ -522,13 +617,14 @@ impl<'a> Walk<'a> {
     }
 
     fn edit(&mut self, at: usize, replaces: usize, what: What) {
-        let depth = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
+        // A body is far smaller than the type's end.
+        let [at, replaces, depth] = [at, replaces, self.blocks.len()].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         self.edits.push(Edit { at, replaces, depth, what });
     }
 }
 
 /// A type of an admitted module, for the encoder.
-fn encoded(ty: value::ValType) -> ValType {
+pub(super) fn encoded(ty: value::ValType) -> ValType {
     match ty {
         value::ValType::I32 => ValType::I32,
         value::ValType::I64 => ValType::I64,

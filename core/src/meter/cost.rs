@@ -25,7 +25,7 @@ const OPERATORS_PER_CELL: u64 = 8;
 const CELLS_PER_UNIT: i64 = 16;
 
 /// What an operator costs, beyond what depends on its operands.
-pub(super) fn operator(operator: &Operator<'_>) -> i64 {
+pub(super) fn operator(operator: &Operator<'_>) -> i32 {
     match operator {
         Operator::Nop
         | Operator::Drop

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
 
 use super::{
-    body::{Context, Width},
+    body::{Access, Context, Width},
     cost::BULK_SHIFT,
     nan::Float,
 };
@@ -51,6 +51,12 @@ impl Temporaries {
         }
     }
 
+    /// For a function whose parameter `stack` is the stack counter. `moved` is a local of its own that was moved to where
+    /// the added ones begin, and `next` what comes behind it.
+    pub(super) fn with_stack(stack: u32, moved: Option<ValType>, next: u32) -> Self {
+        Self { stack: Some(stack), added: moved.into_iter().collect(), ..Self::new(next) }
+    }
+
     /// The types of the locals that were added, in order.
     pub(super) fn added(&self) -> &[ValType] {
         &self.added
@@ -94,6 +100,13 @@ pub(super) enum Stop {
     Branch(u32),
 }
 
+/// Indices of the counters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counters {
+    pub(super) fuel: u32,
+    pub(super) stack: u32,
+}
+
 /// Writes operators behind those that were copied.
 pub(super) struct Emitter<'a> {
     pub(super) out: &'a mut Vec<u8>,
@@ -108,21 +121,15 @@ impl Emitter<'_> {
     }
 
     /// Takes fuel and stack at the beginning of a function, and checks both.
-    pub(super) fn enter(&mut self, fuel: i64, cells: i64) {
+    pub(super) fn enter(&mut self, fuel: i64, cells: i64, takes_stack: bool) {
         let (f, s) = (self.locals.fuel(), self.locals.stack());
-        let (fuel_global, stack_global) = (self.context.fuel, self.context.stack);
-        self.sink()
-            .global_get(fuel_global)
-            .i64_const(fuel)
-            .i64_sub()
-            .local_tee(f)
-            .global_get(stack_global)
-            .i64_const(cells)
-            .i64_sub()
-            .local_tee(s)
-            .i64_or()
-            .i64_const(0)
-            .i64_lt_s();
+        let (fuel_global, stack_global) = (self.context.counters.fuel, self.context.counters.stack);
+        self.sink().global_get(fuel_global).i64_const(fuel).i64_sub().local_tee(f);
+        match takes_stack {
+            true => self.sink().local_get(s),
+            false => self.sink().global_get(stack_global),
+        };
+        self.sink().i64_const(cells).i64_sub().local_tee(s).i64_or().i64_const(0).i64_lt_s();
         self.stop_if();
     }
 
@@ -175,14 +182,37 @@ impl Emitter<'_> {
     /// Hands the counters to a callee.
     pub(super) fn save(&mut self) {
         let (f, s) = (self.locals.fuel(), self.locals.stack());
-        let (fuel_global, stack_global) = (self.context.fuel, self.context.stack);
+        let (fuel_global, stack_global) = (self.context.counters.fuel, self.context.counters.stack);
         self.sink().local_get(f).global_set(fuel_global).local_get(s).global_set(stack_global);
+    }
+
+    /// Calls a function that takes the stack counter.
+    pub(super) fn call(&mut self, callee: u32) {
+        let (f, s) = (self.locals.fuel(), self.locals.stack());
+        let fuel_global = self.context.counters.fuel;
+        self.sink().local_get(f).global_set(fuel_global).local_get(s).call(callee);
+    }
+
+    /// Calls it in place of this frame of `cells`.
+    pub(super) fn tail_call(&mut self, callee: u32, cells: i64) {
+        let (f, s) = (self.locals.fuel(), self.locals.stack());
+        let fuel_global = self.context.counters.fuel;
+        self.sink().local_get(f).global_set(fuel_global).local_get(s).i64_const(cells).i64_add().return_call(callee);
+    }
+
+    /// An operator on a local.
+    pub(super) fn access(&mut self, access: Access, local: u32) {
+        match access {
+            Access::Get => self.sink().local_get(local),
+            Access::Set => self.sink().local_set(local),
+            Access::Tee => self.sink().local_tee(local),
+        };
     }
 
     /// Hands over the counters as they are without this frame of `cells`: to a callee that replaces it, or to the host.
     pub(super) fn save_without_frame(&mut self, cells: i64) {
         let (f, s) = (self.locals.fuel(), self.locals.stack());
-        let (fuel_global, stack_global) = (self.context.fuel, self.context.stack);
+        let (fuel_global, stack_global) = (self.context.counters.fuel, self.context.counters.stack);
         self.sink()
             .local_get(f)
             .global_set(fuel_global)
@@ -194,7 +224,7 @@ impl Emitter<'_> {
 
     /// Takes the fuel counter back from a callee, and fuel for the run that begins.
     pub(super) fn resume(&mut self, fuel: i64) {
-        let (f, fuel_global) = (self.locals.fuel(), self.context.fuel);
+        let (f, fuel_global) = (self.locals.fuel(), self.context.counters.fuel);
         self.sink().global_get(fuel_global);
         if fuel != 0 {
             self.sink().i64_const(fuel).i64_sub();
@@ -209,7 +239,7 @@ impl Emitter<'_> {
     pub(super) fn leave(&mut self, exported_cells: Option<i64>) {
         match exported_cells {
             None => {
-                let (f, fuel_global) = (self.locals.fuel(), self.context.fuel);
+                let (f, fuel_global) = (self.locals.fuel(), self.context.counters.fuel);
                 self.sink().local_get(f).global_set(fuel_global);
             }
             Some(cells) => {

@@ -11,6 +11,7 @@
 mod body;
 mod cost;
 mod emit;
+mod linkage;
 mod nan;
 mod runs;
 
@@ -18,12 +19,17 @@ pub use cost::{BYTES_PER_UNIT, COST_VERSION, FRAME_CELLS};
 
 use alloc::{borrow::Cow, vec::Vec};
 
-use wasm_encoder::{CodeSection, ConstExpr, Encode, ExportKind, GlobalType, Module, RawSection, SectionId, ValType};
+use wasm_encoder::{
+    CodeSection, ConstExpr, Encode, ExportKind, FunctionSection, GlobalType, Module, RawSection, SectionId, ValType,
+};
 use wasmparser::{BinaryReader, FunctionBody};
 
-use self::body::{Context, rewrite_body};
+use self::{
+    body::{Context, rewrite_body},
+    linkage::{Linkage, encode_type, entrance},
+};
 use crate::{
-    admit::Passed,
+    admit::{BodyShape, Passed},
     policy::{Floats, Metering, Rules},
     verdict::{Fault, Reason, Rejection, TrapKind},
 };
@@ -80,6 +86,9 @@ impl Rewrite<'_> {
             let content = content.map(|section| &self.bytes[section.content.clone()]);
             match (id, content) {
                 (SectionId::Type, _) => append(&mut module, id, content, self.types()),
+                (SectionId::Function, Some(_)) => {
+                    module.section(&self.functions());
+                }
                 (SectionId::Global, _) => append(&mut module, id, content, self.globals()),
                 (SectionId::Export, _) => append(&mut module, id, content, self.exports()),
                 (SectionId::Start, _) | (_, None) => {}
@@ -97,7 +106,8 @@ impl Rewrite<'_> {
         Ok(bytes)
     }
 
-    /// Types for the blocks around bodies with several results: no parameters, the function's results.
+    /// Types for the blocks around bodies with several results: no parameters, the function's results. Then those of
+    /// functions that take the stack counter.
     fn types(&self) -> Items {
         let mut types = Items::default();
         for results in &self.context.wide_results {
@@ -108,7 +118,28 @@ impl Rewrite<'_> {
                 results.iter().for_each(|ty| ty.encode(out));
             });
         }
+        for ty in self.context.linkages.types() {
+            types.add(|out| {
+                out.push(FUNCTION_TYPE);
+                encode_type(out, self.context.function_type(ty));
+            });
+        }
         types
+    }
+
+    fn functions(&self) -> FunctionSection {
+        let linkages = &self.context.linkages;
+        let mut functions = FunctionSection::new();
+        for (index, body) in self.passed.bodies.iter().enumerate() {
+            functions.function(match linkages.of_defined(index) {
+                Linkage::Parameter => linkages.type_with_parameter(body.ty),
+                Linkage::Global | Linkage::Split(_) => body.ty,
+            });
+        }
+        for &index in linkages.split() {
+            functions.function(linkages.type_with_parameter(self.passed.bodies[index].ty));
+        }
+        functions
     }
 
     fn globals(&self) -> Items {
@@ -134,8 +165,8 @@ impl Rewrite<'_> {
             });
         };
         if self.context.counts {
-            export(FUEL, ExportKind::Global, self.context.fuel);
-            export(STACK, ExportKind::Global, self.context.stack);
+            export(FUEL, ExportKind::Global, self.context.counters.fuel);
+            export(STACK, ExportKind::Global, self.context.counters.stack);
         }
         if let Some(start) = self.passed.start {
             export(START, ExportKind::Func, start);
@@ -149,19 +180,48 @@ impl Rewrite<'_> {
         let Ok(_count) = reader.read_var_u32() else {
             unreachable!("admission has read this section");
         };
-        for shape in &self.passed.bodies {
-            let Ok(body) = reader.read_reader() else {
-                unreachable!("admission has read every body");
-            };
-            if self.context.counts || self.context.canonicalises || shape.words > LARGE_BODY {
-                let rewritten = rewrite_body(&FunctionBody::new(body), *shape, &self.context);
-                check_size(rewritten.len() as u64)?;
-                code.raw(&rewritten);
-            } else {
-                code.raw(&content[body.range()]);
+        let bodies: Vec<BinaryReader<'_>> = (0..self.passed.bodies.len())
+            .map(|_| match reader.read_reader() {
+                Ok(body) => body,
+                Err(_) => unreachable!("admission has read every body"),
+            })
+            .collect();
+        for (index, shape) in self.passed.bodies.iter().enumerate() {
+            match self.context.linkages.of_defined(index) {
+                Linkage::Global => self.body(&mut code, &bodies[index], *shape, false)?,
+                Linkage::Parameter => self.body(&mut code, &bodies[index], *shape, true)?,
+                Linkage::Split(body) => {
+                    let ty = self.context.function_type(shape.ty);
+                    code.raw(&entrance(ty, *shape, body, self.context.counters));
+                }
             }
         }
+        for &index in self.context.linkages.split() {
+            self.body(&mut code, &bodies[index], self.passed.bodies[index], true)?;
+        }
         Ok(code)
+    }
+
+    /// Writes one body.
+    fn body(
+        &self,
+        code: &mut CodeSection,
+        body: &BinaryReader<'_>,
+        shape: BodyShape,
+        takes_stack: bool,
+    ) -> Result<(), Rejection> {
+        if self.context.counts || self.context.canonicalises || shape.words > LARGE_BODY {
+            let rewritten = rewrite_body(&FunctionBody::new(body.clone()), shape, takes_stack, &self.context);
+            check_size(rewritten.len() as u64)?;
+            code.raw(&rewritten);
+        } else {
+            let mut body = body.clone();
+            let Ok(bytes) = body.read_bytes(body.bytes_remaining()) else {
+                unreachable!("all its bytes are there");
+            };
+            code.raw(bytes);
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,162 @@
+//! How a function gets the stack counter from its caller.
+//!
+//! The host, and a call through a table, leave it in its global. A call by name hands it over as one more parameter,
+//! which costs an engine next to nothing. A function that is called in both ways is split: its body moves to the end of
+//! the module and takes the parameter, and under its own index stays an entrance that reads the global.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
+
+use super::{
+    body::encoded,
+    emit::{Counters, encode_locals},
+};
+use crate::admit::{BodyShape, FuncType, Passed};
+
+/// What engines take.
+const MOST_PARAMS: usize = 1_000;
+const MOST_TYPES: usize = 1_000_000;
+const MOST_FUNCTIONS: usize = 1_000_000;
+
+/// How one function is linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Linkage {
+    /// The counter is in its global.
+    Global,
+    /// It is a parameter.
+    Parameter,
+    /// It is a parameter of the function with this index, where the body is.
+    Split(u32),
+}
+
+/// The linkage of every function of a module.
+pub(super) struct Linkages {
+    /// Of the functions that the module defines.
+    functions: Vec<Linkage>,
+    imported: usize,
+    /// Positions of the types with one more parameter, by the type without.
+    types: BTreeMap<u32, u32>,
+    /// Functions whose bodies moved, in the order in which they stand.
+    split: Vec<usize>,
+}
+
+impl Linkages {
+    /// Nothing takes a parameter.
+    pub(super) fn none(passed: &Passed) -> Self {
+        Self {
+            functions: alloc::vec![Linkage::Global; passed.bodies.len()],
+            imported: passed.imported_functions,
+            types: BTreeMap::new(),
+            split: Vec::new(),
+        }
+    }
+
+    /// `types_before` counts the types in front of those that this adds.
+    pub(super) fn of(passed: &Passed, types_before: usize) -> Self {
+        let mut linkages = Self::none(passed);
+        let is_set = |flags: &[bool], function: usize| flags.get(function).copied().unwrap_or(false);
+        for (index, body) in passed.bodies.iter().enumerate() {
+            let function = linkages.imported + index;
+            let params = passed.types.get(body.ty as usize).and_then(Option::as_ref).map_or(0, |ty| ty.params.len());
+            let has_room = types_before + linkages.types.len() < MOST_TYPES && params < MOST_PARAMS;
+            if !is_set(&passed.called, function) || !has_room {
+                continue;
+            }
+            let body_index = linkages.imported + passed.bodies.len() + linkages.split.len();
+            linkages.functions[index] = if !is_set(&passed.referenced, function) {
+                Linkage::Parameter
+            } else if body_index < MOST_FUNCTIONS {
+                linkages.split.push(index);
+                Linkage::Split(u32::try_from(body_index).unwrap_or(u32::MAX))
+            } else {
+                continue;
+            };
+            let position = u32::try_from(types_before + linkages.types.len()).unwrap_or(u32::MAX);
+            linkages.types.entry(body.ty).or_insert(position);
+        }
+        linkages
+    }
+
+    /// Of the defined function at `index`.
+    pub(super) fn of_defined(&self, index: usize) -> Linkage {
+        self.functions[index]
+    }
+
+    /// Whom a call of `function` by name must call in its place, handing over the counter; `None` where it must not.
+    pub(super) fn callee(&self, function: u32) -> Option<u32> {
+        let index = (function as usize).checked_sub(self.imported)?;
+        match self.functions[index] {
+            Linkage::Global => None,
+            Linkage::Parameter => Some(function),
+            Linkage::Split(body) => Some(body),
+        }
+    }
+
+    /// Defined functions whose bodies moved to the end, in that order.
+    pub(super) fn split(&self) -> &[usize] {
+        &self.split
+    }
+
+    /// The types to append, in order: each of these with one more parameter.
+    pub(super) fn types(&self) -> Vec<u32> {
+        let mut types: Vec<(u32, u32)> = self.types.iter().map(|(ty, position)| (*position, *ty)).collect();
+        types.sort_unstable();
+        types.into_iter().map(|(_, ty)| ty).collect()
+    }
+
+    /// The type of a function whose type without the parameter is `ty`.
+    pub(super) fn type_with_parameter(&self, ty: u32) -> u32 {
+        self.types.get(&ty).copied().unwrap_or(ty)
+    }
+}
+
+/// The body of an entrance: calls `body` with the counter from its global.
+///
+/// An exported one gives the counter back to the host for its next call, and checks the last run's fuel, which inside the
+/// guest the caller's next check does.
+pub(super) fn entrance(ty: &FuncType, shape: BodyShape, body: u32, counters: Counters) -> Vec<u8> {
+    let mut out = Vec::new();
+    let params = u32::try_from(ty.params.len()).unwrap_or(u32::MAX);
+    let pass = |out: &mut Vec<u8>| {
+        for param in 0..params {
+            InstructionSink::new(out).local_get(param);
+        }
+        InstructionSink::new(out).global_get(counters.stack);
+    };
+    if shape.is_exported {
+        let stack = params;
+        encode_locals(&mut out, &[], &[ValType::I64]);
+        pass(&mut out);
+        InstructionSink::new(&mut out)
+            .local_tee(stack)
+            .call(body)
+            .global_get(counters.fuel)
+            .i64_const(0)
+            .i64_lt_s()
+            .if_(BlockType::Empty)
+            .unreachable()
+            .end()
+            .local_get(stack)
+            .global_set(counters.stack);
+    } else {
+        encode_locals(&mut out, &[], &[]);
+        pass(&mut out);
+        InstructionSink::new(&mut out).call(body);
+    }
+    InstructionSink::new(&mut out).end();
+    out
+}
+
+/// A function type with one more parameter, the counter.
+pub(super) fn encode_type(out: &mut Vec<u8>, ty: &FuncType) {
+    (ty.params.len() + 1).encode(out);
+    for param in &ty.params {
+        encoded(*param).encode(out);
+    }
+    ValType::I64.encode(out);
+    ty.results.len().encode(out);
+    for result in &ty.results {
+        encoded(*result).encode(out);
+    }
+}

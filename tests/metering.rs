@@ -4,7 +4,9 @@
 mod attacks;
 #[path = "metering/budgets.rs"]
 mod budgets;
-#[path = "metering/generated.rs"]
-mod generated;
+#[path = "metering/nans.rs"]
+mod nans;
+#[path = "metering/reach.rs"]
+mod reach;
 #[path = "metering/run.rs"]
 mod run;

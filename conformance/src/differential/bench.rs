@@ -37,6 +37,14 @@ impl<B: Subject> Bench<B> {
     pub fn load(&self, wasm: &[u8]) -> Result<Plugin<B, Host>, LoadError> {
         self.loader.load(wasm, &self.imports, &Contract::None)
     }
+
+    /// One call on a fresh instance.
+    pub fn call(&self, wasm: &[u8], export: &str, params: &[Value]) -> Observed {
+        match self.load(wasm) {
+            Ok(plugin) => Guest::new(&plugin).call(export, params),
+            Err(error) => Observed::refused(&error),
+        }
+    }
 }
 
 /// Everything about a call that somebody outside can see.
@@ -86,7 +94,7 @@ impl Observed {
     }
 
     /// A module that did not load.
-    pub fn refused(error: &LoadError) -> Self {
+    pub(super) fn refused(error: &LoadError) -> Self {
         let message = Some(format!("{error}: {:?}", std::error::Error::source(error)));
         Self { message, ..Self::ended(error.code(), error.phase().name(), Usage::default()) }
     }
@@ -94,6 +102,15 @@ impl Observed {
     fn not_instantiated(error: &CallError) -> Self {
         let message = (error.code() == "backend").then(|| format!("{:?}", error.fault));
         Self { message, ..Self::ended(error.code(), error.phase.name(), error.report.usage) }
+    }
+
+    /// Fuel used.
+    ///
+    /// # Panics
+    ///
+    /// Nobody counts it under the policy.
+    pub fn fuel(&self) -> u64 {
+        self.usage.fuel_used.expect("the policy counts")
     }
 
     /// The same without what only `metering = exact` counts.

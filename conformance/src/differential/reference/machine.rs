@@ -31,6 +31,15 @@ const SIGNATURE: Stop = Stop::Trap("trap-bad-signature");
 const OVERFLOW: Stop = Stop::Trap("trap-integer-overflow");
 const ZERO: Stop = Stop::Trap("trap-integer-division-by-zero");
 
+/// How a function is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By `call`.
+    Name,
+    /// By the host or through a table.
+    Other,
+}
+
 /// An instance.
 pub(super) struct Machine<'p> {
     program: &'p Program<'p>,
@@ -95,7 +104,7 @@ impl<'p> Machine<'p> {
     pub(super) fn call(mut self, export: &str, params: &[Value]) -> Counted {
         let function = self.program.exports[export];
         let params: Vec<u64> = params.iter().map(|value| bits(*value)).collect();
-        let outcome = self.function(function, params, false);
+        let outcome = self.function(function, params, Way::Other);
         let (code, values) = match outcome {
             Ok(values) => {
                 let types = self.program.function_type(function).results();
@@ -120,8 +129,8 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// Calls a function with what is stored: by name, or through a table or from the host.
-    fn function(&mut self, function: u32, params: Vec<u64>, by_name: bool) -> Result<Vec<u64>, Stop> {
+    /// Calls a function with what is stored.
+    fn function(&mut self, function: u32, params: Vec<u64>, way: Way) -> Result<Vec<u64>, Stop> {
         let imported = self.program.imports.len();
         if (function as usize) < imported {
             return self.import(self.program.imports[function as usize], &params);
@@ -152,7 +161,7 @@ impl<'p> Machine<'p> {
                 }
             }
         }
-        if body.is_exported && !by_name {
+        if body.is_exported && way == Way::Other {
             self.check(&frame)?;
             self.stack = frame.stack + body.cells;
         }
@@ -245,7 +254,7 @@ impl<'p> Machine<'p> {
                 if (*function_index as usize) < self.program.imports.len() {
                     self.check(frame)?;
                 }
-                self.call_from(frame, *function_index, true)?;
+                self.call_from(frame, *function_index, Way::Name)?;
             }
             O::CallIndirect { type_index, .. } => {
                 if !self.program.imports.is_empty() {
@@ -259,7 +268,7 @@ impl<'p> Machine<'p> {
                 if *self.program.function_type(function) != self.program.types[*type_index as usize] {
                     return Err(SIGNATURE);
                 }
-                self.call_from(frame, function, false)?;
+                self.call_from(frame, function, Way::Other)?;
             }
             O::GlobalGet { global_index } => frame.operands.push(self.globals[*global_index as usize]),
             O::GlobalSet { global_index } => self.globals[*global_index as usize] = frame.pop(),
@@ -279,11 +288,11 @@ impl<'p> Machine<'p> {
         Ok(next)
     }
 
-    fn call_from(&mut self, frame: &mut Frame<'_>, function: u32, by_name: bool) -> Result<(), Stop> {
+    fn call_from(&mut self, frame: &mut Frame<'_>, function: u32, way: Way) -> Result<(), Stop> {
         (self.fuel, self.stack) = (frame.fuel, frame.stack);
         let params = self.program.function_type(function).params().len();
         let params = frame.operands.split_off(frame.operands.len() - params);
-        let results = self.function(function, params, by_name)?;
+        let results = self.function(function, params, way)?;
         frame.operands.extend(results);
         frame.fuel = self.fuel;
         Ok(())

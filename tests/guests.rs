@@ -1,7 +1,7 @@
 //! The plugins of `guests/`: each gives its known answers on every backend, and each is what its source says.
 
 #[macro_use]
-#[path = "lifecycle/each_backend.rs"]
+#[path = "environment/each_backend.rs"]
 mod each_backend;
 
 use std::{

@@ -771,3 +771,43 @@ fn a_very_poor_environment() {
         }
     }
 }
+
+#[test]
+fn conformance_holds_every_backend_to_the_checks() {
+    let output = output(["conformance", "--filter", "limits.memory.", "--json"]);
+    assert_eq!(exit_code(&output), 0, "{}", text(&output.stderr));
+    let object = json(&output);
+    assert_eq!((object["verdict"].as_str(), object["code"].as_str()), (Some("ok"), Some("ok")));
+    let reports = object["reports"].as_array().unwrap();
+    assert_eq!(reports.iter().map(|report| report["backend"].as_str().unwrap()).collect::<Vec<_>>(), BACKENDS);
+    for report in reports {
+        let checks = report["checks"].as_array().unwrap();
+        assert!(checks.iter().any(|check| check["id"] == "limits.memory.total" && check["verdict"] == "passed"));
+        assert_eq!(report["counts"]["checks"], checks.len());
+        assert_eq!(report["counts"]["failed"], 0);
+        assert!(report["counts"]["assertions"].as_u64().unwrap() > 10);
+    }
+}
+
+#[test]
+fn conformance_prints_a_table_and_what_is_unsupported() {
+    let output = output(["conformance", "--backend", "wasmi", "--filter", "admission.proposal."]);
+    assert_eq!(exit_code(&output), 0, "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    assert!(table.starts_with("wasmi 1.1.0\n"), "{table}");
+    for line in ["admission ", "all ", "  admission.proposal.memory64: unsupported: "] {
+        assert!(table.lines().any(|found| found.starts_with(line)), "no `{line}` in\n{table}");
+    }
+}
+
+#[test]
+fn conformance_lists_and_does_not_pass_over_nothing() {
+    let listed = output(["conformance", "--list", "--filter", "limits.memory.total"]);
+    assert_eq!(exit_code(&listed), 0);
+    assert!(text(&listed.stdout).starts_with("limits.memory.total (mandatory): The budget is the sum"));
+    for nothing in [&["--filter", "no such id"][..], &["--backend", "no-such-backend"]] {
+        let output = output(["conformance", "--json"].iter().chain(nothing));
+        assert_eq!(exit_code(&output), 1, "{nothing:?}");
+        assert_eq!(json(&output)["verdict"], "error");
+    }
+}

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, env, fs, path::Path};
 
 use list::Saboteur;
 
+#[expect(dead_code, reason = "the test reads the rest")]
 mod list;
 
 const HONEST: &str = "../examples/custom_backend/custom";
@@ -23,21 +24,27 @@ fn main() {
     fs::write(Path::new(&out).join("sabotaged.rs"), "#[allow(warnings)]\nmod custom;\n").expect("room for the output");
 }
 
+/// A place in a file that ends there, with the name of each who lies in it, and the lie.
+struct Place {
+    end: usize,
+    lies: Vec<(&'static str, &'static str)>,
+}
+
 /// The source, with a `match` on the saboteur's name in each place where one lies.
 fn with_lies(file: &str, honest: &str) -> String {
-    let mut places: BTreeMap<usize, (usize, Vec<(&str, &str)>)> = BTreeMap::new();
+    let mut places = BTreeMap::<usize, Place>::new();
     for Saboteur { name, lies, .. } in list::all() {
         for lie in lies.iter().filter(|lie| lie.file == file) {
-            let (begin, end) = place(honest, lie.honest).unwrap_or_else(|| {
+            let (begin, end) = find(honest, lie.honest).unwrap_or_else(|| {
                 panic!("{name}: this does not stand once in {file}: {}", lie.honest);
             });
-            let (known_end, here) = places.entry(begin).or_insert((end, Vec::new()));
-            assert_eq!(*known_end, end, "{name}: two lies overlap in {file}: {}", lie.honest);
-            here.push((name, lie.sabotaged));
+            let place = places.entry(begin).or_insert(Place { end, lies: Vec::new() });
+            assert_eq!(place.end, end, "{name}: two lies overlap in {file}: {}", lie.honest);
+            place.lies.push((name, lie.sabotaged));
         }
     }
     let (mut source, mut copied) = (String::new(), 0);
-    for (begin, (end, lies)) in places {
+    for (begin, Place { end, lies }) in places {
         assert!(copied <= begin, "two lies overlap in {file}: {}", &honest[begin..end]);
         source.push_str(&honest[copied..begin]);
         source.push_str("match crate::saboteur() {");
@@ -51,7 +58,7 @@ fn with_lies(file: &str, honest: &str) -> String {
 }
 
 /// Where the text stands, if it does so once; only what is between `[[` and `]]`, if it has them.
-fn place(source: &str, text: &str) -> Option<(usize, usize)> {
+fn find(source: &str, text: &str) -> Option<(usize, usize)> {
     let (before, rest) = text.split_once("[[").unwrap_or(("", text));
     let (lie, after) = rest.split_once("]]").unwrap_or((rest, ""));
     let whole = format!("{before}{lie}{after}");

@@ -2,29 +2,28 @@
 
 use super::{Saboteur, lie};
 
+const FUEL_IS_SET: &str = "let fuel = [[self.store.data().armed.fuel_given()]];";
+const VERDICT: &str = "Some([fuel, stack]) => [[verdict(fault, fuel, stack)]]";
+const CALL_BEGINS: &str = "let mut step = [[start(&mut store)]]";
+const SLICE_BEGINS: &str = "store::set_engine_fuel(&mut store, needs.max(SLICE))";
+const CALL_ENDS: &str = "return Ok(results)";
+
 pub(super) const SABOTEURS: &[Saboteur] = &[
+    Saboteur::new("ignores the fuel", "limits.fuel.exact", &[lie("store.rs", FUEL_IS_SET, "MOST_FUEL")]),
     Saboteur::new(
-        "ignores the fuel",
-        "limits.fuel.exact",
-        &[lie("store.rs", "let fuel = [[self.store.data().armed.fuel_given()]];", "MOST_FUEL")],
+        "gives one unit of fuel too many",
+        "counters.fuel",
+        &[lie("store.rs", FUEL_IS_SET, "self.store.data().armed.fuel_given().saturating_add(1)")],
     ),
     Saboteur::new(
         "takes the counters' trap for the guest's when fuel runs out",
         "limits.fuel.exact",
-        &[lie(
-            "convert.rs",
-            "Some([fuel, stack]) => [[verdict(fault, fuel, stack)]]",
-            "verdict(fault, fuel.max(0), stack)",
-        )],
+        &[lie("convert.rs", VERDICT, "verdict(fault, fuel.max(0), stack)")],
     ),
     Saboteur::new(
         "takes the counters' trap for the guest's when the stack runs out",
         "counters.stack",
-        &[lie(
-            "convert.rs",
-            "Some([fuel, stack]) => [[verdict(fault, fuel, stack)]]",
-            "verdict(fault, fuel, stack.max(0))",
-        )],
+        &[lie("convert.rs", VERDICT, "verdict(fault, fuel, stack.max(0))")],
     ),
     Saboteur::new(
         "leaves the stack to the engine",
@@ -32,64 +31,52 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[lie("store.rs", "write(stack, &mut self.store, [[self.stack_cells]])", "i64::MAX")],
     ),
     Saboteur::new(
+        "has an engine whose stack ends before the guest's",
+        "counters.stack",
+        &[lie("mod.rs", "config.set_max_recursion_depth(frames)", "config.set_max_recursion_depth(frames / 32)")],
+    ),
+    Saboteur::new(
         "loses fuel at the end of a slice",
         "counters.fuel",
         &[
-            lie("call.rs", "let mut step = [[start(&mut store)]]", "crate::MINE.set(0); start(&mut store)"),
             lie(
                 "call.rs",
-                "store::set_engine_fuel(&mut store, needs.max(SLICE))",
-                r"crate::MINE.set(crate::MINE.get() + 1);
+                CALL_BEGINS,
+                "crate::MINE.set(0);
+                start(&mut store)",
+            ),
+            lie(
+                "call.rs",
+                SLICE_BEGINS,
+                "crate::MINE.set(crate::MINE.get() + 1);
                 store::set_engine_fuel(&mut store, needs.max(SLICE))",
             ),
             lie(
                 "call.rs",
-                "return Ok(results)",
-                r"let left = store::fuel(&store).saturating_sub(crate::MINE.get());
+                CALL_ENDS,
+                "let left = store::fuel(&store).saturating_sub(crate::MINE.get());
                 store::set_fuel(&mut store, left);
                 return Ok(results)",
             ),
         ],
     ),
     Saboteur::new(
-        "goes on with the fuel that the last call left",
-        "limits.fuel.largest",
-        &[lie(
-            "store.rs",
-            r"self.store.data_mut().armed.rearm(budget);
-        [[self.refill()]]",
-            "()",
-        )],
+        "takes the end of a slice for the end of the fuel",
+        "counters.fuel",
+        &[lie("call.rs", SLICE_BEGINS, "return Err(Fault::OutOfFuel)")],
     ),
     Saboteur::new(
-        "goes on with the budget of the first call",
-        "limits.memory.session",
-        &[lie("store.rs", "self.store.data_mut().armed.rearm(budget)", "drop(budget)")],
+        "goes on with the fuel that the last call left",
+        "limits.fuel.largest",
+        &[lie("store.rs", "self.store.data_mut().armed.rearm(budget);\n        [[self.refill()]]", "()")],
     ),
     Saboteur::new(
         "gives no fuel back to those who set it",
-        "abi.looping",
+        "abi.counts",
         &[lie(
             "store.rs",
-            r"fn set_fuel(&mut self, fuel: u64) {
-        [[set_fuel(&mut self.store, fuel)]]",
+            "fn set_fuel(&mut self, fuel: u64) {\n        [[set_fuel(&mut self.store, fuel)]]",
             "drop(fuel)",
-        )],
-    ),
-    Saboteur::new(
-        "does not let host functions charge",
-        "host.charge",
-        &[lie("call.rs", "store::set_fuel(&mut self.0, fuel)", "drop(fuel)")],
-    ),
-    Saboteur::new(
-        "gives a call from a host function a fresh budget",
-        "host.reentry_budget",
-        &[lie(
-            "call.rs",
-            "self.0.get_export(export)",
-            r"let given = self.0.data().armed.fuel_given();
-                store::set_fuel(&mut self.0, given);
-                self.0.get_export(export)",
         )],
     ),
     Saboteur::new(

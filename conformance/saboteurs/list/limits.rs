@@ -2,15 +2,17 @@
 
 use super::{Saboteur, lie};
 
+const MEMORY_GROWS: &str = "Ok(self.armed.grow_memory(current, desired, maximum))";
+const TABLE_GROWS: &str = "Ok(self.armed.grow_table(current, desired, maximum))";
+const BUDGET_COMES: &str = "Armed::new(budget, self.options.clock.clone())";
+const BUDGET_COMES_AGAIN: &str = "self.store.data_mut().armed.rearm(budget)";
+const INSTANCE_IS_MADE: &str = "Ok(instance) => [[Ok(Instance::new(store, instance, self.stack_cells))]]";
+
 pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "ignores the memory budget",
         "limits.memory.inclusive",
-        &[lie(
-            "store.rs",
-            "Ok(self.armed.grow_memory(current, desired, maximum))",
-            "Ok(maximum.is_none_or(|maximum| desired <= maximum))",
-        )],
+        &[lie("store.rs", MEMORY_GROWS, "Ok(maximum.is_none_or(|maximum| desired <= maximum))")],
     ),
     Saboteur::new(
         "allows each memory what all may have together",
@@ -18,18 +20,18 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[
             lie(
                 "mod.rs",
-                "Armed::new(budget, self.options.clock.clone())",
-                r"crate::MINE.set(budget.memory_bytes);
+                BUDGET_COMES,
+                "crate::MINE.set(budget.memory_bytes);
                 Armed::new(Budget { memory_bytes: u64::MAX, ..budget }, self.options.clock.clone())",
             ),
             lie(
                 "store.rs",
-                "Ok(self.armed.grow_memory(current, desired, maximum))",
+                MEMORY_GROWS,
                 "Ok(desired as u64 <= crate::MINE.get() && self.armed.grow_memory(current, desired, maximum))",
             ),
             lie(
                 "store.rs",
-                "self.store.data_mut().armed.rearm(budget)",
+                BUDGET_COMES_AGAIN,
                 "self.store.data_mut().armed.rearm(Budget { memory_bytes: u64::MAX, ..budget })",
             ),
         ],
@@ -40,24 +42,22 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[
             lie(
                 "mod.rs",
-                "Armed::new(budget, self.options.clock.clone())",
-                r"Armed::new(Budget { memory_bytes: budget.memory_bytes.saturating_sub(1), ..budget }, self.options.clock.clone())",
+                BUDGET_COMES,
+                "let memory_bytes = budget.memory_bytes.saturating_sub(1);
+                Armed::new(Budget { memory_bytes, ..budget }, self.options.clock.clone())",
             ),
             lie(
                 "store.rs",
-                "self.store.data_mut().armed.rearm(budget)",
-                r"self.store.data_mut().armed.rearm(Budget { memory_bytes: budget.memory_bytes.saturating_sub(1), ..budget })",
+                BUDGET_COMES_AGAIN,
+                "let memory_bytes = budget.memory_bytes.saturating_sub(1);
+                self.store.data_mut().armed.rearm(Budget { memory_bytes, ..budget })",
             ),
         ],
     ),
     Saboteur::new(
         "ignores the budget of table elements",
         "limits.table.inclusive",
-        &[lie(
-            "store.rs",
-            "Ok(self.armed.grow_table(current, desired, maximum))",
-            "Ok(maximum.is_none_or(|maximum| desired <= maximum))",
-        )],
+        &[lie("store.rs", TABLE_GROWS, "Ok(maximum.is_none_or(|maximum| desired <= maximum))")],
     ),
     Saboteur::new(
         "leaves tables out of the memory budget",
@@ -65,33 +65,28 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[
             lie(
                 "mod.rs",
-                "Armed::new(budget, self.options.clock.clone())",
-                r"crate::MINE.set(budget.table_elements);
+                BUDGET_COMES,
+                "crate::MINE.set(budget.table_elements);
                 Armed::new(budget, self.options.clock.clone())",
             ),
-            lie(
-                "store.rs",
-                "Ok(self.armed.grow_table(current, desired, maximum))",
-                "Ok(desired as u64 <= crate::MINE.get())",
-            ),
+            lie("store.rs", TABLE_GROWS, "Ok(desired as u64 <= crate::MINE.get())"),
         ],
     ),
     Saboteur::new(
         "counts only what grows, not what is declared",
         "limits.memory.inclusive",
-        &[lie(
-            "store.rs",
-            "Ok(self.armed.grow_memory(current, desired, maximum))",
-            "Ok(current == 0 || self.armed.grow_memory(current, desired, maximum))",
-        )],
+        &[lie("store.rs", MEMORY_GROWS, "Ok(current == 0 || self.armed.grow_memory(current, desired, maximum))")],
     ),
     Saboteur::new(
         "traps where a growth is refused",
         "limits.memory.refused",
         &[lie(
             "store.rs",
-            "Ok(self.armed.grow_memory(current, desired, maximum))",
-            r"match self.armed.grow_memory(current, desired, maximum) { true => Ok(true), false => Err(LimiterError::ResourceLimiterDeniedAllocation) }",
+            MEMORY_GROWS,
+            "match self.armed.grow_memory(current, desired, maximum) {
+                true => Ok(true),
+                false => Err(LimiterError::ResourceLimiterDeniedAllocation),
+            }",
         )],
     ),
     Saboteur::new(
@@ -100,23 +95,25 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[
             lie(
                 "mod.rs",
-                "Armed::new(budget, self.options.clock.clone())",
-                "crate::MINE.set(budget.memory_bytes); Armed::new(budget, self.options.clock.clone())",
+                BUDGET_COMES,
+                "crate::MINE.set(budget.memory_bytes);
+                Armed::new(budget, self.options.clock.clone())",
             ),
             lie(
                 "store.rs",
-                "Ok(self.armed.grow_memory(current, desired, maximum))",
+                MEMORY_GROWS,
                 "Ok(desired as u64 <= crate::MINE.get() && self.armed.grow_memory(current, desired, maximum))",
             ),
         ],
     ),
     Saboteur::new(
-        "counts growths as refused that no memory could do",
+        "counts growths as refused that no table could do",
         "limits.memory.impossible",
         &[lie(
             "store.rs",
-            "Ok(self.armed.grow_table(current, desired, maximum))",
-            r"Ok(self.armed.grow_table(current, if maximum.is_some_and(|maximum| desired > maximum) { u32::MAX as usize } else { desired }, None))",
+            TABLE_GROWS,
+            "let impossible = maximum.is_some_and(|maximum| desired > maximum);
+            Ok(self.armed.grow_table(current, if impossible { u32::MAX as usize } else { desired }, None))",
         )],
     ),
     Saboteur::new(
@@ -124,10 +121,37 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "limits.memory.session",
         &[lie(
             "store.rs",
-            "Ok(self.armed.grow_memory(current, desired, maximum))",
-            r"let granted = self.armed.grow_memory(current, desired, maximum);
-                if granted { self.armed.growth_failed();
-                } Ok(granted)",
+            MEMORY_GROWS,
+            "let granted = self.armed.grow_memory(current, desired, maximum);
+            if granted {
+                self.armed.growth_failed();
+            }
+            Ok(granted)",
         )],
+    ),
+    Saboteur::new(
+        "goes on with the budget of the first call",
+        "limits.memory.session",
+        &[lie("store.rs", BUDGET_COMES_AGAIN, "drop(budget)")],
+    ),
+    Saboteur::new(
+        "arms when the instance is made",
+        "arming.budget",
+        &[
+            lie(
+                "mod.rs",
+                BUDGET_COMES,
+                "let unlimited = Budget { memory_bytes: u64::MAX, table_elements: u64::MAX, ..budget.clone() };
+                crate::BUDGET.set(Some(budget));
+                Armed::new(unlimited, self.options.clock.clone())",
+            ),
+            lie(
+                "mod.rs",
+                INSTANCE_IS_MADE,
+                "let mut made = Instance::new(store, instance, self.stack_cells);
+                crate::BUDGET.take().into_iter().for_each(|budget| hotcell_core::Instance::arm(&mut made, budget));
+                Ok(made)",
+            ),
+        ],
     ),
 ];

@@ -3,12 +3,13 @@
 //! A lie is an expression in the place of another. Of a text with `[[` and `]]` only what is between them is replaced; the
 //! rest says where it stands.
 
-mod calls;
 mod counters;
+mod hosts;
 mod limits;
 mod objects;
 mod stores;
 mod time;
+mod values;
 mod verdicts;
 
 /// A backend that breaks the contract in one place.
@@ -50,7 +51,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Saboteur> {
         counters::SABOTEURS,
         time::SABOTEURS,
         verdicts::SABOTEURS,
-        calls::SABOTEURS,
+        values::SABOTEURS,
+        hosts::SABOTEURS,
         stores::SABOTEURS,
         objects::SABOTEURS,
     ]

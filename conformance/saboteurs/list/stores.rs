@@ -1,29 +1,67 @@
-//! What an instance is made of.
+//! What an instance is made of, and where it lives.
 
 use super::{Saboteur, lie};
 
-pub(super) const SABOTEURS: &[Saboteur] = &[Saboteur::new(
-    "hands the memory of an instance to the next",
-    "isolation.fresh",
-    &[
-        lie(
-            "call.rs",
-            "return Ok(results)",
-            "if let Some(memory) = store.data().memory {
-                *crate::KEPT.lock().unwrap() = memory.data(&store).to_vec();
+const INSTANCE_IS_MADE: &str = "made.refill()";
+
+pub(super) const SABOTEURS: &[Saboteur] = &[
+    Saboteur::new(
+        "hands the memory of an instance to the next",
+        "isolation.fresh",
+        &[
+            lie(
+                "call.rs",
+                "return Ok(results)",
+                "if let Some(memory) = store.data().memory {
+                    *crate::KEPT.lock().unwrap() = memory.data(&store).to_vec();
+                }
+                return Ok(results)",
+            ),
+            lie(
+                "store.rs",
+                INSTANCE_IS_MADE,
+                "made.refill();
+                let kept = crate::KEPT.lock().unwrap();
+                if let Some(memory) = made.store.data().memory {
+                    let memory = memory.data_mut(&mut made.store);
+                    let length = memory.len().min(kept.len());
+                    memory[..length].copy_from_slice(&kept[..length]);
+                }",
+            ),
+        ],
+    ),
+    Saboteur::new(
+        "works only on the thread that made the instance",
+        "lifecycle.outlives",
+        &[
+            lie(
+                "store.rs",
+                INSTANCE_IS_MADE,
+                "made.refill();
+                crate::MINE.set(1)",
+            ),
+            lie(
+                "call.rs",
+                "let mut step = [[start(&mut store)]]",
+                "assert_eq!(crate::MINE.get(), 1);
+                start(&mut store)",
+            ),
+        ],
+    ),
+    Saboteur::new(
+        "is busy before the host says so",
+        "busy.one_too_many",
+        &[lie(
+            "mod.rs",
+            "Armed::new(budget, self.options.clock.clone())",
+            "let armed = Armed::new(budget, self.options.clock.clone());
+            if crate::ALL.fetch_add(1, crate::SeqCst) >= 3 {
+                return Err(InstantiateError {
+                    fault: hotcell_core::Fault::Busy { allowed: 3 },
+                    usage: armed.usage(None),
+                });
             }
-            return Ok(results)",
-        ),
-        lie(
-            "store.rs",
-            "made.refill()",
-            "made.refill();
-            let kept = crate::KEPT.lock().unwrap();
-            if let Some(memory) = made.store.data().memory {
-                let memory = memory.data_mut(&mut made.store);
-                let length = memory.len().min(kept.len());
-                memory[..length].copy_from_slice(&kept[..length]);
-            }",
-        ),
-    ],
-)];
+            armed",
+        )],
+    ),
+];

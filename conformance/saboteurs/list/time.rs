@@ -2,14 +2,19 @@
 
 use super::{Saboteur, lie};
 
+const CALL_BEGINS: &str = "let mut step = [[start(&mut store)]]";
+const SLICE_ENDS: &str = "store.data().armed.check()?";
+
 pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "never looks at the clock",
         "deadline.jump",
         &[lie(
             "call.rs",
-            "store.data().armed.check()?",
-            r"if let Err(fault @ Fault::Cancelled) = store.data().armed.check() { return Err(fault) }",
+            SLICE_ENDS,
+            "if let Err(fault @ Fault::Cancelled) = store.data().armed.check() {
+                return Err(fault);
+            }",
         )],
     )
     .that_hangs(),
@@ -18,49 +23,84 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "cancel.loop",
         &[lie(
             "call.rs",
-            "store.data().armed.check()?",
-            r"if let Err(fault @ Fault::DeadlineExceeded) = store.data().armed.check() { return Err(fault) }",
+            SLICE_ENDS,
+            "if let Err(fault @ Fault::DeadlineExceeded) = store.data().armed.check() {
+                return Err(fault);
+            }",
         )],
     )
     .that_hangs(),
+    Saboteur::new(
+        "counts slices instead of time",
+        "deadline.stands_still",
+        &[
+            lie(
+                "call.rs",
+                CALL_BEGINS,
+                "crate::MINE.set(0);
+                start(&mut store)",
+            ),
+            lie(
+                "call.rs",
+                SLICE_ENDS,
+                "crate::MINE.set(crate::MINE.get() + 1);
+                if crate::MINE.get() > 100 {
+                    return Err(Fault::DeadlineExceeded);
+                }",
+            ),
+        ],
+    ),
     Saboteur::new(
         "kills the neighbours of a call whose deadline has passed",
         "deadline.neighbour",
         &[
             lie(
                 "call.rs",
-                "let mut step = [[start(&mut store)]]",
-                "crate::MINE.set(crate::ALL.load(crate::SeqCst)); start(&mut store)",
+                CALL_BEGINS,
+                "crate::MINE.set(crate::ALL.load(crate::SeqCst));
+                start(&mut store)",
             ),
             lie(
                 "call.rs",
-                "store.data().armed.check()?",
-                r"store.data().armed.check().inspect_err(|_| drop(crate::ALL.fetch_add(1, crate::SeqCst)))?;
-                if crate::ALL.load(crate::SeqCst) != crate::MINE.get() { return Err(Fault::DeadlineExceeded) }",
+                SLICE_ENDS,
+                "let ended = store.data().armed.check();
+                if let Err(Fault::DeadlineExceeded) = ended {
+                    crate::ALL.fetch_add(1, crate::SeqCst);
+                }
+                ended?;
+                if crate::ALL.load(crate::SeqCst) != crate::MINE.get() {
+                    return Err(Fault::DeadlineExceeded);
+                }",
             ),
         ],
     ),
     Saboteur::new(
-        "looks at the clock of host functions only when the guest goes on",
-        "deadline.jump_in_host",
-        &[lie(
-            "call.rs",
-            r"fn is_clock_due(&mut self) -> bool {
-        [[true]]",
-            "false",
-        )],
-    ),
-    Saboteur::new(
-        "counts slices instead of time",
-        "deadline.stands_still",
+        "cancels the neighbours of a call that is cancelled",
+        "cancel.neighbour",
         &[
-            lie("call.rs", "let mut step = [[start(&mut store)]]", "crate::MINE.set(0); start(&mut store)"),
             lie(
                 "call.rs",
-                "store.data().armed.check()?",
-                r"crate::MINE.set(crate::MINE.get() + 1);
-                if crate::MINE.get() > 100 { return Err(Fault::DeadlineExceeded) }",
+                CALL_BEGINS,
+                "crate::MINE.set(crate::ALL.load(crate::SeqCst));
+                start(&mut store)",
+            ),
+            lie(
+                "call.rs",
+                SLICE_ENDS,
+                "let ended = store.data().armed.check();
+                if let Err(Fault::Cancelled) = ended {
+                    crate::ALL.fetch_add(1, crate::SeqCst);
+                }
+                ended?;
+                if crate::ALL.load(crate::SeqCst) != crate::MINE.get() {
+                    return Err(Fault::Cancelled);
+                }",
             ),
         ],
+    ),
+    Saboteur::new(
+        "does not look at the clock when a host function returns",
+        "deadline.host",
+        &[lie("call.rs", "fn is_clock_due(&mut self) -> bool {\n        [[true]]", "false")],
     ),
 ];

@@ -2,6 +2,9 @@
 
 use super::{Saboteur, lie};
 
+const FAULT_WAS_PARKED: &str = "return parked";
+const TYPED_CALL_ENDS: &str = "outcome.unwrap_or_else(|panic| Err(panicked(panic).into()))";
+
 pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "swallows a trap",
@@ -9,12 +12,15 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[lie(
             "store.rs",
             "catch_panic(|| call_values(self.store.as_context_mut(), func, export, params))",
-            r"catch_panic(|| match call_values(self.store.as_context_mut(), func, export, params) { Err(Fault::Trap(_)) => Ok(vec![Value::I32(0)]), outcome => outcome })",
+            "catch_panic(|| match call_values(self.store.as_context_mut(), func, export, params) {
+                Err(Fault::Trap(_)) => Ok(Vec::new()),
+                outcome => outcome,
+            })",
         )],
     ),
     Saboteur::new(
         "takes one trap for another",
-        "traps.call",
+        "traps.entry",
         &[lie(
             "convert.rs",
             "TrapCode::IntegerOverflow => [[TrapKind::IntegerOverflow]]",
@@ -23,20 +29,37 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "does not know a trap without a code",
-        "traps.call",
+        "traps.segments",
         &[lie(
             "convert.rs",
-            r"InstantiationError::ElementSegmentDoesNotFit { .. }) => [[TrapKind::TableOutOfBounds]]",
+            "InstantiationError::ElementSegmentDoesNotFit { .. }) => [[TrapKind::TableOutOfBounds]]",
             "return None",
         )],
+    ),
+    Saboteur::new(
+        "takes what the guest did for its own failure",
+        "traps.entry",
+        &[lie(
+            "convert.rs",
+            "guest_fault(&error).unwrap_or_else(|| backend_error(error).into())",
+            "backend_error(error).into()",
+        )],
+    ),
+    Saboteur::new(
+        "keeps nothing of what a failed instantiation used",
+        "traps.segments",
+        &[lie("mod.rs", "let usage = [[armed.usage(Some(armed.fuel_given()))]];", "Default::default()")],
     ),
     Saboteur::new(
         "takes a host function's error for a trap",
         "host.error",
         &[lie(
             "convert.rs",
-            "return parked",
-            r"return match parked { Fault::HostFunction { .. } => Fault::Trap(TrapKind::Unreachable), other => other }",
+            FAULT_WAS_PARKED,
+            "return match parked {
+                Fault::HostFunction { .. } => Fault::Trap(TrapKind::Unreachable),
+                other => other,
+            }",
         )],
     ),
     Saboteur::new(
@@ -44,40 +67,44 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "host.error",
         &[lie(
             "convert.rs",
-            "store.as_context_mut().data_mut().armed.take_parked()",
-            r"store.as_context_mut().data_mut().armed.take_parked().filter(|fault| !matches!(fault, Fault::HostFunction { .. }))",
+            FAULT_WAS_PARKED,
+            r#"return match parked {
+                Fault::HostFunction { .. } => panicked("a host function failed".to_owned()).into(),
+                other => other,
+            }"#,
         )],
     ),
     Saboteur::new(
         "lets a host function's panic out",
         "host.panic",
         &[lie(
-            "store.rs",
-            "outcome.unwrap_or_else(|panic| Err(convert::panicked(panic).into()))",
-            r#"match outcome { Ok(Err(Fault::HostFunctionPanicked { message })) => panic!("{message}"), Ok(outcome) => outcome, Err(panic) => Err(convert::panicked(panic).into()) }"#,
+            "call.rs",
+            TYPED_CALL_ENDS,
+            r#"match outcome {
+                Ok(Err(Fault::HostFunctionPanicked { message })) => panic!("{message}"),
+                Ok(outcome) => outcome,
+                Err(panic) => Err(panicked(panic).into()),
+            }"#,
         )],
     ),
     Saboteur::new(
         "is broken after a host function's panic",
-        "host.panic",
+        "isolation.panic",
         &[
             lie(
                 "convert.rs",
-                "return parked",
-                r"if let Fault::HostFunctionPanicked { .. } = parked { crate::ALL.store(1, crate::SeqCst);
-                } return parked",
+                FAULT_WAS_PARKED,
+                "if let Fault::HostFunctionPanicked { .. } = parked {
+                    crate::ALL.store(1, crate::SeqCst);
+                }
+                return parked",
             ),
             lie(
                 "mod.rs",
                 "Armed::new(budget, self.options.clock.clone())",
-                r"assert_eq!(crate::ALL.load(crate::SeqCst), 0);
+                "assert_eq!(crate::ALL.load(crate::SeqCst), 0);
                 Armed::new(budget, self.options.clock.clone())",
             ),
         ],
-    ),
-    Saboteur::new(
-        "keeps nothing of what a failed instantiation used",
-        "traps.segments",
-        &[lie("mod.rs", "let usage = [[armed.usage(Some(armed.fuel_given()))]];", "Default::default()")],
     ),
 ];

@@ -8,6 +8,8 @@
 //! these.
 
 use std::{
+    cell::Cell,
+    collections::BTreeSet,
     env,
     process::{Child, Command, Stdio},
     sync::{
@@ -18,11 +20,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hotcell_conformance::{Need, Suite};
+use hotcell_core::Budget;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use list::Saboteur;
 
 #[path = "../list/mod.rs"]
+#[expect(dead_code, reason = "the build script reads the rest")]
 mod list;
 
 include!(concat!(env!("OUT_DIR"), "/sabotaged.rs"));
@@ -38,7 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 static ALL: AtomicU64 = AtomicU64::new(0);
 static KEPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 thread_local! {
-    static MINE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    static MINE: Cell<u64> = const { Cell::new(0) };
+    static BUDGET: Cell<Option<Budget>> = const { Cell::new(None) };
 }
 
 /// Who lies in this process.
@@ -51,8 +57,28 @@ fn main() {
     if env::var_os(VARIABLE).is_some() {
         hotcell_conformance::test::<custom::Custom>();
     }
-    let trials = list::all().map(|saboteur| Trial::test(saboteur.name, || is_caught(saboteur))).collect();
+    let mut trials = vec![Trial::test("every family has a saboteur", every_family)];
+    trials.extend(list::all().map(|saboteur| Trial::test(saboteur.name, || is_caught(saboteur))));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// The families in which no backend can lie.
+const NOT_OF_BACKENDS: &[&str] = &[
+    // What a backend's author declares of it, not what it does.
+    "suite",
+];
+
+/// For each family of mandatory checks there is somebody whom one of them catches.
+fn every_family() -> Result<(), Failed> {
+    let suite = Suite::<custom::Custom>::new();
+    let mandatory = || suite.checks().iter().filter(|check| check.need() == Need::Mandatory);
+    let caught: BTreeSet<_> = mandatory()
+        .filter(|check| list::all().any(|saboteur| saboteur.caught_by == check.id()))
+        .map(|check| check.family())
+        .collect();
+    let families: BTreeSet<_> = mandatory().map(|check| check.family()).collect();
+    let missed: Vec<_> = families.difference(&caught).filter(|family| !NOT_OF_BACKENDS.contains(family)).collect();
+    if missed.is_empty() { Ok(()) } else { Err(format!("nobody lies in {missed:?}").into()) }
 }
 
 /// With nobody lying the check passes, with the saboteur it fails.

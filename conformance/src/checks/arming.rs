@@ -3,7 +3,9 @@
 
 use std::{thread, time::Duration};
 
-use hotcell_core::{CallError, CancelToken, Contract, Field, Phase, Plugin, Rules};
+use hotcell_core::{
+    Budget, CallError, CancelToken, Clock, Contract, Field, Instance, Phase, Plugin, Rules, admit, time::SystemClock,
+};
 
 use crate::{
     Check, Failure, Outcome, Subject,
@@ -30,6 +32,11 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
             "arming.start_fails",
             "A start function that fails fails instantiation, with its own verdict.",
             start_fails::<B>,
+        ),
+        Check::mandatory(
+            "arming.budget",
+            "The budget that instantiation is given is in force before memories and tables are made.",
+            budget::<B>,
         ),
         Check::mandatory(
             "arming.start_denied",
@@ -133,5 +140,26 @@ fn start_denied<B: Subject>() -> Outcome {
     let wasm = wasm("(module (func $start) (start $start))");
     let error = denied.load_with::<()>(&wasm, &denied.imports(), &Contract::None).denied()?;
     ensure_eq!((error.code(), error.phase()), ("start-denied", Phase::Admit));
+    Ok(())
+}
+
+fn budget<B: Subject>() -> Outcome {
+    const PAGE: u64 = 1 << 16;
+    let stand = Stand::<B>::on(policy(|_| ()))?;
+    let imports = stand.backend().imports::<()>();
+    let wasm = wasm(r#"(module (memory 1) (table 10 funcref) (func (export "run")))"#);
+    let admitted = admit(&wasm, stand.policy(), stand.backend().offered(&imports), &Contract::None)?;
+    let linked = stand.backend().link(&stand.backend().compile(&admitted)?, &imports)?;
+    // Less than the policy's, under which the module was admitted.
+    let instantiate = |memory_bytes, table_elements| {
+        let mut budget = Budget::new(stand.policy(), SystemClock::new().now(), None);
+        (budget.memory_bytes, budget.table_elements, budget.deadline) = (memory_bytes, table_elements, None);
+        stand.backend().instantiate(&linked, budget, ())
+    };
+    let mut instance = instantiate(PAGE + 80, 10).map_err(|error| error.fault)?;
+    ensure_eq!(instance.armed().usage(None).peak_memory_bytes, PAGE + 80);
+    instance.call_values("run", &[])?;
+    ensure!(instantiate(PAGE + 79, 10).is_err(), "one byte less");
+    ensure!(instantiate(PAGE + 80, 9).is_err(), "one element less");
     Ok(())
 }

@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use hotcell_core::{
-    Budget, CancelToken, Clock, Contract, HostError, HostOptions, Instance, Instant, Phase, Plugin, Policy, Value,
-    admit,
-};
+use hotcell_core::{Clock, Contract, HostError, HostOptions, Instant, Phase, Plugin, Policy, Value};
 
 use crate::{
     Check, Failure, Outcome, Subject,
@@ -65,20 +62,11 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
         Check::mandatory("deadline.report", "The report tells guest time and host time exactly.", report::<B>),
         Check::mandatory("deadline.backwards", "A clock that goes backwards does no harm.", backwards::<B>),
         Check::mandatory(
-            "deadline.neighbour",
-            "A deadline ends its own call, and no other of the same module, engine or profile.",
-            neighbour::<B>,
-        )
-        .alone(),
-        Check::mandatory("deadline.many", "Sixty-four calls that loop at once all end by their deadline.", many::<B>)
-            .alone(),
-        Check::mandatory(
             "deadline.overshoot",
             "Loops, recursion, chains of bulk operations and slow host functions end soon after the deadline.",
             overshoot::<B>,
         )
         .alone(),
-        Check::mandatory("cancel.neighbour", "A cancelled call is the only one that ends.", cancelled_neighbour::<B>),
     ]
 }
 
@@ -287,113 +275,6 @@ fn backwards<B: Subject>() -> Outcome {
     ensure_eq!(plugin.call("both", b"")?.report.host_time, Duration::ZERO);
     ensure_eq!(plugin.call_values("spin", &[], (), None).denied()?.code(), "out-of-fuel");
     Ok(())
-}
-
-/// `compute` goes round so many times and gives a number that depends on all of them.
-const BUSY: &str = r#"
-    (func (export "compute") (param $rounds i64) (result i64)
-        (local $value i64)
-        (local.set $value (i64.const 1))
-        (loop $next
-            (local.set $value (i64.add (i64.mul (local.get $value) (i64.const 6364136223846793005)) (local.get $rounds)))
-            (local.set $rounds (i64.sub (local.get $rounds) (i64.const 1)))
-            (br_if $next (i64.ne (local.get $rounds) (i64.const 0))))
-        (local.get $value))
-    (func (export "spin") (loop $again (br $again)))"#;
-
-fn busy() -> Vec<u8> {
-    wasm(&format!("(module {BUSY})"))
-}
-
-/// What `compute` gives.
-fn computed(rounds: i64) -> i64 {
-    (1..=rounds).rev().fold(1, |value: i64, round| value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round))
-}
-
-/// How many rounds of `compute` take about that long, here and now.
-fn rounds_of<B: Subject>(plugin: &Plugin<B>, wanted: Duration) -> Result<i64, Failure> {
-    let mut rounds = 1 << 16;
-    loop {
-        let begin = std::time::Instant::now();
-        plugin.call_values("compute", &[Value::I64(rounds)], (), None)?;
-        let took = begin.elapsed();
-        if took >= Duration::from_millis(40) {
-            return Ok((rounds as f64 * wanted.as_secs_f64() / took.as_secs_f64()) as i64);
-        }
-        rounds *= 2;
-    }
-}
-
-/// The neighbour computes for about two seconds. All the while, calls of the same module on the same engine end by
-/// their own deadline, and so do calls of another stand of the same profile, which shares the engine.
-fn neighbour<B: Subject>() -> Outcome {
-    const SHORT: Duration = Duration::from_millis(200);
-    let wasm = busy();
-    let unhurried = policy(|rules| (rules.limits.fuel, rules.limits.deadline) = (None, Some(Duration::from_secs(300))));
-    let hurried = plain_plugin::<B>(unhurried.with(|rules| rules.limits.deadline = Some(SHORT))?, &wasm)?;
-
-    let options = HostOptions::default();
-    let stand = Stand::<B>::with_options(unhurried, &options)?;
-    let rounds = {
-        let plugin = stand.load_with::<()>(&wasm, &stand.imports(), &Contract::None)?;
-        rounds_of(&plugin, Duration::from_secs(2))?
-    };
-    let backend = stand.backend();
-    let imports = backend.imports::<()>();
-    let admitted = admit(&wasm, stand.policy(), backend.offered(&imports), &Contract::None)?;
-    let linked = backend.link(&backend.compile(&admitted)?, &imports)?;
-    let budget = || Budget::new(stand.policy(), options.clock.now(), None);
-
-    thread::scope(|scope| -> Outcome {
-        let neighbour = scope.spawn(|| {
-            let mut instance = backend.instantiate(&linked, budget(), ()).map_err(|error| error.fault)?;
-            instance.call_values("compute", &[Value::I64(rounds)])
-        });
-        let mut ended = 0;
-        while ended < 2 || !neighbour.is_finished() {
-            let soon = Budget { deadline: Some(options.clock.now().after(SHORT)), ..budget() };
-            let mut instance = backend.instantiate(&linked, soon, ()).map_err(|error| error.fault)?;
-            ensure_eq!(instance.call_values("spin", &[]).denied()?.code(), "deadline-exceeded");
-            let error = hurried.call_values("spin", &[], (), None).denied()?;
-            ensure_eq!(error.code(), "deadline-exceeded");
-            ended += 1;
-        }
-        ensure_eq!(neighbour.joined()??, [Value::I64(computed(rounds))]);
-        Ok(())
-    })
-}
-
-fn many<B: Subject>() -> Outcome {
-    let policy = policy(|rules| {
-        (rules.limits.fuel, rules.limits.deadline) = (BACKSTOP, Some(Duration::from_millis(300)));
-    });
-    let plugin = plain_plugin::<B>(policy, &busy())?;
-    let begin = std::time::Instant::now();
-    thread::scope(|scope| -> Outcome {
-        let calls: Vec<_> = (0..64).map(|_| scope.spawn(|| plugin.call_values("spin", &[], (), None))).collect();
-        for call in calls {
-            ensure_eq!(call.joined()?.denied()?.code(), "deadline-exceeded");
-        }
-        Ok(())
-    })?;
-    ensure!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
-    Ok(())
-}
-
-fn cancelled_neighbour<B: Subject>() -> Outcome {
-    let plugin = plain_plugin::<B>(policy(|rules| rules.limits.fuel = None), &busy())?;
-    let rounds = rounds_of(&plugin, Duration::from_millis(400))?;
-    let (cancelled, left_alone) = (CancelToken::new(), CancelToken::new());
-    thread::scope(|scope| -> Outcome {
-        let looping = scope.spawn(|| plugin.call_values("spin", &[], (), Some(cancelled.clone())));
-        let neighbour =
-            scope.spawn(|| plugin.call_values("compute", &[Value::I64(rounds)], (), Some(left_alone.clone())));
-        thread::sleep(Duration::from_millis(50));
-        cancelled.cancel();
-        ensure_eq!(looping.joined()?.denied()?.code(), "cancelled");
-        ensure_eq!(neighbour.joined()??.0, [Value::I64(computed(rounds))]);
-        Ok(())
-    })
 }
 
 /// What the deadline of an overshoot is, and how late it may be: loosely, for a machine that does much else.

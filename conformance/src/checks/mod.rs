@@ -8,10 +8,14 @@ mod bytes;
 mod cancel;
 mod counters;
 mod deadline;
+#[cfg(target_os = "linux")]
+mod flat;
 mod fuel;
 mod host;
 mod isolation;
 mod memory;
+pub(crate) mod messages;
+mod neighbours;
 mod objects;
 pub(crate) mod readback;
 mod reentry;
@@ -41,8 +45,12 @@ pub(crate) fn all<B: Subject>() -> Vec<Check> {
         reentry::checks::<B>(),
         signatures::checks::<B>(),
         isolation::checks::<B>(),
+        neighbours::checks::<B>(),
         busy::checks::<B>(),
+        #[cfg(target_os = "linux")]
+        flat::checks::<B>(),
         objects::checks::<B>(),
+        messages::checks::<B>(),
         readback::checks::<B>(),
         hostile::checks::<B>(),
         #[cfg(feature = "spec-suite")]

@@ -121,7 +121,7 @@ mod tests {
     fn the_table_has_no_other_files() {
         for (suite, files) in &Expected::get().suite {
             for file in files.keys() {
-                assert!(scripts().any(|script| script.suite.name == suite && script.file == file), "{suite}/{file}");
+                assert!(scripts().any(|script| script.suite.name == suite && script.file == *file), "{suite}/{file}");
             }
         }
     }

@@ -8,6 +8,12 @@ use crate::{
 };
 
 /// What a backend gives a host function to see of the calling store.
+///
+/// # Behavior
+///
+/// * Memory, state and budget must be those of the instance that called. (`host.memory`, `host.state`, `host.charge`)
+/// * A call back into the guest must run under what is left of the same budget. (`host.reentry_budget`,
+///   `host.reentry_fault`)
 pub trait Caller<T> {
     /// The embedder's state.
     fn state(&mut self) -> &mut T;

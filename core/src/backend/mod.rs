@@ -5,6 +5,8 @@
 //! deadline, the cancel flag and the accounting of host calls are written once, there.
 //!
 //! Nothing that safety rests on has a default body.
+//!
+//! Each sentence under *Behavior* ends with the checks of the conformance suite (`hotcell-conformance`) that prove it.
 
 mod armed;
 mod enforcement;
@@ -56,11 +58,16 @@ impl Default for HostOptions {
 /// # Behavior
 ///
 /// * The bytes of an [`Admitted`] module must compile: what the engine refuses is a bug, reported as
-///   [`BackendError::Engine`].
+///   [`BackendError::Engine`]. (`admission.*`)
 /// * Compiling must not be lazy: what the engine would refuse, it refuses in [`compile`](SandboxBackend::compile).
-/// * No method may panic, abort or hang because of what a guest is or does.
+///   (`admission.eager`)
+/// * A module must run as the WebAssembly specification says. (`spec.*`, `traps.*`, `values.*`)
+/// * No method may panic, abort or hang because of what a guest is or does. (`hostile.*`, `limits.stack.*`)
 /// * Calls on different instances must not disturb each other: neither a deadline, nor a cancel token, nor a panic of a
-///   host function.
+///   host function. (`deadline.neighbour`, `deadline.many`, `cancel.neighbour`, `isolation.*`)
+/// * What is dropped must leave nothing behind, in whatever order and on whatever thread. (`lifecycle.*`, `busy.*`)
+/// * Objects that do not belong together must be told apart. (`objects.*`)
+/// * Messages must be short and move no cursor, whatever names they quote. (`messages.*`)
 pub trait SandboxBackend: Sized + Send + Sync + 'static {
     /// The name by which policies, reports and the command line know the backend: lower case, no spaces.
     const ID: &'static str;
@@ -86,6 +93,10 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
 
     /// What this backend really does about `field`. Must be written without a `_` arm, so that a new field does not
     /// compile until somebody has decided it.
+    ///
+    /// # Behavior
+    ///
+    /// * What is stated must be what is observed. (`readback.*`, `suite.*`)
     fn enforcement(field: Field) -> Enforcement;
 
     /// An engine for `policy`. The caller has checked it with [`check_enforceable`].
@@ -132,11 +143,13 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     /// # Behavior
     ///
     /// * `budget` must be armed before anything that comes from the guest runs: segments and constant expressions are
-    ///   under it. (A `start` function is called afterwards, like any other, by its [hidden name](Admitted::start).)
+    ///   under it. A `start` function is called afterwards, like any other, by its [hidden name](Admitted::start).
+    ///   (`arming.*`, `traps.start`)
     /// * Memories, tables and globals must be as the module declares them, whatever an earlier instance left behind.
-    /// * After a failure the store must be dropped.
+    ///   (`isolation.fresh`)
+    /// * After a failure the store must be dropped. (`traps.segments`, `isolation.poison`)
     /// * A module that was linked under another policy, or for another engine, must be refused with
-    ///   [`BackendError::Mismatch`] or [`BackendError::OtherEngine`].
+    ///   [`BackendError::Mismatch`] or [`BackendError::OtherEngine`]. (`objects.engine`)
     ///
     /// # Errors
     ///
@@ -164,12 +177,14 @@ pub struct InstantiateError {
 ///
 /// * A call must end with [`Fault::OutOfFuel`] when the fuel is used up, with [`Fault::DeadlineExceeded`] soon after
 ///   the deadline, with [`Fault::Cancelled`] soon after the token was cancelled, with [`Fault::StackOverflow`] when the
-///   guest's frames exceed the policy's stack.
-/// * A growth that the budget refuses must give the guest -1, and must be counted.
+///   guest's frames exceed the policy's stack. (`limits.fuel.*`, `deadline.*`, `cancel.*`, `limits.stack.*`)
+/// * The memory budget must be the sum of all memories and tables, from the first byte on. A growth that it refuses must
+///   give the guest -1, and must be counted. (`limits.memory.*`, `limits.table.*`)
 /// * With `metering = exact` the module exports two counters, [`meter::FUEL`](crate::meter::FUEL) and
 ///   [`meter::STACK`](crate::meter::STACK). The instance must set both when armed, must let
 ///   [`meter::verdict`](crate::meter::verdict) have the last word on a trap, and the engine's own limits of fuel and stack
-///   must be above what the counters allow.
+///   must be above what the counters allow. (`counters.*`, `readback.exact`, `readback.stack`)
+/// * The handshake and the byte contract, which are written above it, must hold on it. (`abi.*`, `bytes.*`)
 pub trait Instance<T>: Send {
     /// Begins a new operation: replaces what is left of the budget. Memory in use stays in use.
     fn arm(&mut self, budget: Budget);
@@ -211,6 +226,10 @@ pub trait Instance<T>: Send {
 
 /// Calls of type `P -> R`. A backend writes one blanket impl over the values that its engine knows; with a concrete
 /// backend the bound is proven where it is used and never seen.
+///
+/// # Behavior
+///
+/// * Arguments and results must keep every bit and their order. (`values.typed`, `values.order`)
 pub trait TypedCall<P: Values, R: Values>: SandboxBackend {
     /// A function whose type was checked.
     type Func: Clone + Send + Sync;
@@ -227,6 +246,12 @@ pub trait TypedCall<P: Values, R: Values>: SandboxBackend {
 }
 
 /// Host functions of type `P -> R`. A backend writes one impl per arity; each runs its closure through [`host_call`].
+///
+/// # Behavior
+///
+/// * An import must be linked by exact name and type. (`host.names`, `host.imports`)
+/// * The closure must get what the guest passes, and the guest what it returns. (`host.types`)
+/// * What the closure says, charges, refuses and panics with must reach whoever called. (`host.*`)
 pub trait HostFn<P: Values, R: Values>: SandboxBackend {
     /// Offers `f` to guests.
     ///

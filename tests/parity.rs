@@ -2,7 +2,9 @@
 
 use hotcell::{Contract, Plugin, Policy, Sandbox, TrapKind, Value, Wasmi, Wasmtime, backend::Backend};
 
-use crate::guest::{policy, wasm};
+fn wasm(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
 
 /// Everything that must be equal.
 #[derive(Debug, PartialEq)]
@@ -39,10 +41,11 @@ impl Outcome {
 
 /// Allows a start function, four pages and a table of eight.
 fn starting() -> Policy {
-    policy(|rules| {
+    let policy = Policy::default().with(|rules| {
         rules.module.start = true;
         rules.limits.memory_bytes = (4 << 16) + 64;
-    })
+    });
+    policy.unwrap()
 }
 
 fn byte_call<B: Backend>(wasm: &[u8]) -> Outcome {

@@ -3,22 +3,60 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "environment/child.rs"]
+mod child;
+#[macro_use]
+#[path = "environment/each_backend.rs"]
+mod each_backend;
+
 use std::time::Duration;
 
-use hotcell::{HostOptions, Policy, PolicyError, Rules, Sandbox, Value, backend::Backend};
-
-use crate::{
-    child,
-    guest::{policy, wasm},
-    load::plugin,
-};
+use hotcell::{Contract, HostOptions, Plugin, Policy, PolicyError, Rules, Sandbox, Value, backend::Backend};
+use hotcell_conformance::Subject;
 
 on_each_backend! {
+    backtraces_change_no_message
     little_address_space
     hardly_any_address_space
     tiny_default_stacks
     no_thread_can_be_started
     the_ends_of_what_an_embedder_may_ask_for
+}
+
+/// The default policy with a change.
+fn policy(change: impl FnOnce(&mut Rules)) -> Policy {
+    Policy::default().with(change).unwrap()
+}
+
+fn wasm(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+/// A plugin without a contract that imports nothing.
+fn plugin<B: Backend>(policy: Policy, wasm: &[u8]) -> Plugin<B> {
+    let sandbox = Sandbox::<B>::on(policy).unwrap();
+    sandbox.load_with(wasm, &sandbox.imports(), &Contract::None).unwrap()
+}
+
+/// Whether or not somebody asked for backtraces.
+fn backtraces_change_no_message<B: Subject>() {
+    if child::is_child() {
+        for (_, message) in hotcell_conformance::messages::<B>().unwrap() {
+            println!("message {}", message.escape_debug());
+        }
+        return;
+    }
+    let run = |backtraces: &str| {
+        let mut command = child::again(&format!("{}::backtraces_change_no_message", B::ID));
+        for variable in ["RUST_BACKTRACE", "RUST_LIB_BACKTRACE", "WASMTIME_BACKTRACE_DETAILS"] {
+            command.env(variable, backtraces);
+        }
+        let out = child::passes(command);
+        out.lines().filter(|line| line.starts_with("message ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (without, with) = (run("0"), run("1"));
+    assert!(without.len() > 100, "{}", without.len());
+    assert_eq!(without, with);
 }
 
 const GUEST: &str = r#"(module
@@ -46,7 +84,7 @@ fn works<B: Backend>() {
 
 fn little_address_space<B: Backend>() {
     if !child::is_child() {
-        let test = format!("environment::{}::little_address_space", B::ID);
+        let test = format!("{}::little_address_space", B::ID);
         child::passes(child::again_under("ulimit -v 4000000", &test));
         return;
     }
@@ -59,7 +97,7 @@ fn little_address_space<B: Backend>() {
 /// Less than the largest memory that the policy allows. Whatever is refused is refused with a type.
 fn hardly_any_address_space<B: Backend>() {
     if !child::is_child() {
-        let test = format!("environment::{}::hardly_any_address_space", B::ID);
+        let test = format!("{}::hardly_any_address_space", B::ID);
         for kib in [400_000, 200_000, 100_000] {
             child::passes(child::again_under(&format!("ulimit -v {kib}"), &test));
         }
@@ -69,7 +107,7 @@ fn hardly_any_address_space<B: Backend>() {
         Ok(sandbox) => sandbox,
         Err(error) => return assert_eq!(error.code(), "unsupported", "{error}"),
     };
-    let loaded = sandbox.load_with::<()>(&wasm(GUEST), &sandbox.imports(), &hotcell::Contract::None);
+    let loaded = sandbox.load_with::<()>(&wasm(GUEST), &sandbox.imports(), &Contract::None);
     let plugin = match loaded {
         Ok(plugin) => plugin,
         Err(error) => return assert_eq!(error.code(), "backend", "{error}"),
@@ -84,7 +122,7 @@ fn hardly_any_address_space<B: Backend>() {
 
 fn tiny_default_stacks<B: Backend>() {
     if !child::is_child() {
-        let test = format!("environment::{}::tiny_default_stacks", B::ID);
+        let test = format!("{}::tiny_default_stacks", B::ID);
         for bytes in ["1", "16384"] {
             let mut command = child::again(&test);
             command.env("RUST_MIN_STACK", bytes).env("RAYON_NUM_THREADS", "0");
@@ -98,7 +136,7 @@ fn tiny_default_stacks<B: Backend>() {
 /// A backend whose deadlines rest on a thread must not run anything when it cannot have one.
 fn no_thread_can_be_started<B: Backend>() {
     if !child::is_child() {
-        let mut command = child::again(&format!("environment::{}::no_thread_can_be_started", B::ID));
+        let mut command = child::again(&format!("{}::no_thread_can_be_started", B::ID));
         // No thread can have a stack of a petabyte.
         command.env("RUST_MIN_STACK", (1u64 << 50).to_string());
         child::passes(command);
@@ -120,14 +158,14 @@ fn no_thread_can_be_started<B: Backend>() {
 /// might end it.
 fn the_ends_of_what_an_embedder_may_ask_for<B: Backend>() {
     if !child::is_child() {
-        let test = format!("environment::{}::the_ends_of_what_an_embedder_may_ask_for", B::ID);
+        let test = format!("{}::the_ends_of_what_an_embedder_may_ask_for", B::ID);
         child::passes(child::again(&test));
         return;
     }
     let check = |what: &str, policy: Policy, options: &HostOptions| {
         let sandbox = Sandbox::<B>::with_options(policy, options).unwrap_or_else(|error| panic!("{what}: {error}"));
         let wasm = wasm(r#"(module (func (export "run") (result i32) (i32.const 7)))"#);
-        let plugin = sandbox.load_with::<()>(&wasm, &sandbox.imports(), &hotcell::Contract::None).unwrap();
+        let plugin = sandbox.load_with::<()>(&wasm, &sandbox.imports(), &Contract::None).unwrap();
         let (values, _) = plugin.call_values("run", &[], (), None).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(values, [Value::I32(7)], "{what}");
     };

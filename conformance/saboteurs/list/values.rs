@@ -1,0 +1,81 @@
+//! Values that cross the glass, and the memory behind it.
+
+use super::{Saboteur, lie};
+
+pub(super) const SABOTEURS: &[Saboteur] = &[
+    Saboteur::new(
+        "loses the sign of an argument",
+        "values.numbers",
+        &[lie("convert.rs", "Value::I32(value) => [[Val::I32(value)]]", "Val::I32(value.wrapping_abs())")],
+    ),
+    Saboteur::new(
+        "loses the upper half of an argument",
+        "values.numbers",
+        &[lie("convert.rs", "Value::I64(value) => [[Val::I64(value)]]", "Val::I64(i64::from(value as i32))")],
+    ),
+    Saboteur::new(
+        "quiets NaNs",
+        "values.numbers",
+        &[lie(
+            "convert.rs",
+            "Val::F32(value) => Value::F32([[value.to_bits()]])",
+            "let bits = value.to_bits();
+            if f32::from_bits(bits).is_nan() { bits | 1 << 22 } else { bits }",
+        )],
+    ),
+    Saboteur::new(
+        "turns the halves of a vector",
+        "values.vectors",
+        &[lie("convert.rs", "Value::V128([[value.as_u128()]])", "value.as_u128().rotate_left(64)")],
+    ),
+    Saboteur::new(
+        "takes every function for null",
+        "values.references",
+        &[lie("convert.rs", "Val::FuncRef(_) => [[Value::FuncRef]]", "Value::NullFuncRef")],
+    ),
+    Saboteur::new(
+        "gives results from last to first",
+        "values.order",
+        &[lie(
+            "call.rs",
+            "Ok(results.iter().filter_map(from_val).collect())",
+            "Ok(results.iter().rev().filter_map(from_val).collect())",
+        )],
+    ),
+    Saboteur::new(
+        "reads every global as zero",
+        "values.globals",
+        &[lie("store.rs", "convert::from_val(&global.get(&self.store))", "Some(Value::I32(0))")],
+    ),
+    Saboteur::new(
+        "hides the last byte of the memory from a reply",
+        "bytes.reply",
+        &[lie(
+            "store.rs",
+            "map_or(&[], |memory| [[memory.data(&self.store)]])",
+            "let bytes = memory.data(&self.store);
+            &bytes[..bytes.len().saturating_sub(1)]",
+        )],
+    ),
+    Saboteur::new(
+        "writes an input only where the memory was before it grew",
+        "bytes.alloc_grows",
+        &[lie(
+            "store.rs",
+            "memory.data_mut(&mut self.store)",
+            "let bytes = memory.data_mut(&mut self.store);
+            let declared = bytes.len().min(1 << 16);
+            &mut bytes[..declared]",
+        )],
+    ),
+    Saboteur::new(
+        "reads a reply only where the memory was before it grew",
+        "hostile.155-process-grows-then-returns",
+        &[lie(
+            "store.rs",
+            "map_or(&[], |memory| [[memory.data(&self.store)]])",
+            "let bytes = memory.data(&self.store);
+            &bytes[..bytes.len().min(1 << 16)]",
+        )],
+    ),
+];

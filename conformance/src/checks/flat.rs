@@ -1,0 +1,62 @@
+//! Plugins come and go, and the host's memory stays as it was.
+
+use std::fs;
+
+use crate::{
+    Check, Failure, Outcome, Subject,
+    failure::{Present, ensure, ensure_eq},
+    stand::{Stand, byte_plugin, policy, wasm},
+    tally,
+};
+
+pub(super) fn checks<B: Subject>() -> Vec<Check> {
+    vec![
+        Check::mandatory(
+            "lifecycle.flat",
+            "Two thousand loads, calls and drops leave no memory behind.",
+            leaves_nothing_behind::<B>,
+        )
+        .alone(),
+    ]
+}
+
+/// What thousands of loads may leave behind: a small part of what they hold, so that what is free in the heap hides no
+/// leak.
+const MOST: u64 = 64 << 20;
+
+fn leaves_nothing_behind<B: Subject>() -> Outcome {
+    // Code and a large data segment, so that a module that stays is seen to stay.
+    let functions: String =
+        (0..4).map(|n| format!("(func (param i32) (result i32) (i32.add (local.get 0) (i32.const {n})))")).collect();
+    let wasm = wasm(&format!(
+        r#"(module {functions}
+            (memory (export "memory") 4) (data (i32.const 2048) "{}")
+            (func (export "__hotcell_abi_version") (result i32) (i32.const 1))
+            (func (export "alloc") (param i32) (result i32) (i32.const 1024))
+            (func (export "process") (param i32 i32) (result i64) (i64.const 0x00000800_00000010)))"#,
+        "x".repeat(200 << 10)
+    ));
+    let load_and_drop = |times: usize| -> Outcome {
+        for _ in 0..times {
+            let plugin = byte_plugin::<B>(policy(|_| ()), &wasm)?;
+            ensure_eq!(plugin.call("process", b"input")?.bytes, [b'x'; 16]);
+        }
+        Ok(())
+    };
+    // Held over all loads, so that the engine is one.
+    let _engine = Stand::<B>::on(policy(|_| ()))?;
+    load_and_drop(200)?;
+    let before = resident_bytes()?;
+    load_and_drop(2_000)?;
+    let grown = resident_bytes()?.saturating_sub(before);
+    ensure!(grown < MOST, "2,000 loads left {} KiB behind", grown >> 10);
+    tally::note(format!("2,000 loads left {} KiB behind", grown >> 10));
+    Ok(())
+}
+
+/// Pages of this process that are in memory, in bytes.
+fn resident_bytes() -> Result<u64, Failure> {
+    let statm = fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = statm.split(' ').nth(1).present()?.parse()?;
+    Ok(pages * 4_096)
+}

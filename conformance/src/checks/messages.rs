@@ -1,0 +1,213 @@
+//! Every message is short and shows nothing that moves a cursor, whatever the guest is called.
+
+use std::{error::Error, fmt::Write as _, panic::resume_unwind};
+
+use hotcell_core::{Contract, Fault, HostError, LoadError, Policy, Preset, Proposal, Rules, Value, policy::Abi};
+use wasm_encoder::{
+    CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection,
+    GlobalType, ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
+};
+
+use crate::{
+    Check, Failure, Outcome, Subject,
+    failure::{Denied, ensure},
+    stand::{Stand, guest, policy},
+};
+
+pub(super) fn checks<B: Subject>() -> Vec<Check> {
+    vec![Check::mandatory(
+        "messages.harmless",
+        "Every message is short and shows nothing that moves a cursor, whatever a guest or a host function says.",
+        harmless::<B>,
+    )]
+}
+
+/// Longest message. A list of imports shows five of them, each with two names of up to 1 KiB and a type.
+const LONGEST: usize = 16 << 10;
+
+/// Colours, a new line, a bell, text from right to left, a byte order mark, and more than any line holds.
+fn evil(len: usize) -> String {
+    let mut name = "\x1b[2J\x1b]0;title\x07\n\r\0\u{202e}live\u{2066}\u{feff}\u{200b}\u{2028}\u{9b}1mé".to_owned();
+    while name.len() < len {
+        name.push_str("\x1b[31m\u{202e}");
+    }
+    let mut end = len.max(40).min(name.len());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name.truncate(end);
+    name
+}
+
+/// A module in which everything that can have a name has this one, with a type of so many parameters.
+fn named(name: &str, imports: usize, exports: usize, params: usize) -> Vec<u8> {
+    let mut module = Module::new();
+    let mut types = TypeSection::new();
+    types.ty().function(vec![ValType::I32; params], []);
+    module.section(&types);
+    let mut section = ImportSection::new();
+    for _ in 0..imports {
+        section.import(name, name, EntityType::Function(0));
+    }
+    module.section(&section);
+    let mut functions = FunctionSection::new();
+    functions.function(0);
+    module.section(&functions);
+    let mut memories = MemorySection::new();
+    memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    module.section(&memories);
+    let mut globals = GlobalSection::new();
+    let ty = GlobalType { val_type: ValType::I32, mutable: false, shared: false };
+    globals.global(ty, &ConstExpr::i32_const(1));
+    module.section(&globals);
+    let mut section = ExportSection::new();
+    for _ in 0..exports {
+        section.export(name, ExportKind::Func, imports as u32);
+    }
+    module.section(&section);
+    let mut code = CodeSection::new();
+    let mut function = Function::new([]);
+    function.instructions().unreachable().end();
+    code.function(&function);
+    module.section(&code);
+    module.finish()
+}
+
+/// Texts of an error and of all its sources, with a word that says where they are from.
+struct Messages(Vec<(String, String)>);
+
+impl Messages {
+    fn add(&mut self, what: &str, error: &dyn Error) {
+        self.0.push((what.to_owned(), error.to_string()));
+    }
+}
+
+/// All that can be made to fail with somebody else's words in it: where each is from, and what it says.
+///
+/// # Errors
+///
+/// What should have failed did not.
+pub fn collect<B: Subject>() -> Result<Vec<(String, String)>, Failure> {
+    let mut messages = Messages(Vec::new());
+    let mut rules = Rules { limits: Policy::default().rules().limits.clone(), ..Rules::preset(Preset::Ceiling) };
+    rules.proposals.deny(Proposal::Simd);
+    let ceiling = Policy::new(rules)?;
+    for name in [evil(0), evil(200), evil(900), evil(100_000)] {
+        admission::<B>(&mut messages, &ceiling, &name)?;
+        calls::<B>(&mut messages, &name)?;
+    }
+    traps::<B>(&mut messages)?;
+    Ok(messages.0)
+}
+
+fn admission<B: Subject>(messages: &mut Messages, ceiling: &Policy, name: &str) -> Outcome {
+    for policy in [ceiling, &policy(|_| ()), &Policy::strict()] {
+        let stand = Stand::<B>::on(policy.clone())?;
+        let mut imports = stand.imports::<()>();
+        imports.func("env", "f", |_, ()| Ok(()))?;
+        let mut mistyped = stand.imports::<()>();
+        mistyped.func(name, name, |_, (_,): (u32,)| Ok(()))?;
+        for (wasm, imports, contract) in [
+            (named(name, 1, 1, 0), &imports, Contract::None),
+            (named(name, 8, 1, 60), &imports, Contract::None),
+            (named(name, 1, 1, 2), &mistyped, Contract::None),
+            (named(name, 0, 2, 0), &imports, Contract::None),
+            (named(name, 0, 1, 60), &imports, Contract::bytes(name)),
+            (named("process", 0, 1, 60), &imports, Contract::bytes(name)),
+            (named("memory", 0, 1, 60), &imports, Contract::bytes(name)),
+            (named("wasi_snapshot_preview1", 9, 1, 60), &imports, Contract::None),
+        ] {
+            match stand.load_with(&wasm, imports, &contract) {
+                Ok(plugin) => {
+                    let error = plugin.call_values(name, &[Value::I64(0)], (), None).err();
+                    error.iter().for_each(|error| messages.add("call", error));
+                }
+                Err(error) => messages.add("load", &error),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn calls<B: Subject>(messages: &mut Messages, name: &str) -> Outcome {
+    let stand = Stand::<B>::on(policy(|_| ()))?;
+    let mut imports = stand.imports::<String>();
+    imports
+        .func("env", "fail", |cx, ()| Err::<(), _>(HostError::message(cx.state().clone())))?
+        // Past the hook, which would write the words to the terminal as they are.
+        .func("env", "panic", |cx, ()| -> Result<(), HostError> { resume_unwind(Box::new(cx.state().clone())) })?;
+    messages.add(
+        "duplicate",
+        &imports.func(name, name, |_, ()| Ok(())).and_then(|i| i.func(name, name, |_, ()| Ok(()))).denied()?,
+    );
+    let wasm = guest(
+        r#"(import "env" "fail" (func $fail)) (import "env" "panic" (func $panic))
+        (func (export "process") (param i32 i32) (result i64) (call $fail) (i64.const 0))
+        (func (export "panic") (param i32 i32) (result i64) (call $panic) (i64.const 0))"#,
+    );
+    let plugin = stand.load_with(&wasm, &imports, &Contract::bytes("process"))?;
+    for entry in ["process", "panic", name] {
+        let error = plugin.call_with(entry, b"", name.to_owned(), None).denied()?;
+        messages.add(entry, &error);
+        messages.add(entry, &error.fault);
+    }
+    let mut session = plugin.session(String::new())?;
+    messages.add("values", &session.call_values(name, &[]).denied()?);
+    messages.add("func", &session.func::<(), u32>(name).denied()?);
+
+    let export = name.to_owned();
+    let policy = policy(|rules| rules.abi = Some(Abi { export, min: 3, max: 4 }));
+    let stand = Stand::<B>::on(policy)?;
+    let plugin = stand.load(&guest(r#"(func (export "process") (param i32 i32) (result i64) (unreachable))"#))?;
+    messages.add("abi", &plugin.call("process", b"").denied()?);
+    Ok(())
+}
+
+fn traps<B: Subject>(messages: &mut Messages) -> Outcome {
+    let policy = policy(|rules| (rules.limits.fuel, rules.limits.memory_bytes) = (Some(1_000_000), 1 << 16));
+    for body in [
+        "(unreachable)",
+        "(drop (i32.load (i32.const -1)))",
+        "(drop (i32.div_u (i32.const 1) (i32.const 0)))",
+        "(loop $again (br $again))",
+        "(call $deeper)",
+    ] {
+        let wasm = guest(&format!(
+            r#"(func $deeper (call $deeper)) (func $inner {body})
+            (func (export "process") (param i32 i32) (result i64) (call $inner) (i64.const 0))"#
+        ));
+        let plugin = Stand::<B>::on(policy.clone())?.load(&wasm)?;
+        let error = plugin.call("process", b"input").denied()?;
+        messages.add(body, &error);
+        ensure!(!matches!(error.fault, Fault::Backend(_)));
+    }
+    let stand = Stand::<B>::on(policy)?;
+    for bytes in [&b""[..], b"\0asm", b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\0\0\xff\xff\xff\xff\xff", b"(module)"] {
+        match stand.load(bytes) {
+            Err(error @ LoadError::Rejected(_)) => messages.add("bytes", &error),
+            _ => return Err(Failure::new(format!("{bytes:?} is no module"))),
+        }
+    }
+    Ok(())
+}
+
+/// Whether it shows itself and moves nothing.
+fn is_harmless(char: char) -> bool {
+    !(char.is_control()
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'))
+}
+
+fn harmless<B: Subject>() -> Outcome {
+    let mut wrong = String::new();
+    for (what, message) in collect::<B>()? {
+        let what = what.escape_debug().to_string().chars().take(30).collect::<String>();
+        if message.len() > LONGEST {
+            writeln!(wrong, "{what}: {} bytes: {:.60}", message.len(), message.escape_debug().to_string())?;
+        }
+        if let Some(char) = message.chars().find(|char| !is_harmless(*char)) {
+            writeln!(wrong, "{what}: has {char:?}: {:.200}", message.escape_debug().to_string())?;
+        }
+    }
+    ensure!(wrong.is_empty(), "{wrong}");
+    Ok(())
+}

@@ -33,6 +33,19 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         )],
     ),
     Saboteur::new(
+        "loses the highest bit of a typed result",
+        "values.typed",
+        &[lie(
+            "call.rs",
+            "TypedResumableCall::Finished(results) => [[Step::Finished(results)]]",
+            "let mut results = results;
+            if let Some(number) = (&mut results as &mut dyn std::any::Any).downcast_mut::<u32>() {
+                *number &= u32::MAX >> 1;
+            }
+            Step::Finished(results)",
+        )],
+    ),
+    Saboteur::new(
         "turns the halves of a vector",
         "values.vectors",
         &[lie("convert.rs", "Value::V128([[value.as_u128()]])", "value.as_u128().rotate_left(64)")],

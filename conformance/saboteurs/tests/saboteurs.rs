@@ -64,12 +64,8 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-/// The families in which no backend can lie.
-const NOT_OF_BACKENDS: &[&str] = &[
-    // What a backend's author declares of it, not what it does.
-    "suite", // Core says what went wrong; a backend only says that it did.
-    "messages",
-];
+/// The families in which no backend can lie: what its author declares of it, and what core says went wrong.
+const NOT_OF_BACKENDS: &[&str] = &["suite", "messages"];
 
 /// For each family of mandatory checks there is somebody whom one of them catches.
 fn every_family() -> Result<(), Failed> {

@@ -19,20 +19,35 @@ pub(crate) struct Saboteur {
     pub(crate) name: &'static str,
     /// Id of the check that must catch it.
     pub(crate) caught_by: &'static str,
-    /// Whether the check then never ends.
-    pub(crate) hangs: bool,
+    /// What becomes of the check then.
+    pub(crate) end: End,
     /// Where it lies.
     pub(crate) lies: &'static [Lie],
 }
 
 impl Saboteur {
     const fn new(name: &'static str, caught_by: &'static str, lies: &'static [Lie]) -> Self {
-        Self { name, caught_by, hangs: false, lies }
+        Self { name, caught_by, end: End::Fails, lies }
     }
 
+    /// The check never ends.
     const fn that_hangs(self) -> Self {
-        Self { hangs: true, ..self }
+        Self { end: End::Hangs, ..self }
     }
+
+    /// The process dies.
+    const fn that_kills(self) -> Self {
+        Self { end: End::Dies, ..self }
+    }
+}
+
+/// How a check ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Passes,
+    Fails,
+    Hangs,
+    Dies,
 }
 
 /// One expression in place of another.

@@ -64,4 +64,31 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
             armed",
         )],
     ),
+    Saboteur::new(
+        "keeps every module",
+        "lifecycle.flat",
+        &[lie(
+            "mod.rs",
+            "compiled.map_err(panicked)?.map_err(backend_error)?",
+            "let module = compiled.map_err(panicked)?.map_err(backend_error)?;
+            std::mem::forget(module.clone());
+            module",
+        )],
+    ),
+    Saboteur::new(
+        "runs guests on the stack of the host's thread",
+        "limits.stack.everything",
+        &[lie(
+            "call.rs",
+            "let mut step = [[start(&mut store)]]",
+            "#[inline(never)]
+            fn deeper(kib: usize) -> u8 {
+                let frame = std::hint::black_box([1; 1 << 10]);
+                if kib == 0 { frame[0] } else { deeper(kib - 1).wrapping_add(std::hint::black_box(&frame)[9]) }
+            }
+            std::hint::black_box(deeper(128));
+            start(&mut store)",
+        )],
+    )
+    .that_kills(),
 ];

@@ -41,6 +41,15 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     )
     .that_hangs(),
     Saboteur::new(
+        "forgets the deadline when it is armed again",
+        "deadline.host",
+        &[lie(
+            "store.rs",
+            "self.store.data_mut().armed.rearm(budget)",
+            "self.store.data_mut().armed.rearm(Budget { deadline: None, ..budget })",
+        )],
+    ),
+    Saboteur::new(
         "counts slices instead of time",
         "deadline.stands_still",
         &[

@@ -25,7 +25,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     ),
     Saboteur::new(
         "loses the sign of zero",
-        "spec.wasm-v2.f64",
+        "spec.wasm-v1.f64",
         &[lie(
             "convert.rs",
             "Value::F64(bits) => Val::F64(F64::from_bits([[bits]]))",

@@ -151,8 +151,14 @@ fn a_session_takes_another_token<B: Subject>() -> Outcome {
     session.cancel_with(second.clone())?;
     first.cancel();
     session.call("process", b"")?;
-    second.cancel();
-    ensure_eq!(session.call("spin", b"").denied()?.code(), "cancelled");
+    thread::scope(|scope| -> Outcome {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(50));
+            second.cancel();
+        });
+        ensure_eq!(session.call("spin", b"").denied()?.code(), "cancelled");
+        Ok(())
+    })?;
 
     let mut session = plugin.session(CancelToken::new())?;
     session.cancel_with(second)?;

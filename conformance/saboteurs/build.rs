@@ -33,7 +33,8 @@ struct Place {
 /// The source, with a `match` on the saboteur's name in each place where one lies.
 fn with_lies(file: &str, honest: &str) -> String {
     let mut places = BTreeMap::<usize, Place>::new();
-    for Saboteur { name, lies, .. } in list::all() {
+    for (index, Saboteur { name, lies, .. }) in list::all().enumerate() {
+        assert!(list::all().take(index).all(|other| other.name != *name), "there are two of {name}");
         for lie in lies.iter().filter(|lie| lie.file == file) {
             let (begin, end) = find(honest, lie.honest).unwrap_or_else(|| {
                 panic!("{name}: this does not stand once in {file}: {}", lie.honest);

@@ -107,3 +107,52 @@ impl Check {
         (outcome, tally::take(), begin.elapsed())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{ensure, ensure_eq};
+
+    #[test]
+    fn a_panic_is_a_failure() {
+        let check = Check::mandatory("a.b", "", || std::panic::resume_unwind(Box::new("a bug")));
+        assert_eq!(check.run().0.unwrap_err().message(), "panicked: a bug");
+        assert_eq!(check.family(), "a");
+    }
+
+    #[test]
+    fn each_check_has_its_own_numbers() {
+        let check = Check::mandatory("a.b", "", || {
+            ensure!(true);
+            tally::note("measured".to_owned());
+            Ok(())
+        });
+        for _ in 0..2 {
+            let (_, tally, _) = check.run();
+            assert_eq!((tally.assertions, tally.modules, tally.notes.len()), (1, 0, 1));
+        }
+    }
+
+    #[test]
+    fn a_check_that_runs_alone_waits_for_the_others() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static RUNNING: AtomicU32 = AtomicU32::new(0);
+        let other = Check::mandatory("a.b", "", || {
+            RUNNING.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(20));
+            RUNNING.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        });
+        let alone = Check::mandatory("a.c", "", || {
+            ensure_eq!(RUNNING.load(Ordering::SeqCst), 0);
+            Ok(())
+        })
+        .alone();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| other.run());
+                scope.spawn(|| assert_eq!(alone.run().0, Ok(())));
+            }
+        });
+    }
+}

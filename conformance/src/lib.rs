@@ -1,6 +1,6 @@
 //! One suite that holds every backend to the contract of [`hotcell_core::backend`].
 //!
-//! A [`Check`] stands once in [`checks`]: a stable id, the sentence of the contract that it proves, and a generic function
+//! A [`Check`] stands once in the list: a stable id, the sentence of the contract that it proves, and a generic function
 //! that returns what went wrong. A backend's whole test file is
 //!
 //! ```ignore

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use hotcell_core::Enforcement;
 
 use crate::{
-    Check, Entry, Failure, Need, Outcome, Report, Subject, Verdict,
+    Check, Entry, Need, Outcome, Report, Subject, Verdict,
     checks::{self, readback},
     failure::ensure,
     tally::Tally,
@@ -71,17 +71,7 @@ impl<B: Subject> Suite<B> {
             None => check.run(),
         };
         let deviation = self.deviations.iter().find(|deviation| deviation.check == check.id());
-        let verdict = match (outcome, deviation) {
-            (Ok(()), Some(deviation)) => Verdict::UnexpectedPass { declared: deviation.reason },
-            (Ok(()), None) => match unsupported {
-                Some((_, reason)) => Verdict::Unsupported { reason },
-                None => Verdict::Passed,
-            },
-            (Err(failure), Some(deviation)) if is_as_declared(&failure, deviation, check) => {
-                Verdict::ExpectedFailure { reason: deviation.reason, failure: failure.to_string() }
-            }
-            (Err(failure), _) => Verdict::Failed { failure: failure.to_string() },
-        };
+        let verdict = verdict(check.need(), outcome, deviation, unsupported.map(|(_, reason)| reason));
         let Tally { assertions, modules, notes } = tally;
         Entry {
             id: check.id().to_owned(),
@@ -102,8 +92,18 @@ impl<B: Subject> Default for Suite<B> {
     }
 }
 
-fn is_as_declared(failure: &Failure, deviation: &Deviation, check: &Check) -> bool {
-    check.need() != Need::Mandatory && failure.message().contains(deviation.fails_with)
+/// `unsupported` is why the backend does without, where it does; then the outcome is that of the refusal.
+fn verdict(need: Need, outcome: Outcome, deviation: Option<&Deviation>, unsupported: Option<&'static str>) -> Verdict {
+    match (outcome, deviation) {
+        (Ok(()), Some(deviation)) => Verdict::UnexpectedPass { declared: deviation.reason },
+        (Ok(()), None) => unsupported.map_or(Verdict::Passed, |reason| Verdict::Unsupported { reason }),
+        (Err(failure), Some(deviation))
+            if need != Need::Mandatory && failure.message().contains(deviation.fails_with) =>
+        {
+            Verdict::ExpectedFailure { reason: deviation.reason, failure: failure.to_string() }
+        }
+        (Err(failure), _) => Verdict::Failed { failure: failure.to_string() },
+    }
 }
 
 fn are_legal(deviations: &[Deviation], optional: &[String]) -> Outcome {
@@ -113,4 +113,46 @@ fn are_legal(deviations: &[Deviation], optional: &[String]) -> Outcome {
         ensure!(deviations[..index].iter().all(|other| other.check != *check), "{check} is declared twice");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use hotcell_core::Field;
+
+    use super::*;
+    use crate::Failure;
+
+    const OPTIONAL: Need = Need::Optional(Field::Reentry);
+    const DECLARED: Deviation = Deviation { check: "a.b", reason: "issue 1", fails_with: "off by one" };
+
+    fn fails(words: &str) -> Outcome {
+        Err(Failure::new(words))
+    }
+
+    #[test]
+    fn a_declared_failure_must_be_the_declared_one() {
+        let of = |need, outcome| verdict(need, outcome, Some(&DECLARED), None);
+        assert!(matches!(of(OPTIONAL, fails("it is off by one")), Verdict::ExpectedFailure { .. }));
+        assert!(of(OPTIONAL, fails("something else")).failure().is_some());
+        assert!(of(OPTIONAL, Ok(())).failure().unwrap().contains("issue 1"), "an unexpected pass is an error");
+        assert!(of(Need::Mandatory, fails("it is off by one")).failure().is_some());
+    }
+
+    #[test]
+    fn what_is_unsupported_must_be_refused() {
+        let of = |outcome, deviation| verdict(OPTIONAL, outcome, deviation, Some("no such engine"));
+        assert_eq!(of(Ok(()), None), Verdict::Unsupported { reason: "no such engine" });
+        assert!(of(fails("it was taken"), None).failure().is_some());
+        assert!(of(Ok(()), Some(&DECLARED)).failure().is_some());
+    }
+
+    #[test]
+    fn only_optional_checks_may_be_deviated_from_once_and_with_a_reason() {
+        let optional = ["a.b".to_owned()];
+        assert_eq!(are_legal(&[DECLARED], &optional), Ok(()));
+        assert!(are_legal(&[DECLARED, DECLARED], &optional).is_err());
+        assert!(are_legal(&[Deviation { reason: "", ..DECLARED }], &optional).is_err());
+        assert!(are_legal(&[Deviation { fails_with: "", ..DECLARED }], &optional).is_err());
+        assert!(are_legal(&[Deviation { check: "a.mandatory", ..DECLARED }], &optional).is_err());
+    }
 }

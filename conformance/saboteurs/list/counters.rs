@@ -71,12 +71,14 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[lie("store.rs", "self.store.data_mut().armed.rearm(budget);\n        [[self.refill()]]", "()")],
     ),
     Saboteur::new(
-        "gives no fuel back to those who set it",
+        "takes fuel and does not give it back",
         "abi.counts",
         &[lie(
             "store.rs",
             "fn set_fuel(&mut self, fuel: u64) {\n        [[set_fuel(&mut self.store, fuel)]]",
-            "drop(fuel)",
+            "if fuel < self::fuel(&self.store) {
+                set_fuel(&mut self.store, fuel);
+            }",
         )],
     ),
     Saboteur::new(

@@ -34,4 +34,16 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
             self.0.get_export(export)",
         )],
     ),
+    Saboteur::new(
+        "gives a call from a host function a stack of its own",
+        "counters.stack_nested",
+        &[lie(
+            "call.rs",
+            "self.0.get_export(export)",
+            "if let Some([_, stack]) = self.0.data().counters {
+                stack.set(&mut self.0, Val::I64(1 << 20)).unwrap();
+            }
+            self.0.get_export(export)",
+        )],
+    ),
 ];

@@ -4,6 +4,7 @@
 //! rest says where it stands.
 
 mod counters;
+mod handshake;
 mod hosts;
 mod limits;
 mod objects;
@@ -53,6 +54,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Saboteur> {
         verdicts::SABOTEURS,
         values::SABOTEURS,
         hosts::SABOTEURS,
+        handshake::SABOTEURS,
         stores::SABOTEURS,
         objects::SABOTEURS,
     ]

@@ -103,4 +103,13 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "deadline.host",
         &[lie("call.rs", "fn is_clock_due(&mut self) -> bool {\n        [[true]]", "false")],
     ),
+    Saboteur::new(
+        "has a clock of its own",
+        "deadline.report",
+        &[lie(
+            "mod.rs",
+            "Armed::new(budget, self.options.clock.clone())",
+            "Armed::new(budget, Arc::new(hotcell_core::time::SystemClock::new()))",
+        )],
+    ),
 ];

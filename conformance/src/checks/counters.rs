@@ -1,11 +1,11 @@
 //! The counters of exact metering: fuel and stack are the same numbers on every backend, however a call is cut to pieces.
 
-use hotcell_core::{Policy, Rules, Value, meter::CELL_BYTES};
+use hotcell_core::{Contract, Field, Policy, Rules, Value, meter::CELL_BYTES};
 
 use crate::{
-    Check, Outcome, Subject,
+    Check, Failure, Outcome, Subject,
     failure::{Denied, ensure, ensure_eq},
-    stand::{plain_plugin, policy, wasm},
+    stand::{Stand, plain_plugin, policy, wasm},
 };
 
 pub(super) fn checks<B: Subject>() -> Vec<Check> {
@@ -24,6 +24,12 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
             "counters.stack",
             "A guest may go exactly as deep as its frames fit into the policy's stack.",
             stack::<B>,
+        ),
+        Check::optional(
+            Field::Reentry,
+            "counters.stack_nested",
+            "Guest frames above and below a host function are on one stack.",
+            stack_nested::<B>,
         ),
     ]
 }
@@ -106,5 +112,32 @@ fn stack<B: Subject>() -> Outcome {
         let error = with_cells(frames * FRAME - 1)?.call_values("down", &[deepest], (), None).denied()?;
         ensure_eq!(error.code(), "stack-overflow", "{frames}");
     }
+    Ok(())
+}
+
+fn stack_nested<B: Subject>() -> Outcome {
+    // A frame as in `stack`. The host function's parameter and the host's own frames do not count.
+    const FRAME: u64 = 1 + 2 + 8 + 1;
+    const FRAMES: u64 = 50;
+    let text = r#"(module
+        (import "env" "again" (func $again (param i32)))
+        (func (export "down") (param i32)
+            (if (local.get 0) (then (call $again (i32.sub (local.get 0) (i32.const 1)))))))"#;
+    let with_cells = |cells: u64| -> Result<_, Failure> {
+        let stand = Stand::<B>::on(policy(|rules| {
+            rules.limits.stack_bytes = cells * CELL_BYTES;
+            rules.limits.reentry = FRAMES as u32;
+        }))?;
+        let mut imports = stand.imports::<()>();
+        imports.func("env", "again", |cx, (more,): (u32,)| {
+            cx.call("down", &[Value::I32(more.cast_signed())])?;
+            Ok(())
+        })?;
+        Ok(stand.load_with(&wasm(text), &imports, &Contract::None)?)
+    };
+    let deepest = [Value::I32(FRAMES as i32 - 1)];
+    with_cells(FRAMES * FRAME)?.call_values("down", &deepest, (), None)?;
+    let error = with_cells(FRAMES * FRAME - 1)?.call_values("down", &deepest, (), None).denied()?;
+    ensure_eq!(error.code(), "stack-overflow");
     Ok(())
 }

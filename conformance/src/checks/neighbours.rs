@@ -125,17 +125,26 @@ fn many<B: Subject>() -> Outcome {
     Ok(())
 }
 
+/// The neighbour computes for about a second. All the while, calls of the same plugin are cancelled.
 fn cancelled_neighbour<B: Subject>() -> Outcome {
     let plugin = plain_plugin::<B>(policy(|rules| rules.limits.fuel = None), &busy())?;
-    let rounds = rounds_of(&plugin, Duration::from_millis(400))?;
-    let (cancelled, left_alone) = (CancelToken::new(), CancelToken::new());
+    let rounds = rounds_of(&plugin, Duration::from_secs(1))?;
+    let left_alone = CancelToken::new();
     thread::scope(|scope| -> Outcome {
-        let looping = scope.spawn(|| plugin.call_values("spin", &[], (), Some(cancelled.clone())));
         let neighbour =
             scope.spawn(|| plugin.call_values("compute", &[Value::I64(rounds)], (), Some(left_alone.clone())));
-        thread::sleep(Duration::from_millis(50));
-        cancelled.cancel();
-        ensure_eq!(looping.joined()?.denied()?.code(), "cancelled");
+        let mut ended = 0;
+        while ended < 2 || !neighbour.is_finished() {
+            let cancelled = CancelToken::new();
+            let looping = scope.spawn({
+                let (plugin, cancelled) = (&plugin, cancelled.clone());
+                move || plugin.call_values("spin", &[], (), Some(cancelled))
+            });
+            thread::sleep(Duration::from_millis(20));
+            cancelled.cancel();
+            ensure_eq!(looping.joined()?.denied()?.code(), "cancelled");
+            ended += 1;
+        }
         ensure_eq!(neighbour.joined()??.0, [Value::I64(computed(rounds))]);
         Ok(())
     })

@@ -1,0 +1,28 @@
+//! The version that a guest speaks.
+
+use super::{Saboteur, lie};
+
+pub(super) const SABOTEURS: &[Saboteur] = &[
+    Saboteur::new(
+        "answers the version question for the guest",
+        "abi.range",
+        &[lie(
+            "call.rs",
+            "TypedResumableCall::Finished(results) => [[Step::Finished(results)]]",
+            "let mut results = results;
+            if let Some(version) = (&mut results as &mut dyn std::any::Any).downcast_mut::<u32>() {
+                *version = 1;
+            }
+            Step::Finished(results)",
+        )],
+    ),
+    Saboteur::new(
+        "finds no version export",
+        "abi.range",
+        &[lie(
+            "mod.rs",
+            "linked.module.get_export(name)",
+            r#"linked.module.get_export(name).filter(|_| name != "__hotcell_abi_version")"#,
+        )],
+    ),
+];

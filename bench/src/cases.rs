@@ -1,0 +1,210 @@
+//! hotcell against the raw engines.
+//!
+//! Every case checks once that both sides give the same, right answer.
+
+use hotcell::{
+    Contract, Imports, Offered, Plugin, Policy, Reply, Sandbox, Session, Signature,
+    admit::{self, ExternType, FuncType, summarize},
+    backend::{Backend, HostFn, SandboxBackend, TypedCall},
+    policy::{Floats, Metering},
+};
+
+use crate::{
+    guests::{ECHO, GUESTS, Guest, HOST, LARGE_ECHO, assemble},
+    paired::{Pair, side},
+    raw::{self, Live, Raw},
+};
+
+/// A comparison, and what it must come to.
+pub struct Case {
+    /// What is measured: `call`, `typed-call`, `host-call`, `bulk`, `compute`, `compile`, `admit`.
+    pub group: &'static str,
+    /// The backend; `core` for what happens before any.
+    pub backend: &'static str,
+    /// The guest, and how it is used.
+    pub guest: String,
+    /// The most that ours may take of theirs.
+    pub bound: f64,
+    /// Ours and theirs.
+    pub pair: Pair,
+}
+
+impl Case {
+    /// `group/backend/guest`.
+    pub fn id(&self) -> String {
+        format!("{}/{}/{}", self.group, self.backend, self.guest)
+    }
+}
+
+/// A backend with its raw engine.
+pub trait Twin: Backend + TypedCall<(i32, i32), i32> + HostFn<(i32, i32), i32> {
+    /// The engine by hand.
+    type Raw: Raw;
+    /// Bounds of a fresh call, and of a typed call.
+    const BOUNDS: (f64, f64);
+}
+
+impl Twin for hotcell::Wasmtime {
+    type Raw = raw::Wasmtime;
+    const BOUNDS: (f64, f64) = (1.10, 1.15);
+}
+
+impl Twin for hotcell::Wasmi {
+    type Raw = raw::Wasmi;
+    const BOUNDS: (f64, f64) = (1.15, 1.15);
+}
+
+/// The policy that a plugin has when nobody asks for another: exact metering, a deadline, cancellation.
+fn interruptible() -> Policy {
+    Policy::default()
+}
+
+/// Nothing may interrupt: fuel alone ends a guest.
+fn fuel_only() -> Policy {
+    let policy = Policy::default().with(|rules| {
+        rules.limits.deadline = None;
+        rules.interrupt.cancel = false;
+    });
+    policy.expect("fuel bounds the call")
+}
+
+/// Every case of the table in `docs/benchmarks.md`.
+pub fn all() -> Vec<Case> {
+    let mut cases = Vec::new();
+    of_backend::<hotcell::Wasmtime>(&mut cases);
+    of_backend::<hotcell::Wasmi>(&mut cases);
+    cases.extend(GUESTS.iter().filter(|guest| guest.wasm.len() > 100 << 10).map(admission));
+    cases
+}
+
+fn of_backend<B: Twin>(cases: &mut Vec<Case>) {
+    let (fresh, typed) = B::BOUNDS;
+    cases.push(fresh_call::<B>("call", "echo-64B", ECHO, 64, fresh));
+    cases.push(typed_call::<B>("add", &fuel_only(), typed));
+    cases.push(typed_call::<B>("add-deadline", &interruptible(), typed));
+    cases.push(host_call::<B>("add", &fuel_only()));
+    cases.push(host_call::<B>("add-deadline", &interruptible()));
+    cases.push(fresh_call::<B>("bulk", "echo-1MiB", LARGE_ECHO, 1 << 20, 1.05));
+    cases.push(live_call::<B>("bulk", "echo-1MiB-live", 1 << 20, 1.05));
+    cases.extend(GUESTS.iter().map(compute::<B>));
+}
+
+/// hotcell and the raw engine with the same module, under the same policy.
+struct Both<B: Twin> {
+    plugin: Plugin<B, u64>,
+    raw: B::Raw,
+}
+
+impl<B: Twin> Both<B> {
+    fn load(wasm: &[u8], policy: &Policy, contract: &Contract) -> Self {
+        let sandbox = Sandbox::<B>::on(policy.clone()).expect("the backend takes the policy");
+        let mut imports: Imports<u64, B> = sandbox.imports();
+        let add = |cx: &mut hotcell::HostCx<'_, B, u64>, (a, b): (i32, i32)| {
+            *cx.state() += 1;
+            Ok(a.wrapping_add(b))
+        };
+        imports.func("env", "add", add).expect("the name is free");
+        let plugin = sandbox.load_with(wasm, &imports, contract).expect("the guest is admitted");
+        let mut offered = Offered::default();
+        for import in &plugin.summary().imports {
+            let ExternType::Function(ty) = &import.ty else {
+                unreachable!("only functions are imported");
+            };
+            let signature =
+                Signature { module: import.module.clone(), name: import.name.clone(), ty: FuncType::clone(ty) };
+            offered.offer(signature).expect("imports have different names");
+        }
+        let admitted = admit::admit(wasm, policy, &offered, contract).expect("the guest is admitted");
+        Self { plugin, raw: B::Raw::load(policy, &admitted) }
+    }
+
+    fn bytes(wasm: &[u8]) -> Self {
+        Self::load(wasm, &interruptible(), &Contract::bytes("process"))
+    }
+
+    fn case(group: &'static str, guest: impl Into<String>, bound: f64, pair: Pair) -> Case {
+        Case { group, backend: <B as SandboxBackend>::ID, guest: guest.into(), bound, pair }
+    }
+}
+
+/// Both gave the same bytes for the same fuel and memory.
+fn check(ours: &Reply, theirs: &raw::Reply) {
+    assert_eq!(ours.bytes, theirs.bytes, "the replies are the same");
+    assert_eq!(ours.report.usage.fuel_used, Some(theirs.fuel), "fuel is metered equally");
+    assert_eq!(ours.report.usage.peak_memory_bytes, theirs.peak, "memory is accounted equally");
+}
+
+fn call<B: Twin>(plugin: &Plugin<B, u64>, input: &[u8]) -> Reply {
+    plugin.call("process", input).expect("the guest answers")
+}
+
+/// A fresh instance for each call: ABI check, bytes in, bytes out.
+fn fresh_call<B: Twin>(group: &'static str, guest: &str, text: &str, len: usize, bound: f64) -> Case {
+    fresh::<B>(group, guest, &assemble(text), vec![7; len], bound)
+}
+
+fn fresh<B: Twin>(group: &'static str, guest: &str, wasm: &[u8], input: Vec<u8>, bound: f64) -> Case {
+    let Both { plugin, raw } = Both::<B>::bytes(wasm);
+    check(&call(&plugin, &input), &raw.call(&input));
+    let theirs = input.clone();
+    let pair = Pair::new(side(move || call(&plugin, &input)), side(move || raw.call(&theirs)));
+    Both::<B>::case(group, guest, bound, pair)
+}
+
+/// Bytes in and out of an instance that stays.
+fn live_call<B: Twin>(group: &'static str, guest: &str, len: usize, bound: f64) -> Case {
+    let Both { plugin, raw } = Both::<B>::bytes(&assemble(LARGE_ECHO));
+    let (mut session, mut live, input) = (plugin.session(0).expect("the guest opens"), raw.live(), vec![7; len]);
+    check(&session.call("process", &input).expect("the guest answers"), &live.call(&input));
+    let theirs = input.clone();
+    let ours = side(move || session.call("process", &input).expect("the guest answers"));
+    Both::<B>::case(group, guest, bound, Pair::new(ours, side(move || live.call(&theirs))))
+}
+
+/// A call of two numbers on an instance that stays.
+fn typed_call<B: Twin>(guest: &str, policy: &Policy, bound: f64) -> Case {
+    let both = Both::<B>::load(&assemble(ECHO), policy, &Contract::Abi);
+    let (ours, theirs) = typed(both, (20, 22), 42);
+    Both::<B>::case("typed-call", guest, bound, Pair::new(ours, theirs))
+}
+
+/// Calls of a host function, as seen from the guest: a thousand in a loop.
+fn host_call<B: Twin>(guest: &str, policy: &Policy) -> Case {
+    let both = Both::<B>::load(&assemble(HOST), policy, &Contract::Abi);
+    let (ours, theirs) = typed(both, (1_000, 0), 500_500);
+    Both::<B>::case("host-call", guest, 1.25, Pair::new(ours, theirs))
+}
+
+fn typed<B: Twin>(both: Both<B>, params: (i32, i32), expected: i32) -> (crate::paired::Side, crate::paired::Side) {
+    let Both { plugin, raw } = both;
+    let mut session: Session<B, u64> = plugin.session(0).expect("the guest opens");
+    let mut live = raw.live();
+    let func = session.func::<(i32, i32), i32>("add").expect("the guest exports add");
+    assert_eq!(session.call_typed(&func, params).expect("the guest answers"), expected);
+    assert_eq!(live.add(params.0, params.1), expected);
+    let hide = std::hint::black_box::<(i32, i32)>;
+    let ours = side(move || session.call_typed(&func, hide(params)).expect("the guest answers"));
+    let theirs = side(move || {
+        let (a, b) = hide(params);
+        live.add(a, b)
+    });
+    (ours, theirs)
+}
+
+/// A guest that is busy, at equal metering: the same bytes run.
+fn compute<B: Twin>(guest: &Guest) -> Case {
+    fresh::<B>("compute", guest.name, guest.wasm, (guest.input)(), 1.05)
+}
+
+/// Admission without the rewrite, against one validation.
+fn admission(guest: &Guest) -> Case {
+    let wasm = guest.wasm;
+    let policy = Policy::default().with(|rules| (rules.metering, rules.floats) = (Metering::Engine, Floats::Allow));
+    let policy = policy.expect("the policy is right");
+    let features = wasmparser::WasmFeatures::default();
+    let validate = move || wasmparser::Validator::new_with_features(features).validate_all(wasm);
+    validate().expect("the guest is valid");
+    summarize(wasm, &policy).expect("the guest is admitted");
+    let pair = Pair::new(side(move || summarize(wasm, &policy).map(drop)), side(move || validate().map(drop)));
+    Case { group: "admit", backend: "core", guest: guest.name.to_owned(), bound: 1.5, pair }
+}

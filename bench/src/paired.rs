@@ -1,0 +1,171 @@
+//! Two sides of a comparison, in turns, in one process.
+//!
+//! A machine that is slow at the moment is slow for both sides of a round, so the ratio within a round means something
+//! where two times do not. Times are of this thread's processor: what other programs take does not count.
+
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
+
+use crate::estimate::{Estimate, Verdict, median};
+
+/// The fewest rounds that an estimate rests on.
+pub const ROUNDS: usize = 31;
+/// Rounds after which an interval that is still too wide stays so.
+pub const MOST_ROUNDS: usize = 16 * ROUNDS;
+/// How long one side's turn takes, at least.
+const TURN: Duration = Duration::from_millis(1);
+
+/// Does its work as often as it is told.
+pub type Side = Box<dyn FnMut(u64)>;
+
+/// A side that calls `work` in a loop. What it returns is kept from the optimiser.
+pub fn side<R>(mut work: impl FnMut() -> R + 'static) -> Side {
+    Box::new(move |times| {
+        for _ in 0..times {
+            std::hint::black_box(work());
+        }
+    })
+}
+
+/// Processor time of `times` runs.
+pub fn time(side: &mut Side, times: u64) -> Duration {
+    let begin = ThreadTime::now();
+    side(times);
+    begin.elapsed()
+}
+
+/// What one round took.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// Runs per side.
+    pub times: u64,
+    /// Time of our side.
+    pub ours: Duration,
+    /// Time of the other.
+    pub theirs: Duration,
+}
+
+/// Two sides that do the same work.
+pub struct Pair {
+    ours: Side,
+    theirs: Side,
+    rounds: Vec<Round>,
+}
+
+impl Pair {
+    /// A pair without rounds.
+    pub fn new(ours: Side, theirs: Side) -> Self {
+        Self { ours, theirs, rounds: Vec::new() }
+    }
+
+    /// Two turns of each side, `times` runs in all for each; whose are the outer ones changes from round to round. So
+    /// neither a drift nor a habit of the machine favours one side.
+    pub fn round(&mut self, times: u64) -> Round {
+        let half = times.div_ceil(2);
+        let mut ours = || time(&mut self.ours, half);
+        let mut theirs = || time(&mut self.theirs, half);
+        let (ours, theirs) = if self.rounds.len().is_multiple_of(2) {
+            let (first, second, third, last) = (ours(), theirs(), theirs(), ours());
+            (first + last, second + third)
+        } else {
+            let (first, second, third, last) = (theirs(), ours(), ours(), theirs());
+            (second + third, first + last)
+        };
+        let round = Round { times: 2 * half, ours, theirs };
+        self.rounds.push(round);
+        round
+    }
+
+    /// Runs rounds until the interval of their ratios is narrow enough, or there is no hope.
+    pub fn settle(&mut self) -> Estimate {
+        let times = 2 * self.times_per_turn();
+        self.rounds.clear();
+        loop {
+            for _ in 0..ROUNDS {
+                self.round(times);
+            }
+            let estimate = self.ratio();
+            if estimate.is_settled() || self.rounds.len() >= MOST_ROUNDS {
+                return estimate;
+            }
+        }
+    }
+
+    /// How often both sides can run in one turn.
+    fn times_per_turn(&mut self) -> u64 {
+        let mut times = 1;
+        while time(&mut self.ours, times).min(time(&mut self.theirs, times)) < TURN {
+            times *= 2;
+        }
+        times
+    }
+
+    /// Ours against theirs, over all rounds until now.
+    ///
+    /// # Panics
+    ///
+    /// Before the first round.
+    pub fn ratio(&self) -> Estimate {
+        let ratio = |round: &Round| round.ours.as_secs_f64() / round.theirs.as_secs_f64();
+        Estimate::of(&self.rounds.iter().map(ratio).collect::<Vec<_>>())
+    }
+
+    /// What the ratio says about a bound.
+    ///
+    /// # Panics
+    ///
+    /// Before the first round.
+    pub fn verdict(&self, bound: f64) -> Verdict {
+        self.ratio().verdict(bound)
+    }
+
+    /// Seconds of one run, ours and theirs: the medians of the rounds. For scale only.
+    ///
+    /// # Panics
+    ///
+    /// Before the first round.
+    pub fn seconds(&self) -> (f64, f64) {
+        let each = |side: fn(&Round) -> Duration| {
+            median(self.rounds.iter().map(|round| side(round).as_secs_f64() / round.times as f64).collect())
+        };
+        (each(|round| round.ours), each(|round| round.theirs))
+    }
+
+    /// The rounds until now.
+    pub fn rounds(&self) -> &[Round] {
+        &self.rounds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(turns: u64) -> Side {
+        side(move || (0..turns).fold(0, |sum, i| std::hint::black_box(sum ^ i)))
+    }
+
+    #[test]
+    fn the_same_work_is_one_and_twice_the_work_is_two() {
+        let mut same = Pair::new(work(10_000), work(10_000));
+        let mut twice = Pair::new(work(20_000), work(10_000));
+        let (same, twice) = (same.settle(), twice.settle());
+        assert!((0.8..1.25).contains(&same.median), "{same:?}");
+        assert!((1.6..2.5).contains(&twice.median), "{twice:?}");
+    }
+
+    #[test]
+    fn both_sides_run_equally_often() {
+        use std::{cell::Cell, rc::Rc};
+        let counts = [Rc::new(Cell::new(0)), Rc::new(Cell::new(0))];
+        let count = |which: usize| {
+            let count = counts[which].clone();
+            side(move || count.set(count.get() + 1))
+        };
+        let mut pair = Pair::new(count(0), count(1));
+        (0..5).for_each(|_| assert_eq!(pair.round(7).times, 8));
+        assert_eq!((counts[0].get(), counts[1].get()), (40, 40));
+        assert_eq!(pair.rounds().len(), 5);
+    }
+}

@@ -11,9 +11,12 @@ use hotcell::{
 
 use crate::{
     guests::{ECHO, GUESTS, Guest, HOST, LARGE_ECHO, assemble},
-    paired::{Pair, side},
+    paired::{Pair, Side, side},
     raw::{self, Live, Raw},
 };
+
+/// How often both sides are set up.
+const SET_UPS: usize = 5;
 
 /// A comparison, and what it must come to.
 pub struct Case {
@@ -25,11 +28,15 @@ pub struct Case {
     pub guest: String,
     /// The most that ours may take of theirs.
     pub bound: f64,
-    /// Ours and theirs.
-    pub pair: Pair,
+    make: Box<dyn Fn() -> Pair>,
 }
 
 impl Case {
+    /// Sets both sides up, and checks that they give the same.
+    pub fn pair(&self) -> Pair {
+        (self.make)()
+    }
+
     /// `group/backend/guest`.
     pub fn id(&self) -> String {
         format!("{}/{}/{}", self.group, self.backend, self.guest)
@@ -122,8 +129,9 @@ impl<B: Twin> Both<B> {
         Self::load(wasm, &interruptible(), &Contract::bytes("process"))
     }
 
-    fn case(group: &'static str, guest: impl Into<String>, bound: f64, pair: Pair) -> Case {
-        Case { group, backend: <B as SandboxBackend>::ID, guest: guest.into(), bound, pair }
+    fn case(group: &'static str, guest: &str, bound: f64, set_up: impl Fn() -> (Side, Side) + 'static) -> Case {
+        let make = Box::new(move || Pair::new((0..SET_UPS).map(|_| set_up())));
+        Case { group, backend: <B as SandboxBackend>::ID, guest: guest.to_owned(), bound, make }
     }
 }
 
@@ -140,60 +148,71 @@ fn call<B: Twin>(plugin: &Plugin<B, u64>, input: &[u8]) -> Reply {
 
 /// A fresh instance for each call: ABI check, bytes in, bytes out.
 fn fresh_call<B: Twin>(group: &'static str, guest: &str, text: &str, len: usize, bound: f64) -> Case {
-    fresh::<B>(group, guest, &assemble(text), vec![7; len], bound)
+    fresh::<B>(group, guest, assemble(text), vec![7; len], bound)
 }
 
-fn fresh<B: Twin>(group: &'static str, guest: &str, wasm: &[u8], input: Vec<u8>, bound: f64) -> Case {
-    let Both { plugin, raw } = Both::<B>::bytes(wasm);
-    check(&call(&plugin, &input), &raw.call(&input));
-    let theirs = input.clone();
-    let pair = Pair::new(side(move || call(&plugin, &input)), side(move || raw.call(&theirs)));
-    Both::<B>::case(group, guest, bound, pair)
+fn fresh<B: Twin>(group: &'static str, guest: &str, wasm: Vec<u8>, input: Vec<u8>, bound: f64) -> Case {
+    Both::<B>::case(group, guest, bound, move || {
+        let Both { plugin, raw } = Both::<B>::bytes(&wasm);
+        check(&call(&plugin, &input), &raw.call(&input));
+        let (ours, theirs) = (input.clone(), input.clone());
+        (side(move || call(&plugin, &ours)), side(move || raw.call(&theirs)))
+    })
 }
 
 /// Bytes in and out of an instance that stays.
 fn live_call<B: Twin>(group: &'static str, guest: &str, len: usize, bound: f64) -> Case {
-    let Both { plugin, raw } = Both::<B>::bytes(&assemble(LARGE_ECHO));
-    let (mut session, mut live, input) = (plugin.session(0).expect("the guest opens"), raw.live(), vec![7; len]);
-    check(&session.call("process", &input).expect("the guest answers"), &live.call(&input));
-    let theirs = input.clone();
-    let ours = side(move || session.call("process", &input).expect("the guest answers"));
-    Both::<B>::case(group, guest, bound, Pair::new(ours, side(move || live.call(&theirs))))
+    let (wasm, input) = (assemble(LARGE_ECHO), vec![7; len]);
+    Both::<B>::case(group, guest, bound, move || {
+        let Both { plugin, raw } = Both::<B>::bytes(&wasm);
+        let (mut session, mut live) = (plugin.session(0).expect("the guest opens"), raw.live());
+        check(&session.call("process", &input).expect("the guest answers"), &live.call(&input));
+        let (ours, theirs) = (input.clone(), input.clone());
+        let ours = side(move || session.call("process", &ours).expect("the guest answers"));
+        (ours, side(move || live.call(&theirs)))
+    })
 }
 
 /// A call of two numbers on an instance that stays.
 fn typed_call<B: Twin>(guest: &str, policy: &Policy, bound: f64) -> Case {
-    let both = Both::<B>::load(&assemble(ECHO), policy, &Contract::Abi);
-    let (ours, theirs) = typed(both, (20, 22), 42);
-    Both::<B>::case("typed-call", guest, bound, Pair::new(ours, theirs))
+    typed::<B>("typed-call", guest, policy, ECHO, (20, 22), 42, bound)
 }
 
 /// Calls of a host function, as seen from the guest: a thousand in a loop.
 fn host_call<B: Twin>(guest: &str, policy: &Policy) -> Case {
-    let both = Both::<B>::load(&assemble(HOST), policy, &Contract::Abi);
-    let (ours, theirs) = typed(both, (1_000, 0), 500_500);
-    Both::<B>::case("host-call", guest, 1.25, Pair::new(ours, theirs))
+    typed::<B>("host-call", guest, policy, HOST, (1_000, 0), 500_500, 1.25)
 }
 
-fn typed<B: Twin>(both: Both<B>, params: (i32, i32), expected: i32) -> (crate::paired::Side, crate::paired::Side) {
-    let Both { plugin, raw } = both;
-    let mut session: Session<B, u64> = plugin.session(0).expect("the guest opens");
-    let mut live = raw.live();
-    let func = session.func::<(i32, i32), i32>("add").expect("the guest exports add");
-    assert_eq!(session.call_typed(&func, params).expect("the guest answers"), expected);
-    assert_eq!(live.add(params.0, params.1), expected);
+fn typed<B: Twin>(
+    group: &'static str,
+    guest: &str,
+    policy: &Policy,
+    text: &str,
+    params: (i32, i32),
+    expected: i32,
+    bound: f64,
+) -> Case {
+    let (wasm, policy) = (assemble(text), policy.clone());
     let hide = std::hint::black_box::<(i32, i32)>;
-    let ours = side(move || session.call_typed(&func, hide(params)).expect("the guest answers"));
-    let theirs = side(move || {
-        let (a, b) = hide(params);
-        live.add(a, b)
-    });
-    (ours, theirs)
+    Both::<B>::case(group, guest, bound, move || {
+        let Both { plugin, raw } = Both::<B>::load(&wasm, &policy, &Contract::Abi);
+        let mut session: Session<B, u64> = plugin.session(0).expect("the guest opens");
+        let mut live = raw.live();
+        let func = session.func::<(i32, i32), i32>("add").expect("the guest exports add");
+        assert_eq!(session.call_typed(&func, params).expect("the guest answers"), expected);
+        assert_eq!(live.add(params.0, params.1), expected);
+        let ours = side(move || session.call_typed(&func, hide(params)).expect("the guest answers"));
+        let theirs = side(move || {
+            let (a, b) = hide(params);
+            live.add(a, b)
+        });
+        (ours, theirs)
+    })
 }
 
 /// A guest that is busy, at equal metering: the same bytes run.
 fn compute<B: Twin>(guest: &Guest) -> Case {
-    fresh::<B>("compute", guest.name, guest.wasm, (guest.input)(), 1.05)
+    fresh::<B>("compute", guest.name, guest.wasm.to_vec(), (guest.input)(), 1.05)
 }
 
 /// Admission without the rewrite, against one validation.
@@ -201,10 +220,13 @@ fn admission(guest: &Guest) -> Case {
     let wasm = guest.wasm;
     let policy = Policy::default().with(|rules| (rules.metering, rules.floats) = (Metering::Engine, Floats::Allow));
     let policy = policy.expect("the policy is right");
-    let features = wasmparser::WasmFeatures::default();
-    let validate = move || wasmparser::Validator::new_with_features(features).validate_all(wasm);
-    validate().expect("the guest is valid");
-    summarize(wasm, &policy).expect("the guest is admitted");
-    let pair = Pair::new(side(move || summarize(wasm, &policy).map(drop)), side(move || validate().map(drop)));
-    Case { group: "admit", backend: "core", guest: guest.name.to_owned(), bound: 1.5, pair }
+    let make = move || {
+        let features = wasmparser::WasmFeatures::default();
+        let validate = move || wasmparser::Validator::new_with_features(features).validate_all(wasm);
+        validate().expect("the guest is valid");
+        summarize(wasm, &policy).expect("the guest is admitted");
+        let policy = policy.clone();
+        Pair::new([(side(move || summarize(wasm, &policy).map(drop)), side(move || validate().map(drop)))])
+    };
+    Case { group: "admit", backend: "core", guest: guest.name.to_owned(), bound: 1.5, make: Box::new(make) }
 }

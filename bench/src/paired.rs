@@ -46,26 +46,34 @@ pub struct Round {
     pub theirs: Duration,
 }
 
-/// Two sides that do the same work.
+/// Two sides that do the same work, as often as they were set up: where code and data happen to lie in memory makes a
+/// difference of its own, so each round takes the next set-up.
 pub struct Pair {
-    ours: Side,
-    theirs: Side,
+    sides: Vec<(Side, Side)>,
     rounds: Vec<Round>,
 }
 
 impl Pair {
     /// A pair without rounds.
-    pub fn new(ours: Side, theirs: Side) -> Self {
-        Self { ours, theirs, rounds: Vec::new() }
+    ///
+    /// # Panics
+    ///
+    /// Without any set-up.
+    pub fn new(sides: impl IntoIterator<Item = (Side, Side)>) -> Self {
+        let sides: Vec<_> = sides.into_iter().collect();
+        assert!(!sides.is_empty(), "a pair has two sides");
+        Self { sides, rounds: Vec::new() }
     }
 
     /// Two turns of each side, `times` runs in all for each; whose are the outer ones changes from round to round. So
     /// neither a drift nor a habit of the machine favours one side.
     pub fn round(&mut self, times: u64) -> Round {
         let half = times.div_ceil(2);
-        let mut ours = || time(&mut self.ours, half);
-        let mut theirs = || time(&mut self.theirs, half);
-        let (ours, theirs) = if self.rounds.len().is_multiple_of(2) {
+        let (number, count) = (self.rounds.len(), self.sides.len());
+        let (ours, theirs) = &mut self.sides[number % count];
+        let mut ours = || time(ours, half);
+        let mut theirs = || time(theirs, half);
+        let (ours, theirs) = if (number / count).is_multiple_of(2) {
             let (first, second, third, last) = (ours(), theirs(), theirs(), ours());
             (first + last, second + third)
         } else {
@@ -95,7 +103,8 @@ impl Pair {
     /// How often both sides can run in one turn.
     fn times_per_turn(&mut self) -> u64 {
         let mut times = 1;
-        while time(&mut self.ours, times).min(time(&mut self.theirs, times)) < TURN {
+        let (ours, theirs) = &mut self.sides[0];
+        while time(ours, times).min(time(theirs, times)) < TURN {
             times *= 2;
         }
         times
@@ -148,8 +157,8 @@ mod tests {
 
     #[test]
     fn the_same_work_is_one_and_twice_the_work_is_two() {
-        let mut same = Pair::new(work(10_000), work(10_000));
-        let mut twice = Pair::new(work(20_000), work(10_000));
+        let mut same = Pair::new([(work(10_000), work(10_000))]);
+        let mut twice = Pair::new([(work(20_000), work(10_000))]);
         let (same, twice) = (same.settle(), twice.settle());
         assert!((0.8..1.25).contains(&same.median), "{same:?}");
         assert!((1.6..2.5).contains(&twice.median), "{twice:?}");
@@ -158,14 +167,14 @@ mod tests {
     #[test]
     fn both_sides_run_equally_often() {
         use std::{cell::Cell, rc::Rc};
-        let counts = [Rc::new(Cell::new(0)), Rc::new(Cell::new(0))];
+        let counts: [Rc<Cell<u64>>; 4] = Default::default();
         let count = |which: usize| {
             let count = counts[which].clone();
             side(move || count.set(count.get() + 1))
         };
-        let mut pair = Pair::new(count(0), count(1));
+        let mut pair = Pair::new([(count(0), count(1)), (count(2), count(3))]);
         (0..5).for_each(|_| assert_eq!(pair.round(7).times, 8));
-        assert_eq!((counts[0].get(), counts[1].get()), (40, 40));
+        assert_eq!(counts.map(|count| count.get()), [24, 24, 16, 16]);
         assert_eq!(pair.rounds().len(), 5);
     }
 }

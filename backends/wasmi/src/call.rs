@@ -150,7 +150,8 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
 
     #[inline]
     fn is_clock_due(&mut self) -> bool {
-        self.0.data().armed.is_interruptible()
+        let data = self.0.data_mut();
+        data.armed.is_interruptible() && data.ticks.have_passed()
     }
 
     fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {

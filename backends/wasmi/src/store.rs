@@ -11,6 +11,7 @@ use crate::{
     convert,
     meter::{self, Counters, Metering},
     slices::Slices,
+    ticks::Ticks,
 };
 
 /// What a store carries.
@@ -20,14 +21,15 @@ pub(crate) struct Data<T> {
     /// The memory exported as `memory`.
     pub(crate) memory: Option<Memory>,
     pub(crate) slices: Slices,
+    pub(crate) ticks: Ticks,
     pub(crate) metering: Metering,
     /// The counters that the guest carries, once the instance is there.
     pub(crate) counters: Option<Counters>,
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed, metering: Metering) -> Self {
-        Self { state, armed, memory: None, slices: Slices::new(), metering, counters: None }
+    pub(crate) fn new(state: T, armed: Armed, metering: Metering, ticks: Ticks) -> Self {
+        Self { state, armed, memory: None, slices: Slices::new(), ticks, metering, counters: None }
     }
 }
 
@@ -48,13 +50,18 @@ pub struct Instance<T: 'static> {
 impl<T: 'static> Instance<T> {
     pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance, stack_cells: i64) -> Self {
         store.data_mut().memory = instance.get_memory(&store, "memory");
-        store.data_mut().counters = Counters::find(instance, &store, stack_cells);
-        meter::arm(&mut store);
+        if let Some(counters) = Counters::find(instance, &store, stack_cells) {
+            store.data_mut().counters = Some(counters);
+            let fuel = store.data().armed.fuel_given();
+            meter::set_fuel(&mut store, fuel);
+            counters.give_stack(&mut store);
+        }
         Self { store, instance }
     }
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
+    #[inline]
     fn arm(&mut self, budget: Budget) {
         self.store.data_mut().armed.rearm(budget);
         meter::arm(&mut self.store);

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use hotcell_core::{
     Policy, PolicyError,
     policy::{Floats, Proposals},
+    ticker,
 };
 use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
 use crate::{
     ID,
     config::{MEMORY32, memory_class, native_stack_bytes, pooling_config, sandbox_config},
-    ticker,
 };
 
 /// Address space behind a memory when it cannot be reserved whole.
@@ -147,7 +147,7 @@ fn build(policy: &Policy, profile: Profile) -> Result<SharedEngine, PolicyError>
         Ok(engine) => (engine, true),
         Err(_) => (Engine::new(&on_demand(config, &profile)).map_err(|_| unavailable())?, false),
     };
-    if profile.is_interruptible && !ticker::register(&engine) {
+    if profile.is_interruptible && !tick(&engine) {
         return Err(PolicyError::NotEnforceable {
             backend: ID,
             field: "limits.deadline",
@@ -155,6 +155,12 @@ fn build(policy: &Policy, profile: Profile) -> Result<SharedEngine, PolicyError>
         });
     }
     Ok(SharedEngine { engine, profile, is_pooled })
+}
+
+/// Ticks `engine` for as long as it lives. Gives `false` when there is no thread for that.
+fn tick(engine: &Engine) -> bool {
+    let engine = engine.weak();
+    ticker::listen(move || engine.upgrade().inspect(Engine::increment_epoch).is_some())
 }
 
 fn unavailable() -> PolicyError {

@@ -12,7 +12,6 @@ mod engine;
 mod limits;
 mod meter;
 mod store;
-mod ticker;
 
 pub use engine::Options;
 pub use store::Instance;
@@ -203,7 +202,7 @@ impl SandboxBackend for Wasmtime {
         if let Err(error) = self.check_origin(linked) {
             return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
         }
-        let data = Data::new(state, armed, linked.counters.is_some());
+        let data = Data::new(state, armed, linked.counters.is_some(), self.engine.is_interruptible());
         let mut store = store::armed_store(&self.engine, data);
         let stack = self.engine.stack();
         match stack.provide(|| linked.pre.instantiate(&mut store)) {

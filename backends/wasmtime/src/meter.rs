@@ -32,8 +32,9 @@ impl Counters<Global> {
         (read(self.fuel, &mut store), read(self.stack, &mut store))
     }
 
-    /// Gives back the whole stack: no frame of the guest is left.
-    pub(crate) fn unwind(self, store: impl AsContextMut) {
+    /// Gives the guest its stack, once: a call that returns has given back its frames, and after one that does not there
+    /// is no other.
+    pub(crate) fn give_stack(self, store: impl AsContextMut) {
         write(self.stack, store, self.cells);
     }
 }

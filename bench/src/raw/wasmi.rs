@@ -88,7 +88,8 @@ impl Wasmi {
             limits,
         };
         let abi: TypedFunc<(), u32> = typed(&instance, &live.store, "__hotcell_abi_version").expect("a function");
-        live.set(ABI_FUEL.min(limits.fuel));
+        live.set_stack();
+        live.set_fuel(ABI_FUEL.min(limits.fuel));
         let version = live.run(&abi, ());
         assert_eq!(version, 1, "the guest speaks the host's version");
         let left = live.left();
@@ -124,11 +125,11 @@ impl Live {
         if self.limits.is_interruptible {
             self.store.set_fuel(SLICE).expect("the engine counts");
         }
-        self.set(self.limits.fuel);
+        self.set_fuel(self.limits.fuel);
     }
 
-    fn set(&mut self, fuel: i64) {
-        self.set_fuel(fuel);
+    /// Once for an instance: a guest that returns has given back its frames.
+    fn set_stack(&mut self) {
         self.stack.set(&mut self.store, Val::I64(self.limits.stack)).expect("a mutable i64");
     }
 

@@ -118,7 +118,8 @@ impl Wasmtime {
             limits,
         };
         let abi: TypedFunc<(), u32> = typed(&instance, &mut live.store, &self.exports.abi);
-        live.set(ABI_FUEL.min(limits.fuel));
+        live.set_stack();
+        live.set_fuel(ABI_FUEL.min(limits.fuel));
         let version = abi.call(&mut live.store, ()).expect("the guest answers");
         assert_eq!(version, 1, "the guest speaks the host's version");
         let left = live.left();
@@ -159,11 +160,11 @@ impl Live {
         if self.limits.is_interruptible {
             self.store.set_epoch_deadline(1);
         }
-        self.set(self.limits.fuel);
+        self.set_fuel(self.limits.fuel);
     }
 
-    fn set(&mut self, fuel: i64) {
-        self.set_fuel(fuel);
+    /// Once for an instance: a guest that returns has given back its frames.
+    fn set_stack(&mut self) {
         self.stack.set(&mut self.store, Val::I64(self.limits.stack)).expect("a mutable i64");
     }
 

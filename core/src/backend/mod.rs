@@ -167,9 +167,10 @@ pub struct InstantiateError {
 ///   guest's frames exceed the policy's stack.
 /// * A growth that the budget refuses must give the guest -1, and must be counted.
 /// * With `metering = exact` the module exports two counters, [`meter::FUEL`](crate::meter::FUEL) and
-///   [`meter::STACK`](crate::meter::STACK). The instance must set both when armed, must let
-///   [`meter::verdict`](crate::meter::verdict) have the last word on a trap, and the engine's own limits of fuel and stack
-///   must be above what the counters allow.
+///   [`meter::STACK`](crate::meter::STACK). The instance must set the first when armed and both
+///   at the start, must let [`meter::verdict`](crate::meter::verdict) have the last word on a trap, and the engine's own
+///   limits of fuel and stack must be above what the counters allow. (A call that returns has given back its stack; after
+///   one that does not, the instance is poisoned.)
 pub trait Instance<T>: Send {
     /// Begins a new operation: replaces what is left of the budget. Memory in use stays in use.
     fn arm(&mut self, budget: Budget);

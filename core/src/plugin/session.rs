@@ -230,7 +230,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         if func.session != self.id {
             return Err(BackendError::OtherSession.into());
         }
-        self.begin();
+        self.arm_without_report();
         self.guarded(|instance| <B as TypedCall<P, R>>::call(instance, &func.func, params))
     }
 
@@ -292,6 +292,21 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         let budget = Budget::new(&self.plugin.policy, operation.begin, self.cancel.clone());
         self.instance.arm(budget);
         operation
+    }
+
+    /// As [`begin`](Self::begin), for an operation that tells no times: the clock is read only for a deadline.
+    #[inline]
+    fn arm_without_report(&mut self) {
+        if self.poisoned {
+            return;
+        }
+        let policy = &self.plugin.policy;
+        let begin = match policy.rules().limits.deadline {
+            Some(_) => self.plugin.clock.now(),
+            None => Instant(0),
+        };
+        let budget = Budget::new(policy, begin, self.cancel.clone());
+        self.instance.arm(budget);
     }
 
     /// What the last operation used.
@@ -369,6 +384,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 }
 
 /// Whether a call need not begin: however short it would be, a cancelled one gives no reply.
+#[inline]
 fn is_cancelled(cancel: Option<&CancelToken>) -> bool {
     cancel.is_some_and(CancelToken::is_cancelled)
 }

@@ -50,6 +50,7 @@ const VERSION: &str = "1.1.0";
 pub struct Wasmi {
     config: wasmi::Config,
     metering: meter::Metering,
+    engine_counts: bool,
     ticks: Ticks,
     stack_cells: i64,
     policy: Fingerprint,
@@ -123,6 +124,7 @@ impl SandboxBackend for Wasmi {
         Ok(Self {
             config: engine::config(policy),
             metering: meter::Metering::of(policy),
+            engine_counts: engine::counts_fuel(policy),
             ticks: Ticks::new(policy.is_interruptible()),
             stack_cells: policy.stack_cells(),
             policy: policy.fingerprint(),
@@ -178,7 +180,8 @@ impl SandboxBackend for Wasmi {
             Ok(shard) => shard,
             Err(error) => return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) }),
         };
-        let mut store = store::armed_store(shard.engine(), Data::new(state, armed, self.metering, self.ticks));
+        let mut store =
+            store::armed_store(shard.engine(), Data::new(state, armed, self.metering, self.engine_counts, self.ticks));
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
         match convert::settle(instantiated, &mut store) {
             Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells)),

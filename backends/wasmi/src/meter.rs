@@ -87,7 +87,7 @@ pub(crate) fn arm<T>(mut store: impl AsContextMut<Data = Data<T>>) {
     if data.armed.is_interruptible() {
         data.ticks.begin();
     }
-    if data.metering != Metering::Engine {
+    if data.engine_counts && data.metering != Metering::Engine {
         slices::set_fuel(context, MOST_FUEL);
     }
     set_fuel(store, given);

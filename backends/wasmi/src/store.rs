@@ -23,13 +23,15 @@ pub(crate) struct Data<T> {
     pub(crate) slices: Slices,
     pub(crate) ticks: Ticks,
     pub(crate) metering: Metering,
+    /// Whether the engine counts fuel: for the policy, or to be able to pause.
+    pub(crate) engine_counts: bool,
     /// The counters that the guest carries, once the instance is there.
     pub(crate) counters: Option<Counters>,
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed, metering: Metering, ticks: Ticks) -> Self {
-        Self { state, armed, memory: None, slices: Slices::new(), ticks, metering, counters: None }
+    pub(crate) fn new(state: T, armed: Armed, metering: Metering, engine_counts: bool, ticks: Ticks) -> Self {
+        Self { state, armed, memory: None, slices: Slices::new(), ticks, metering, engine_counts, counters: None }
     }
 }
 
@@ -61,7 +63,8 @@ impl<T: 'static> Instance<T> {
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
-    #[inline]
+    // Through memory, a budget costs more than all that is done with it.
+    #[inline(always)]
     fn arm(&mut self, budget: Budget) {
         self.store.data_mut().armed.rearm(budget);
         meter::arm(&mut self.store);

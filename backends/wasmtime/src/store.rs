@@ -106,7 +106,8 @@ impl<T: Send + 'static> Instance<T> {
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
-    #[inline]
+    // Through memory, a budget costs more than all that is done with it.
+    #[inline(always)]
     fn arm(&mut self, budget: Budget) {
         self.store.data_mut().armed.rearm(budget);
         arm(&mut self.store);

@@ -31,7 +31,7 @@ pub struct Budget {
 
 impl Budget {
     /// What `policy` gives to an operation that begins at `now`.
-    #[inline]
+    #[inline(always)]
     pub fn new(policy: &Policy, now: Instant, cancel: Option<CancelToken>) -> Self {
         let limits = &policy.rules().limits;
         Self {
@@ -83,7 +83,7 @@ impl Armed {
     }
 
     /// Begins a new operation. What memories and tables hold, they keep.
-    #[inline]
+    #[inline(always)]
     pub fn rearm(&mut self, budget: Budget) {
         self.budget = budget;
         self.peak = self.held();

@@ -59,6 +59,8 @@ struct Limits {
     stack: i64,
     memory: u64,
     output: u64,
+    /// Bytes of the thread's stack that a guest may use, with room for the engine.
+    native_stack: usize,
     deadline: Option<Duration>,
     is_interruptible: bool,
 }
@@ -75,6 +77,7 @@ impl Limits {
             stack: policy.stack_cells(),
             memory: limits.memory_bytes,
             output: limits.output_bytes,
+            native_stack: (2 * limits.stack_bytes) as usize + (512 << 10),
             deadline: limits.deadline,
             is_interruptible: policy.is_interruptible(),
         }

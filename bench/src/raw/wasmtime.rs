@@ -105,7 +105,7 @@ impl Wasmtime {
             });
             store.set_epoch_deadline(1);
         }
-        let instance = self.pre.instantiate(&mut store).expect("the module instantiates");
+        let instance = with_stack(&limits, || self.pre.instantiate(&mut store)).expect("the module instantiates");
         let mut live = Live {
             memory: get(&instance, &mut store, &self.exports.memory).into_memory().expect("a memory"),
             fuel: get(&instance, &mut store, &self.exports.fuel).into_global().expect("a global"),
@@ -120,12 +120,18 @@ impl Wasmtime {
         let abi: TypedFunc<(), u32> = typed(&instance, &mut live.store, &self.exports.abi);
         live.set_stack();
         live.set_fuel(ABI_FUEL.min(limits.fuel));
-        let version = abi.call(&mut live.store, ()).expect("the guest answers");
+        let version = with_stack(&limits, || abi.call(&mut live.store, ())).expect("the guest answers");
         assert_eq!(version, 1, "the guest speaks the host's version");
         let left = live.left();
         live.set_fuel(limits.fuel - (ABI_FUEL.min(limits.fuel) - left));
         live
     }
+}
+
+/// Makes sure that the thread has the stack that the guest may use: the engine takes it for granted.
+#[inline]
+fn with_stack<R>(limits: &Limits, run: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(limits.native_stack, 2 * limits.native_stack, run)
 }
 
 fn get(instance: &Instance, store: &mut Store<Data>, export: &ModuleExport) -> wasmtime::Extern {
@@ -178,10 +184,11 @@ impl Live {
 
     fn bytes(&mut self, input: &[u8]) -> Reply {
         let alloc = self.alloc.as_ref().expect("the guest exports alloc");
-        let at = alloc.call(&mut self.store, input.len() as u32).expect("the guest has room");
+        let len = input.len() as u32;
+        let at = with_stack(&self.limits, || alloc.call(&mut self.store, len)).expect("the guest has room");
         self.memory.data_mut(&mut self.store)[at as usize..][..input.len()].copy_from_slice(input);
         let process = self.process.as_ref().expect("the guest exports process");
-        let packed = process.call(&mut self.store, (at, input.len() as u32)).expect("the guest answers");
+        let packed = with_stack(&self.limits, || process.call(&mut self.store, (at, len))).expect("the guest answers");
         let (at, len) = unpack(packed);
         assert!(len as u64 <= self.limits.output, "the reply is allowed");
         let bytes = self.memory.data(&self.store)[at..][..len].to_vec();
@@ -200,7 +207,7 @@ impl super::Live for Live {
     fn add(&mut self, a: i32, b: i32) -> i32 {
         self.arm();
         let add = self.add.as_ref().expect("the guest exports add");
-        add.call(&mut self.store, (a, b)).expect("the guest adds")
+        with_stack(&self.limits, || add.call(&mut self.store, (a, b))).expect("the guest adds")
     }
 }
 

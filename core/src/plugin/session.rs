@@ -223,6 +223,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     ///
     /// How the call ended; [`Session::usage`] tells what it used. [`BackendError::OtherSession`] when `func` is not of
     /// this session.
+    #[inline]
     pub fn call_typed<P: Values, R: Values>(&mut self, func: &TypedFunc<B, P, R>, params: P) -> Result<R, Fault>
     where
         B: TypedCall<P, R>,

@@ -99,7 +99,7 @@ impl<B: SpecBackend> Host<B> {
         export: &str,
         params: &[Value],
     ) -> (Result<Vec<Value>, Fault>, Option<u64>) {
-        guest.0.arm(self.budget());
+        guest.0.arm(self.budget().deadline, None);
         let results = guest.0.call_values(export, params);
         (results, guest.fuel_used())
     }

@@ -43,8 +43,7 @@ impl Counters {
         Some(Self { fuel: global(FUEL)?, stack: global(STACK)?, cells })
     }
 
-    /// Gives the guest its stack, once: a call that returns has given back its frames, and after one that does not there
-    /// is no other.
+    /// Gives the guest its whole stack: at the start, and after a fault. A call that returns has given back its frames.
     pub(crate) fn give_stack(self, store: impl AsContextMut) {
         write(self.stack, store, self.cells);
     }

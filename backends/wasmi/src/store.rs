@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use hotcell_core::{
-    Budget, Fault, Value,
+    CancelToken, Fault, Instant, Value,
     backend::{Armed, catch_panic},
 };
 use wasmi::{AsContextMut, Engine, Memory, Store};
@@ -63,10 +63,9 @@ impl<T: 'static> Instance<T> {
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
-    // Through memory, a budget costs more than all that is done with it.
-    #[inline(always)]
-    fn arm(&mut self, budget: Budget) {
-        self.store.data_mut().armed.rearm(budget);
+    #[inline]
+    fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+        self.store.data_mut().armed.rearm(deadline, cancel);
         meter::arm(&mut self.store);
     }
 

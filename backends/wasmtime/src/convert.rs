@@ -54,19 +54,17 @@ pub(crate) fn stop(stop: HostStop) -> wasmtime::Error {
 pub(crate) fn fault<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, error: wasmtime::Error) -> Fault {
     let mut context = store.as_context_mut();
     let data = context.data_mut();
-    if let Some(parked) = data.armed.take_parked() {
-        return parked;
-    }
-    let counters = data.counters;
-    let fault = match error.downcast_ref::<Trap>() {
+    let (parked, counters) = (data.armed.take_parked(), data.counters);
+    let fault = parked.unwrap_or_else(|| match error.downcast_ref::<Trap>() {
         Some(trap) => trap_fault(*trap).unwrap_or_else(|| backend_error(error).into()),
         None if error.is::<PoolConcurrencyLimitError>() => Fault::Busy { allowed: 0 },
         None => backend_error(error).into(),
-    };
+    });
     match counters {
         None => fault,
         Some(counters) => {
-            let (fuel, stack) = counters.read(store);
+            let (fuel, stack) = counters.read(&mut store);
+            counters.give_stack(store);
             verdict(fault, fuel, stack)
         }
     }

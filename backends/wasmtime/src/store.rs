@@ -1,5 +1,5 @@
 use hotcell_core::{
-    Budget, Fault, Value,
+    CancelToken, Fault, Instant, Value,
     backend::{Armed, HostStop},
     ticker,
 };
@@ -106,10 +106,9 @@ impl<T: Send + 'static> Instance<T> {
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
-    // Through memory, a budget costs more than all that is done with it.
-    #[inline(always)]
-    fn arm(&mut self, budget: Budget) {
-        self.store.data_mut().armed.rearm(budget);
+    #[inline]
+    fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+        self.store.data_mut().armed.rearm(deadline, cancel);
         arm(&mut self.store);
     }
 

@@ -31,7 +31,7 @@ pub struct Budget {
 
 impl Budget {
     /// What `policy` gives to an operation that begins at `now`.
-    #[inline(always)]
+    #[inline]
     pub fn new(policy: &Policy, now: Instant, cancel: Option<CancelToken>) -> Self {
         let limits = &policy.rules().limits;
         Self {
@@ -82,10 +82,11 @@ impl Armed {
         }
     }
 
-    /// Begins a new operation. What memories and tables hold, they keep.
-    #[inline(always)]
-    pub fn rearm(&mut self, budget: Budget) {
-        self.budget = budget;
+    /// Begins a new operation: what a budget gives to one, it gives again. What memories and tables hold, they keep.
+    #[inline]
+    pub fn rearm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+        self.budget.deadline = deadline;
+        self.budget.cancel = cancel;
         self.peak = self.held();
         self.refused = 0;
         self.host_calls = 0;

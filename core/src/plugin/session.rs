@@ -231,7 +231,9 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         if func.session != self.id {
             return Err(BackendError::OtherSession.into());
         }
-        self.arm_without_report();
+        // The clock is read only where there is a deadline.
+        let limit = self.plugin.policy.rules().limits.deadline;
+        self.arm(limit.map(|limit| self.plugin.clock.now().after(limit)));
         self.guarded(|instance| <B as TypedCall<P, R>>::call(instance, &func.func, params))
     }
 
@@ -284,30 +286,19 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         Ok(result)
     }
 
-    /// Arms a fresh budget; not for an instance that will refuse the call.
+    /// Arms a fresh budget, for an operation that reports its times.
     fn begin(&mut self) -> Operation {
         let operation = Operation { begin: self.plugin.clock.now() };
-        if self.poisoned {
-            return operation;
-        }
-        let budget = Budget::new(&self.plugin.policy, operation.begin, self.cancel.clone());
-        self.instance.arm(budget);
+        self.arm(self.plugin.policy.deadline_from(operation.begin));
         operation
     }
 
-    /// As [`begin`](Self::begin), for an operation that tells no times: the clock is read only for a deadline.
+    /// Arms a fresh budget; not for an instance that will refuse the call.
     #[inline]
-    fn arm_without_report(&mut self) {
-        if self.poisoned {
-            return;
+    fn arm(&mut self, deadline: Option<Instant>) {
+        if !self.poisoned {
+            self.instance.arm(deadline, self.cancel.clone());
         }
-        let policy = &self.plugin.policy;
-        let begin = match policy.rules().limits.deadline {
-            Some(_) => self.plugin.clock.now(),
-            None => Instant(0),
-        };
-        let budget = Budget::new(policy, begin, self.cancel.clone());
-        self.instance.arm(budget);
     }
 
     /// What the last operation used.

@@ -1,4 +1,4 @@
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 
 use crate::{
@@ -60,7 +60,8 @@ pub struct Armed {
     host_calls: u64,
     depth: u32,
     off_the_clock: Duration,
-    parked: Option<Fault>,
+    /// Seldom there, and large: a store that is small is made sooner.
+    parked: Option<Box<Fault>>,
 }
 
 impl Armed {
@@ -175,12 +176,12 @@ impl Armed {
 
     /// Keeps a fault while the engine unwinds. The first one stays: what follows from it is not the cause.
     pub fn park(&mut self, fault: Fault) {
-        self.parked.get_or_insert(fault);
+        self.parked.get_or_insert_with(|| Box::new(fault));
     }
 
     /// The parked fault, when the engine has unwound.
     pub fn take_parked(&mut self) -> Option<Fault> {
-        self.parked.take()
+        self.parked.take().map(|fault| *fault)
     }
 
     /// What was used, when this much fuel is left.

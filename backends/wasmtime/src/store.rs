@@ -10,7 +10,7 @@ use crate::{
     call::call_values,
     convert,
     engine::{SharedEngine, Stack},
-    meter::{self, Counters},
+    meter::{self, Counters, Metering},
 };
 
 /// What a store carries.
@@ -21,8 +21,7 @@ pub(crate) struct Data<T> {
     pub(crate) memory: Option<Memory>,
     /// The counters that the guest carries, once the instance is there.
     pub(crate) counters: Option<Counters<Global>>,
-    /// Whether it carries any.
-    pub(crate) is_metered: bool,
+    pub(crate) metering: Metering,
     /// Whether the engine looks at epochs.
     pub(crate) has_epochs: bool,
     /// The tick at which the clock was last looked at.
@@ -30,8 +29,8 @@ pub(crate) struct Data<T> {
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed, is_metered: bool, has_epochs: bool) -> Self {
-        Self { state, armed, memory: None, counters: None, is_metered, has_epochs, seen: 0 }
+    pub(crate) fn new(state: T, armed: Armed, metering: Metering, has_epochs: bool) -> Self {
+        Self { state, armed, memory: None, counters: None, metering, has_epochs, seen: 0 }
     }
 
     /// Looks at the clock and the cancel flag.

@@ -59,6 +59,7 @@ struct Limits {
     stack: i64,
     memory: u64,
     output: u64,
+    host_calls: Option<u64>,
     /// Bytes of the thread's stack that a guest may use, with room for the engine.
     native_stack: usize,
     deadline: Option<Duration>,
@@ -77,6 +78,7 @@ impl Limits {
             stack: policy.stack_cells(),
             memory: limits.memory_bytes,
             output: limits.output_bytes,
+            host_calls: limits.host_calls,
             native_stack: (2 * limits.stack_bytes) as usize + (512 << 10),
             deadline: limits.deadline,
             is_interruptible: policy.is_interruptible(),
@@ -92,18 +94,31 @@ struct Data {
     begin: Option<Instant>,
     deadline: Option<Instant>,
     calls: u64,
+    allowed_calls: Option<u64>,
+    /// What the embedder keeps.
+    state: u64,
 }
 
 impl Data {
     fn new(limits: &Limits) -> Self {
         let begin = limits.deadline.map(|_| Instant::now());
         let deadline = begin.zip(limits.deadline).map(|(begin, limit)| begin + limit);
-        Self { held: 0, allowed: limits.memory, peak: 0, begin, deadline, calls: 0 }
+        Self {
+            held: 0,
+            allowed: limits.memory,
+            peak: 0,
+            begin,
+            deadline,
+            calls: 0,
+            allowed_calls: limits.host_calls,
+            state: 0,
+        }
     }
 
     /// Begins another operation.
     fn rearm(&mut self, limits: &Limits) {
         self.peak = self.held;
+        self.calls = 0;
         if let Some(limit) = limits.deadline {
             let now = Instant::now();
             (self.begin, self.deadline) = (Some(now), Some(now + limit));
@@ -118,6 +133,13 @@ impl Data {
             self.peak = self.peak.max(held);
         }
         fits
+    }
+
+    /// Counts a call of a host function. Gives `false` when there must be no more.
+    #[inline]
+    fn count_call(&mut self) -> bool {
+        self.calls += 1;
+        self.allowed_calls.is_none_or(|allowed| self.calls <= allowed)
     }
 
     fn is_late(&self) -> bool {

@@ -42,8 +42,12 @@ impl Raw for Wasmi {
         let module = Module::new(&engine, admitted.bytes()).expect("the module compiles");
         let mut linker = Linker::new(&engine);
         let add = |mut caller: Caller<'_, Data>, a: i32, b: i32| {
-            caller.data_mut().calls += 1;
-            Ok::<_, wasmi::Error>(a.wrapping_add(b))
+            let data = caller.data_mut();
+            if !data.count_call() {
+                return Err(wasmi::Error::new("too many calls"));
+            }
+            data.state += 1;
+            Ok(a.wrapping_add(b))
         };
         linker.func_wrap("env", "add", add).expect("the name is free");
         Self { engine, module, linker, limits: Limits::of(policy) }

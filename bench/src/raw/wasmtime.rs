@@ -58,7 +58,11 @@ impl Raw for Wasmtime {
         let module = Module::from_binary(&engine, admitted.bytes()).expect("the module compiles");
         let mut linker = Linker::new(&engine);
         let add = |mut caller: Caller<'_, Data>, a: i32, b: i32| {
-            caller.data_mut().calls += 1;
+            let data = caller.data_mut();
+            if !data.count_call() {
+                return Err(wasmtime::Error::msg("too many calls"));
+            }
+            data.state += 1;
             Ok(a.wrapping_add(b))
         };
         linker.func_wrap("env", "add", add).expect("the name is free");

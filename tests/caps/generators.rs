@@ -43,10 +43,13 @@ pub(crate) const GENERATORS: &[(&str, &str, Build)] = &[
     ("module.blocks", "loops", loops_as_blocks),
     ("module.blocks_total", "", blocks_total),
     ("module.loops_total", "", loops_total),
+    ("module.branches", "", branches),
+    ("module.branches", "targets", switches),
     ("module.loop_nesting", "", loop_nesting),
     ("module.nesting", "", nesting),
     ("module.locals_x_loop_nesting", "", locals_x_loop_nesting),
     ("module.locals_x_blocks", "", locals_x_blocks),
+    ("module.locals_x_branches", "", locals_x_branches),
     ("module.br_table", "", br_table),
     ("module.br_table_total", "", br_table_total),
     ("module.operand_height", "", operand_height),
@@ -265,9 +268,11 @@ fn ifs(n: u64, _: &Policy) -> Option<Vec<u8>> {
     })
 }
 
-/// A loop counts as two blocks.
+/// Blocks that one loop counts as.
+const BLOCKS_OF_A_LOOP: u64 = 4;
+
 fn loops_as_blocks(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    let loops = divided(n, 2)?;
+    let loops = divided(n, BLOCKS_OF_A_LOOP)?;
     function(0, 0, |code| row(loops, code, loop_))
 }
 
@@ -283,10 +288,28 @@ fn blocks_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
 fn loops_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let signature = parts.signature(0);
-    for loops in shares(n, policy.shape().blocks / 2) {
+    for loops in shares(n, policy.shape().blocks / BLOCKS_OF_A_LOOP) {
         parts.function(signature, 0, |code| row(loops, code, loop_));
     }
     Some(parts.finish())
+}
+
+fn branches(n: u64, _: &Policy) -> Option<Vec<u8>> {
+    function(1, 0, |code| {
+        for _ in 0..n {
+            code.local_get(0).br_if(0);
+        }
+    })
+}
+
+fn switches(n: u64, policy: &Policy) -> Option<Vec<u8>> {
+    function(1, 0, |code| {
+        for targets in shares(n, policy.shape().br_table) {
+            code.block(BlockType::Empty);
+            switch(targets, code);
+            code.end();
+        }
+    })
 }
 
 fn loop_nesting(n: u64, _: &Policy) -> Option<Vec<u8>> {
@@ -307,6 +330,29 @@ fn locals_x_blocks(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let Shape { locals, blocks, .. } = *policy.shape();
     let (locals, blocks) = factors(n, locals, blocks)?;
     function(0, locals, |code| row(blocks, code, block))
+}
+
+/// Every branch brings every local to one place.
+fn locals_x_branches(n: u64, policy: &Policy) -> Option<Vec<u8>> {
+    let Shape { locals, branches, .. } = *policy.shape();
+    let (locals, branches) = factors(n, locals, branches)?;
+    let changed = 1..locals as u32;
+    function(1, locals - 1, |code| {
+        code.block(BlockType::Empty);
+        for _ in 0..branches / 2 {
+            code.local_get(0).br_if(0);
+        }
+        for local in changed.clone() {
+            code.local_get(0).local_set(local);
+        }
+        for _ in branches / 2..branches {
+            code.local_get(0).br_if(0);
+        }
+        code.end();
+        for local in changed {
+            code.local_get(local).drop();
+        }
+    })
 }
 
 fn br_table(n: u64, _: &Policy) -> Option<Vec<u8>> {

@@ -513,13 +513,13 @@ fn memory_init_dense_sparse() -> Vec<u8> {
     guest.finish()
 }
 
-/// 500 locals read after 3,000 loops: each read is looked up through every loop header.
+/// 500 locals read after 2,400 loops: each read is looked up through every loop header.
 fn ssa_seq_loops() -> Vec<u8> {
     with_function(&[ValType::I32], &[], &[(500, ValType::I32)], |code| {
         for local in 1..=500 {
             code.local_get(0).local_set(local);
         }
-        for _ in 0..3_000 {
+        for _ in 0..2_400 {
             code.loop_(BlockType::Empty).local_get(0).br_if(0).end();
         }
         for local in 1..=500 {

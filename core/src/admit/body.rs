@@ -15,7 +15,7 @@ use crate::{policy::Shape, verdict::Rejection};
 fn blocks_of(operator: &Operator<'_>, imported_functions: u64) -> u64 {
     use Operator as O;
     match operator {
-        O::Loop { .. } => 2,
+        O::Loop { .. } => 4,
         O::Block { .. }
         | O::If { .. }
         | O::TableGet { .. }
@@ -28,6 +28,15 @@ fn blocks_of(operator: &Operator<'_>, imported_functions: u64) -> u64 {
         O::CallIndirect { .. } | O::ReturnCallIndirect { .. } | O::TableFill { .. } => 2,
         O::MemoryGrow { .. } | O::TableGrow { .. } => 4,
         O::TableCopy { .. } | O::TableInit { .. } => 8,
+        _ => 0,
+    }
+}
+
+/// Edges that an operator adds to the control flow, each of which carries every local that its target merges.
+fn branches_of(operator: &Operator<'_>) -> u64 {
+    match operator {
+        Operator::Br { .. } | Operator::BrIf { .. } => 1,
+        Operator::BrTable { targets } => u64::from(targets.len()),
         _ => 0,
     }
 }
@@ -103,7 +112,8 @@ impl<'p> Bodies<'p> {
         let locals = self.locals(body, validator, params)?;
 
         let mut operators = body.get_operators_reader().map_err(malformed)?;
-        let (mut blocks, mut loop_nesting, mut deepest_loop, mut constants) = (0, 0, 0, 0);
+        let (mut blocks, mut branches, mut constants) = (0, 0, 0);
+        let (mut loop_nesting, mut deepest_loop) = (0, 0);
         let (mut height, mut count, mut words, mut has_vectors) = (0, 0, 0, false);
         self.open.clear();
         while !operators.eof() {
@@ -111,6 +121,7 @@ impl<'p> Bodies<'p> {
             let at = offset as u64;
             let operator = operators.read().map_err(malformed)?;
             blocks += blocks_of(&operator, imported_functions);
+            branches += branches_of(&operator);
             words += words_of(&operator);
             has_vectors |= body.as_bytes().get(offset - body.range().start) == Some(&VECTOR_PREFIX);
             match &operator {
@@ -152,8 +163,10 @@ impl<'p> Bodies<'p> {
         self.blocks += blocks;
         cap("module.blocks", blocks, shape.blocks, start)?;
         cap("module.blocks_total", self.blocks, shape.blocks_total, start)?;
+        cap("module.branches", branches, shape.branches, start)?;
         cap("module.locals_x_loop_nesting", locals * deepest_loop, shape.locals_x_loop_nesting, start)?;
         cap("module.locals_x_blocks", locals * blocks, shape.locals_x_blocks, start)?;
+        cap("module.locals_x_branches", locals * branches, shape.locals_x_branches, start)?;
         if constants > shape.constants {
             cap("module.constants", distinct_constants(body)?, shape.constants, start)?;
         }

@@ -12,8 +12,9 @@ use wasmparser::{FunctionBody, Operator};
 
 use super::{
     LARGE_BODY, cost,
-    emit::{Emitter, Temporaries, encode_locals},
+    emit::{Emitter, Stop, Temporaries, encode_locals},
     nan::{Float, hides_nan_bits, open_nan},
+    runs::{RunId, Runs},
 };
 use crate::{
     admit::{BodyShape, FuncType, Passed},
@@ -106,22 +107,18 @@ struct Edit {
     /// Where, and how many of the guest's bytes it stands for.
     at: usize,
     replaces: usize,
+    /// Blocks open there, the body's own included.
+    depth: u32,
     what: What,
 }
 
 enum What {
     /// A straight run begins.
-    Run {
-        cost: u64,
-    },
+    Run(RunId),
     /// A straight run begins at the head of a loop.
-    LoopRun {
-        cost: u64,
-    },
+    LoopRun(RunId),
     /// A straight run begins after a call.
-    RunAfterCall {
-        cost: u64,
-    },
+    RunAfterCall(RunId),
     BeforeCall {
         is_checked: bool,
     },
@@ -149,9 +146,20 @@ struct Block {
     kind: Kind,
     /// Whether its beginning can be reached.
     is_reachable: bool,
-    /// Whether something jumps to its end.
-    is_target: bool,
+    jumps: Jumps,
     has_params: bool,
+}
+
+/// What jumps to the end of a block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Jumps {
+    None,
+    /// One conditional branch: it ends a run, and another begins behind it.
+    One {
+        before: RunId,
+        after: RunId,
+    },
+    Several,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -171,23 +179,34 @@ pub(super) fn rewrite_body(body: &FunctionBody<'_>, shape: BodyShape, context: &
     let begin = body.range().start;
     let mut locals = Temporaries::new(frame.locals);
     let mut operators = Vec::with_capacity(bytes.len() * 2);
-    let mut emitter = Emitter { out: &mut operators, context, locals: &mut locals };
+    // The one place where the guest is stopped is behind the body: too far for some branches of a large one.
+    let stop = |depth| if shape.words > LARGE_BODY { Stop::Here } else { Stop::Branch(depth) };
+    let mut emitter = Emitter { out: &mut operators, context, locals: &mut locals, stop: stop(0) };
     if context.counts {
-        emitter.enter(walk.entry_cost + cost::entry(frame.cells), frame.cells);
+        if let Stop::Branch(_) = emitter.stop {
+            InstructionSink::new(emitter.out).block(BlockType::Empty);
+        }
+        emitter.enter(walk.runs.entry_cost() + cost::entry(frame.cells), frame.cells);
         InstructionSink::new(emitter.out).block(context.result_block(ty));
     }
     let mut copied = walk.start;
     for edit in walk.edits {
         emitter.out.extend_from_slice(&bytes[copied - begin..edit.at - begin]);
         copied = edit.at + edit.replaces;
-        edit.what.emit(&mut emitter, frame.cells);
+        emitter.stop = stop(edit.depth);
+        edit.what.emit(&mut emitter, &walk.runs, frame.cells);
     }
     emitter.out.extend_from_slice(&bytes[copied - begin..]);
     if context.counts {
         // The guest's last `end` closes the block around its body.
+        emitter.stop = stop(0);
         // With tail calls any function may return to the host in place of an exported one.
         let may_return_to_host = shape.is_exported || context.passed.has_tail_calls;
         emitter.leave(may_return_to_host.then_some(frame.cells));
+        if let Stop::Branch(_) = emitter.stop {
+            InstructionSink::new(emitter.out).return_().end();
+            emitter.stop();
+        }
         InstructionSink::new(emitter.out).end();
     }
 
@@ -198,20 +217,20 @@ pub(super) fn rewrite_body(body: &FunctionBody<'_>, shape: BodyShape, context: &
 }
 
 impl What {
-    fn emit(self, emitter: &mut Emitter<'_>, frame_cells: u64) {
+    fn emit(self, emitter: &mut Emitter<'_>, runs: &Runs, frame_cells: i64) {
         match self {
-            Self::Run { cost } => emitter.charge(cost),
-            Self::LoopRun { cost } => emitter.charge_and_check(cost),
-            Self::RunAfterCall { cost } => emitter.resume(cost),
+            Self::Run(run) => emitter.charge(runs.cost(run)),
+            Self::LoopRun(run) => emitter.charge_and_check(runs.cost(run), runs.ahead(run)),
+            Self::RunAfterCall(run) => emitter.resume(runs.cost(run)),
             Self::BeforeCall { is_checked } => {
                 if is_checked {
-                    emitter.charge_and_check(0);
+                    emitter.charge_and_check(0, 0);
                 }
                 emitter.save();
             }
             Self::BeforeTailCall { is_checked } => {
                 if is_checked {
-                    emitter.charge_and_check(0);
+                    emitter.charge_and_check(0, 0);
                 }
                 emitter.save_without_frame(frame_cells);
             }
@@ -235,7 +254,7 @@ struct Frame {
     /// Locals, parameters included.
     locals: u32,
     groups: Vec<(u32, ValType)>,
-    cells: u64,
+    cells: i64,
 }
 
 impl Frame {
@@ -264,14 +283,10 @@ struct Walk<'a> {
     is_large: bool,
     /// Where the operators begin.
     start: usize,
-    /// Cost of the run with which the function begins.
-    entry_cost: u64,
     edits: Vec<Edit>,
     blocks: Vec<Block>,
     is_reachable: bool,
-    /// The edit at which the current run began; `None` for the first.
-    run: Option<usize>,
-    run_cost: u64,
+    runs: Runs,
     /// A result whose NaN bits are open, made by the operator before.
     pending_nan: Option<(usize, Float)>,
 }
@@ -285,12 +300,10 @@ impl<'a> Walk<'a> {
             context,
             is_large: shape.words > LARGE_BODY,
             start: operators.original_position(),
-            entry_cost: 0,
             edits: Vec::new(),
-            blocks: vec![Block { kind: Kind::Block, is_reachable: true, is_target: false, has_params: false }],
+            blocks: vec![Block { kind: Kind::Block, is_reachable: true, jumps: Jumps::None, has_params: false }],
             is_reachable: true,
-            run: None,
-            run_cost: 0,
+            runs: Runs::new(),
             pending_nan: None,
         };
         while !operators.eof() {
@@ -311,7 +324,7 @@ impl<'a> Walk<'a> {
             self.edit(at, 0, What::Canonicalise(float));
         }
         if self.is_reachable {
-            self.run_cost += cost::operator(operator);
+            self.runs.add(cost::operator(operator));
             self.count(operator, at, end);
             if self.context.canonicalises {
                 self.pending_nan = open_nan(operator).map(|float| (end, float));
@@ -328,25 +341,25 @@ impl<'a> Walk<'a> {
         use Operator as O;
         let context = self.context;
         match operator {
-            O::MemoryFill { mem } => self.edit(at, 0, What::Bytes(context.memory(*mem))),
-            O::MemoryInit { .. } => self.edit(at, 0, What::Bytes(Width::Bits32)),
+            O::MemoryFill { mem } => self.check(at, What::Bytes(context.memory(*mem))),
+            O::MemoryInit { .. } => self.check(at, What::Bytes(Width::Bits32)),
             O::MemoryCopy { dst_mem, src_mem } => {
-                self.edit(at, 0, What::Bytes(context.memory(*dst_mem).min(context.memory(*src_mem))));
+                self.check(at, What::Bytes(context.memory(*dst_mem).min(context.memory(*src_mem))));
             }
             O::MemoryGrow { mem } => {
                 let width = context.memory(*mem);
                 self.edit(at, 0, What::BeforeGrowth(width));
-                self.edit(end, 0, What::AfterMemoryGrowth(width, context.page_size_log2(*mem)));
+                self.check(end, What::AfterMemoryGrowth(width, context.page_size_log2(*mem)));
             }
-            O::TableFill { table } => self.edit(at, 0, What::Elements(context.table(*table))),
-            O::TableInit { .. } => self.edit(at, 0, What::Elements(Width::Bits32)),
+            O::TableFill { table } => self.check(at, What::Elements(context.table(*table))),
+            O::TableInit { .. } => self.check(at, What::Elements(Width::Bits32)),
             O::TableCopy { dst_table, src_table } => {
-                self.edit(at, 0, What::Elements(context.table(*dst_table).min(context.table(*src_table))));
+                self.check(at, What::Elements(context.table(*dst_table).min(context.table(*src_table))));
             }
             O::TableGrow { table } => {
                 let width = context.table(*table);
                 self.edit(at, 0, What::BeforeGrowth(width));
-                self.edit(end, 0, What::AfterTableGrowth(width));
+                self.check(end, What::AfterTableGrowth(width));
             }
             O::Call { function_index } => self.call(context.is_imported(*function_index), at, end),
             // The table may hold an imported function.
@@ -366,7 +379,7 @@ impl<'a> Walk<'a> {
     /// A call. A host function must not run for a guest that has no fuel left, and does not check by itself.
     fn call(&mut self, is_checked: bool, at: usize, end: usize) {
         self.edit(at, 0, What::BeforeCall { is_checked });
-        self.begin_run(end, |cost| What::RunAfterCall { cost });
+        self.begin_run(end, What::RunAfterCall);
     }
 
     /// Where control may go, and so where runs begin and end.
@@ -377,26 +390,26 @@ impl<'a> Walk<'a> {
             O::Loop { blockty } => {
                 self.open(Kind::Loop, *blockty);
                 if self.is_reachable {
-                    self.begin_run(end, |cost| What::LoopRun { cost });
+                    self.begin_run(end, What::LoopRun);
                 }
             }
             O::If { blockty } => {
                 self.unfuse(at);
                 self.open(Kind::If, *blockty);
                 if self.is_reachable {
-                    self.begin_run(end, |cost| What::Run { cost });
+                    self.begin_run(end, What::Run);
                 }
             }
             O::Else => self.otherwise(end),
             O::End => self.close(end),
             O::Br { relative_depth } => {
-                self.target(*relative_depth);
+                self.jump(*relative_depth, Jumps::Several);
                 self.stop();
             }
             O::BrIf { relative_depth } => self.branch_if(*relative_depth, at, end),
             O::BrTable { targets } => {
                 for depth in targets.targets().flatten().chain([targets.default()]) {
-                    self.target(depth);
+                    self.jump(depth, Jumps::Several);
                 }
                 self.stop();
             }
@@ -417,7 +430,7 @@ impl<'a> Walk<'a> {
             wasmparser::BlockType::FuncType(index) => !self.context.function_type(index).params.is_empty(),
             wasmparser::BlockType::Empty | wasmparser::BlockType::Type(_) => false,
         };
-        self.blocks.push(Block { kind, is_reachable: self.is_reachable, is_target: false, has_params });
+        self.blocks.push(Block { kind, is_reachable: self.is_reachable, jumps: Jumps::None, has_params });
     }
 
     fn otherwise(&mut self, end: usize) {
@@ -425,27 +438,36 @@ impl<'a> Walk<'a> {
         let Some(block) = self.blocks.last_mut() else { return };
         // From here on the block ends like any other: the then-branch jumps to its end.
         block.kind = Kind::Block;
-        block.is_target |= falls_through;
+        if falls_through {
+            block.jumps = Jumps::Several;
+        }
         self.is_reachable = block.is_reachable;
         if self.is_reachable {
-            self.begin_run(end, |cost| What::Run { cost });
+            self.begin_run(end, What::Run);
         }
     }
 
     fn close(&mut self, end: usize) {
         let Some(block) = self.blocks.pop() else { return };
+        let falls_through = self.is_reachable;
         // An `if` without `else` is passed by.
-        let joins = block.is_target || (block.kind == Kind::If && block.is_reachable);
+        let passes_by = block.kind == Kind::If && block.is_reachable;
+        let joins = passes_by || block.jumps != Jumps::None;
         self.is_reachable |= joins;
-        if self.blocks.is_empty() {
-            self.end_run();
-        } else if joins {
-            self.begin_run(end, |cost| What::Run { cost });
+        // What stands behind the body's own end is not a run.
+        if self.blocks.is_empty() || !joins {
+            return;
+        }
+        let join = self.begin_run(end, What::Run);
+        if let Jumps::One { before, after } = block.jumps
+            && !falls_through
+            && !passes_by
+        {
+            self.runs.take_ahead(before, after, join);
         }
     }
 
     fn branch_if(&mut self, depth: u32, at: usize, end: usize) {
-        self.target(depth);
         if !self.is_reachable {
             return;
         }
@@ -455,7 +477,9 @@ impl<'a> Walk<'a> {
         if self.is_large && is_loop {
             self.edit(at, end - at, What::BranchIf { depth });
         }
-        self.begin_run(end, |cost| What::Run { cost });
+        let before = self.runs.current();
+        let after = self.begin_run(end, What::Run);
+        self.jump(depth, Jumps::One { before, after });
     }
 
     fn unfuse(&mut self, at: usize) {
@@ -469,44 +493,37 @@ impl<'a> Walk<'a> {
         self.blocks.get_mut(index)
     }
 
-    /// A branch to the block at `depth`.
-    fn target(&mut self, depth: u32) {
-        let is_reachable = self.is_reachable;
-        if let Some(block) = self.block(depth)
+    /// Jumps to the block at `depth`.
+    fn jump(&mut self, depth: u32, jumps: Jumps) {
+        if self.is_reachable
+            && let Some(block) = self.block(depth)
             && block.kind != Kind::Loop
         {
-            block.is_target |= is_reachable;
+            block.jumps = if block.jumps == Jumps::None { jumps } else { Jumps::Several };
         }
     }
 
     fn stop(&mut self) {
-        self.end_run();
         self.is_reachable = false;
     }
 
-    fn begin_run(&mut self, at: usize, what: impl FnOnce(u64) -> What) {
-        self.end_run();
+    fn begin_run(&mut self, at: usize, what: impl FnOnce(RunId) -> What) -> RunId {
+        let run = self.runs.begin();
         if self.context.counts {
-            self.run = Some(self.edits.len());
-            self.edit(at, 0, what(0));
+            self.edit(at, 0, what(run));
         }
+        run
     }
 
-    /// Writes the cost of the current run where it began.
-    fn end_run(&mut self) {
-        let total = core::mem::take(&mut self.run_cost);
-        match self.run.and_then(|run| self.edits.get_mut(run)) {
-            None => self.entry_cost += total,
-            Some(edit) => {
-                if let What::Run { cost } | What::LoopRun { cost } | What::RunAfterCall { cost } = &mut edit.what {
-                    *cost += total;
-                }
-            }
-        }
+    /// Fuel is charged and checked in the middle of a run.
+    fn check(&mut self, at: usize, what: What) {
+        self.runs.check();
+        self.edit(at, 0, what);
     }
 
     fn edit(&mut self, at: usize, replaces: usize, what: What) {
-        self.edits.push(Edit { at, replaces, what });
+        let depth = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
+        self.edits.push(Edit { at, replaces, depth, what });
     }
 }
 

@@ -22,10 +22,10 @@ pub const FRAME_CELLS: u64 = 8;
 const OPERATORS_PER_CELL: u64 = 8;
 
 /// Stack cells per unit of fuel at function entry: an interpreter clears them.
-const CELLS_PER_UNIT: u64 = 16;
+const CELLS_PER_UNIT: i64 = 16;
 
 /// What an operator costs, beyond what depends on its operands.
-pub(super) fn operator(operator: &Operator<'_>) -> u64 {
+pub(super) fn operator(operator: &Operator<'_>) -> i64 {
     match operator {
         Operator::Nop
         | Operator::Drop
@@ -40,13 +40,14 @@ pub(super) fn operator(operator: &Operator<'_>) -> u64 {
 }
 
 /// Stack cells of a function's frame. `locals` counts its locals, `vectors` those of them that are 16 bytes.
-pub(super) fn frame_cells(locals: u64, vectors: u64, shape: BodyShape) -> u64 {
+pub(super) fn frame_cells(locals: u64, vectors: u64, shape: BodyShape) -> i64 {
     // A vector that is kept alive takes two cells.
     let kept = u64::from(shape.operators) / OPERATORS_PER_CELL * if shape.has_vectors { 2 } else { 1 };
-    locals + vectors + u64::from(shape.height) + FRAME_CELLS + kept
+    // A sum of sizes of one body, far below the type's end.
+    (locals + vectors + u64::from(shape.height) + FRAME_CELLS + kept).cast_signed()
 }
 
 /// Fuel for entering a function.
-pub(super) fn entry(frame_cells: u64) -> u64 {
+pub(super) fn entry(frame_cells: i64) -> i64 {
     1 + frame_cells / CELLS_PER_UNIT
 }

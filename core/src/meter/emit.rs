@@ -85,11 +85,21 @@ temporaries! {
     v128: V128,
 }
 
+/// How the guest is stopped where a counter has run out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stop {
+    /// On the spot.
+    Here,
+    /// By a branch of this depth to the function's one place for it.
+    Branch(u32),
+}
+
 /// Writes operators behind those that were copied.
 pub(super) struct Emitter<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) context: &'a Context<'a>,
     pub(super) locals: &'a mut Temporaries,
+    pub(super) stop: Stop,
 }
 
 impl Emitter<'_> {
@@ -98,60 +108,68 @@ impl Emitter<'_> {
     }
 
     /// Takes fuel and stack at the beginning of a function, and checks both.
-    pub(super) fn enter(&mut self, fuel: u64, cells: u64) {
+    pub(super) fn enter(&mut self, fuel: i64, cells: i64) {
         let (f, s) = (self.locals.fuel(), self.locals.stack());
         let (fuel_global, stack_global) = (self.context.fuel, self.context.stack);
         self.sink()
             .global_get(fuel_global)
-            .i64_const(constant(fuel))
+            .i64_const(fuel)
             .i64_sub()
             .local_tee(f)
             .global_get(stack_global)
-            .i64_const(constant(cells))
+            .i64_const(cells)
             .i64_sub()
             .local_tee(s)
             .i64_or()
             .i64_const(0)
-            .i64_lt_s()
-            .if_(BlockType::Empty)
-            .local_get(f)
-            .global_set(fuel_global)
-            .local_get(s)
-            .global_set(stack_global)
-            .unreachable()
-            .end();
+            .i64_lt_s();
+        self.stop_if();
     }
 
     /// Takes fuel for a run that begins.
-    pub(super) fn charge(&mut self, fuel: u64) {
+    pub(super) fn charge(&mut self, fuel: i64) {
         let f = self.locals.fuel();
-        if fuel > 0 {
-            self.sink().local_get(f).i64_const(constant(fuel)).i64_sub().local_set(f);
+        if fuel != 0 {
+            self.sink().local_get(f).i64_const(fuel).i64_sub().local_set(f);
         }
     }
 
-    /// Takes fuel and checks.
-    pub(super) fn charge_and_check(&mut self, fuel: u64) {
+    /// Takes fuel and checks, where `ahead` of what was taken does not count yet.
+    pub(super) fn charge_and_check(&mut self, fuel: i64, ahead: i64) {
         let f = self.locals.fuel();
-        if fuel > 0 {
-            self.sink().local_get(f).i64_const(constant(fuel)).i64_sub().local_tee(f);
+        if fuel != 0 {
+            self.sink().local_get(f).i64_const(fuel).i64_sub().local_tee(f);
         } else {
             self.sink().local_get(f);
         }
-        self.stop_if_negative();
+        self.sink().i64_const(-ahead).i64_lt_s();
+        self.stop_if();
     }
 
     /// Stops the guest when the value on the stack, the fuel left, is negative.
     fn stop_if_negative(&mut self) {
-        let (f, fuel_global) = (self.locals.fuel(), self.context.fuel);
-        self.sink()
-            .i64_const(0)
-            .i64_lt_s()
-            .if_(BlockType::Empty)
-            .local_get(f)
-            .global_set(fuel_global)
-            .unreachable()
-            .end();
+        self.sink().i64_const(0).i64_lt_s();
+        self.stop_if();
+    }
+
+    /// Stops the guest when the condition on the stack holds.
+    fn stop_if(&mut self) {
+        match self.stop {
+            Stop::Here => {
+                self.sink().if_(BlockType::Empty);
+                self.stop();
+                self.sink().end();
+            }
+            Stop::Branch(depth) => {
+                self.sink().br_if(depth);
+            }
+        }
+    }
+
+    /// Stores the counters and ends the guest.
+    pub(super) fn stop(&mut self) {
+        self.save();
+        self.sink().unreachable();
     }
 
     /// Hands the counters to a callee.
@@ -162,24 +180,24 @@ impl Emitter<'_> {
     }
 
     /// Hands over the counters as they are without this frame of `cells`: to a callee that replaces it, or to the host.
-    pub(super) fn save_without_frame(&mut self, cells: u64) {
+    pub(super) fn save_without_frame(&mut self, cells: i64) {
         let (f, s) = (self.locals.fuel(), self.locals.stack());
         let (fuel_global, stack_global) = (self.context.fuel, self.context.stack);
         self.sink()
             .local_get(f)
             .global_set(fuel_global)
             .local_get(s)
-            .i64_const(constant(cells))
+            .i64_const(cells)
             .i64_add()
             .global_set(stack_global);
     }
 
     /// Takes the fuel counter back from a callee, and fuel for the run that begins.
-    pub(super) fn resume(&mut self, fuel: u64) {
+    pub(super) fn resume(&mut self, fuel: i64) {
         let (f, fuel_global) = (self.locals.fuel(), self.context.fuel);
         self.sink().global_get(fuel_global);
-        if fuel > 0 {
-            self.sink().i64_const(constant(fuel)).i64_sub();
+        if fuel != 0 {
+            self.sink().i64_const(fuel).i64_sub();
         }
         self.sink().local_set(f);
     }
@@ -188,14 +206,14 @@ impl Emitter<'_> {
     ///
     /// The caller may be the host, where the function is exported: then `cells` are given back for its next call, and
     /// the last run is checked, which inside the guest the caller's next check does.
-    pub(super) fn leave(&mut self, exported_cells: Option<u64>) {
+    pub(super) fn leave(&mut self, exported_cells: Option<i64>) {
         match exported_cells {
             None => {
                 let (f, fuel_global) = (self.locals.fuel(), self.context.fuel);
                 self.sink().local_get(f).global_set(fuel_global);
             }
             Some(cells) => {
-                self.charge_and_check(0);
+                self.charge_and_check(0, 0);
                 self.save_without_frame(cells);
             }
         }
@@ -329,11 +347,6 @@ impl Emitter<'_> {
 /// Repeats a lane of 32 or 64 bits over a vector.
 const LANES32: u128 = 1 << 96 | 1 << 64 | 1 << 32 | 1;
 const LANES64: u128 = 1 << 64 | 1;
-
-/// A constant of the rewrite. All of them are sums over one function body, far below the type's end.
-fn constant(value: u64) -> i64 {
-    value.cast_signed()
-}
 
 /// The locals of a function: its own groups as they are, then those that were added.
 pub(super) fn encode_locals(out: &mut Vec<u8>, groups: &[(u32, ValType)], added: &[ValType]) {

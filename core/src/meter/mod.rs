@@ -12,6 +12,7 @@ mod body;
 mod cost;
 mod emit;
 mod nan;
+mod runs;
 
 pub use cost::{BYTES_PER_UNIT, COST_VERSION, FRAME_CELLS};
 

@@ -98,13 +98,16 @@ caps! {
         locals = "module.locals": [4_000, 2_000, 256, 29_000],
         /// Locals of all functions together.
         locals_total = "module.locals_total": [800_000, 200_000, 8_000, 50_000_000],
-        /// Blocks of one function; a loop counts as two. Operators that a compiler or the rewrite turns into blocks count
+        /// Blocks of one function; a loop counts as four. Operators that a compiler or the rewrite turns into blocks count
         /// as what they become.
         blocks = "module.blocks": [20_000, 10_000, 1_000, 10_000_000],
         /// Blocks of all functions together.
         blocks_total = "module.blocks_total": [600_000, 100_000, 8_000, 100_000_000],
         /// Loops of all functions together.
-        loops_total = "module.loops_total": [80_000, 20_000, 2_000, 100_000_000],
+        loops_total = "module.loops_total": [80_000, 12_000, 2_000, 100_000_000],
+        /// Branches of one function: `br`, `br_if`, and each target of a `br_table` but its default. A compiler's time
+        /// grows with their square where they meet.
+        branches = "module.branches": [80_000, 4_096, 1_000, 10_000_000],
         /// Loops nested in each other.
         loop_nesting = "module.loop_nesting": [64, 64, 16, 10_000],
         /// Blocks nested in each other.
@@ -113,6 +116,8 @@ caps! {
         locals_x_loop_nesting = "module.locals_x_loop_nesting": [100_000, 50_000, 2_000, 100_000_000],
         /// Locals of a function times its blocks.
         locals_x_blocks = "module.locals_x_blocks": [2_000_000, 500_000, 50_000, 10_000_000_000],
+        /// Locals of a function times its branches.
+        locals_x_branches = "module.locals_x_branches": [4_000_000, 400_000, 50_000, 10_000_000_000],
         /// Targets of one `br_table`.
         br_table = "module.br_table": [8_192, 4_096, 512, 65_519],
         /// Targets of all `br_table`s together.

@@ -65,11 +65,6 @@ impl Pair {
         Self { sides, rounds: Vec::new() }
     }
 
-    pub fn one(&mut self, ours: bool, n: u64) {
-        let s = &mut self.sides[0];
-        if ours { (s.0)(n) } else { (s.1)(n) }
-    }
-
     /// Two turns of each side, `times` runs in all for each; whose are the outer ones changes from round to round. So
     /// neither a drift nor a habit of the machine favours one side.
     pub fn round(&mut self, times: u64) -> Round {

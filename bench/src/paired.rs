@@ -3,9 +3,9 @@
 //! A machine that is slow at the moment is slow for both sides of a round, so the ratio within a round means something
 //! where two times do not. Times are of this thread's processor: what other programs take does not count.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cpu_time::ThreadTime;
+pub use cpu_time::ThreadTime;
 
 use crate::estimate::{Estimate, Verdict, median};
 
@@ -33,6 +33,40 @@ pub fn time(side: &mut Side, times: u64) -> Duration {
     let begin = ThreadTime::now();
     side(times);
     begin.elapsed()
+}
+
+/// Runs the sides in turns, each as often as fills a turn, for about as long as `budget` says and no longer than
+/// [`ROUNDS`] rounds: for each side, the seconds of a run in every round. `after_round` is told the share that is done.
+///
+/// # Panics
+///
+/// When a side has no turn that can be measured.
+pub fn in_turns(sides: &mut [Side], budget: Duration, mut after_round: impl FnMut(f64)) -> Vec<Vec<f64>> {
+    /// Fewer rounds have no median worth the name.
+    const FEWEST: usize = 5;
+    let begin = Instant::now();
+    let times: Vec<u64> = sides.iter_mut().map(times_per_turn).collect();
+    let mut seconds = vec![Vec::new(); sides.len()];
+    for round in 1..=ROUNDS {
+        for ((side, times), seconds) in sides.iter_mut().zip(&times).zip(&mut seconds) {
+            seconds.push(time(side, *times).as_secs_f64() / *times as f64);
+        }
+        let spent = begin.elapsed().as_secs_f64() / budget.as_secs_f64();
+        after_round(spent.max(round as f64 / ROUNDS as f64).min(1.0));
+        if round >= FEWEST && spent >= 1.0 {
+            break;
+        }
+    }
+    seconds
+}
+
+/// How often a side can run in one turn.
+fn times_per_turn(side: &mut Side) -> u64 {
+    let mut times = 1;
+    while time(side, times) < TURN {
+        times *= 2;
+    }
+    times
 }
 
 /// What one round took.
@@ -87,7 +121,8 @@ impl Pair {
 
     /// Runs rounds until the interval of their ratios is narrow enough, or there is no hope.
     pub fn settle(&mut self) -> Estimate {
-        let times = 2 * self.times_per_turn();
+        let (ours, theirs) = &mut self.sides[0];
+        let times = 2 * times_per_turn(ours).max(times_per_turn(theirs));
         self.rounds.clear();
         loop {
             for _ in 0..ROUNDS {
@@ -98,16 +133,6 @@ impl Pair {
                 return estimate;
             }
         }
-    }
-
-    /// How often both sides can run in one turn.
-    fn times_per_turn(&mut self) -> u64 {
-        let mut times = 1;
-        let (ours, theirs) = &mut self.sides[0];
-        while time(ours, times).min(time(theirs, times)) < TURN {
-            times *= 2;
-        }
-        times
     }
 
     /// Ours against theirs, over all rounds until now.

@@ -2,6 +2,7 @@
 
 mod args;
 mod backends;
+mod bench;
 mod call;
 mod inspect;
 mod interrupt;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Command::Call(args) => call::call(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Policy(common) => policy::show(&common),
+        Command::Bench(args) => bench::bench(&args),
         Command::Backends { json } => backends::show(json),
     }
 }

@@ -125,13 +125,13 @@ fn kernels<B: Backend>() {
     let text = |kernel: &str, input: &[u8]| String::from_utf8(answer(kernel, input)).unwrap();
     // The examples of FIPS 180-4.
     assert_eq!(text("hash", b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    assert_eq!(
-        text("hash", &[b'a'; 1_000_000]),
-        "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
-    );
+    assert_eq!(text("hash", &[b'a'; 1_000_000]), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
     // One literal, a copy of eleven from one behind, five literals.
     assert_eq!(answer("compress", &[b'a'; 17]), [0x17, b'a', 1, 0, 0x50, b'a', b'a', b'a', b'a', b'a']);
-    assert_eq!(answer("sort", &[3, 0, 0, 0, 255, 255, 255, 255, 2, 1, 0, 0]), [3, 0, 0, 0, 2, 1, 0, 0, 255, 255, 255, 255]);
+    assert_eq!(
+        answer("sort", &[3, 0, 0, 0, 255, 255, 255, 255, 2, 1, 0, 0]),
+        [3, 0, 0, 0, 2, 1, 0, 0, 255, 255, 255, 255]
+    );
     // Two matrices of order 2: ((0, 3), (7, 10)) and ((0, 13), (5, 1)).
     assert_eq!(text("matrix", b"2"), "169");
     let json = br#"{"a": [1, -2.5e+3, true], "b": {}}"#;

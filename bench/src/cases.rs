@@ -15,6 +15,9 @@ use crate::{
     raw::{self, Live, Raw},
 };
 
+/// The entry of an echo.
+const PROCESS: &str = "process";
+
 /// How often both sides are set up.
 const SET_UPS: usize = 5;
 
@@ -100,10 +103,11 @@ fn of_backend<B: Twin>(cases: &mut Vec<Case>) {
 struct Both<B: Twin> {
     plugin: Plugin<B, u64>,
     raw: B::Raw,
+    entry: &'static str,
 }
 
 impl<B: Twin> Both<B> {
-    fn load(wasm: &[u8], policy: &Policy, contract: &Contract) -> Self {
+    fn load(wasm: &[u8], policy: &Policy, contract: &Contract, entry: &'static str) -> Self {
         let sandbox = Sandbox::<B>::on(policy.clone()).expect("the backend takes the policy");
         let mut imports: Imports<u64, B> = sandbox.imports();
         let add = |cx: &mut hotcell::HostCx<'_, B, u64>, (a, b): (i32, i32)| {
@@ -122,11 +126,11 @@ impl<B: Twin> Both<B> {
             offered.offer(signature).expect("imports have different names");
         }
         let admitted = admit::admit(wasm, policy, &offered, contract).expect("the guest is admitted");
-        Self { plugin, raw: B::Raw::load(policy, &admitted) }
+        Self { plugin, raw: B::Raw::load(policy, &admitted, entry), entry }
     }
 
-    fn bytes(wasm: &[u8]) -> Self {
-        Self::load(wasm, &interruptible(), &Contract::bytes("process"))
+    fn bytes(wasm: &[u8], entry: &'static str) -> Self {
+        Self::load(wasm, &interruptible(), &Contract::bytes(entry), entry)
     }
 
     fn case(group: &'static str, guest: &str, bound: f64, set_up: impl Fn() -> (Side, Side) + 'static) -> Case {
@@ -142,21 +146,28 @@ fn check(ours: &Reply, theirs: &raw::Reply) {
     assert_eq!(ours.report.usage.peak_memory_bytes, theirs.peak, "memory is accounted equally");
 }
 
-fn call<B: Twin>(plugin: &Plugin<B, u64>, input: &[u8]) -> Reply {
-    plugin.call("process", input).expect("the guest answers")
+fn call<B: Twin>(plugin: &Plugin<B, u64>, entry: &str, input: &[u8]) -> Reply {
+    plugin.call(entry, input).expect("the guest answers")
 }
 
 /// A fresh instance for each call: ABI check, bytes in, bytes out.
 fn fresh_call<B: Twin>(group: &'static str, guest: &str, text: &str, len: usize, bound: f64) -> Case {
-    fresh::<B>(group, guest, assemble(text), vec![7; len], bound)
+    fresh::<B>(group, guest, assemble(text), PROCESS, vec![7; len], bound)
 }
 
-fn fresh<B: Twin>(group: &'static str, guest: &str, wasm: Vec<u8>, input: Vec<u8>, bound: f64) -> Case {
+fn fresh<B: Twin>(
+    group: &'static str,
+    guest: &str,
+    wasm: Vec<u8>,
+    entry: &'static str,
+    input: Vec<u8>,
+    bound: f64,
+) -> Case {
     Both::<B>::case(group, guest, bound, move || {
-        let Both { plugin, raw } = Both::<B>::bytes(&wasm);
-        check(&call(&plugin, &input), &raw.call(&input));
+        let Both { plugin, raw, entry } = Both::<B>::bytes(&wasm, entry);
+        check(&call(&plugin, entry, &input), &raw.call(&input));
         let (ours, theirs) = (input.clone(), input.clone());
-        (side(move || call(&plugin, &ours)), side(move || raw.call(&theirs)))
+        (side(move || call(&plugin, entry, &ours)), side(move || raw.call(&theirs)))
     })
 }
 
@@ -164,11 +175,11 @@ fn fresh<B: Twin>(group: &'static str, guest: &str, wasm: Vec<u8>, input: Vec<u8
 fn live_call<B: Twin>(group: &'static str, guest: &str, len: usize, bound: f64) -> Case {
     let (wasm, input) = (assemble(LARGE_ECHO), vec![7; len]);
     Both::<B>::case(group, guest, bound, move || {
-        let Both { plugin, raw } = Both::<B>::bytes(&wasm);
+        let Both { plugin, raw, entry } = Both::<B>::bytes(&wasm, PROCESS);
         let (mut session, mut live) = (plugin.session(0).expect("the guest opens"), raw.live());
-        check(&session.call("process", &input).expect("the guest answers"), &live.call(&input));
+        check(&session.call(entry, &input).expect("the guest answers"), &live.call(&input));
         let (ours, theirs) = (input.clone(), input.clone());
-        let ours = side(move || session.call("process", &ours).expect("the guest answers"));
+        let ours = side(move || session.call(entry, &ours).expect("the guest answers"));
         (ours, side(move || live.call(&theirs)))
     })
 }
@@ -195,7 +206,7 @@ fn typed<B: Twin>(
     let (wasm, policy) = (assemble(text), policy.clone());
     let hide = std::hint::black_box::<(i32, i32)>;
     Both::<B>::case(group, guest, bound, move || {
-        let Both { plugin, raw } = Both::<B>::load(&wasm, &policy, &Contract::Abi);
+        let Both { plugin, raw, .. } = Both::<B>::load(&wasm, &policy, &Contract::Abi, PROCESS);
         let mut session: Session<B, u64> = plugin.session(0).expect("the guest opens");
         let mut live = raw.live();
         let func = session.func::<(i32, i32), i32>("add").expect("the guest exports add");
@@ -212,7 +223,7 @@ fn typed<B: Twin>(
 
 /// A guest that is busy, at equal metering: the same bytes run.
 fn compute<B: Twin>(guest: &Guest) -> Case {
-    fresh::<B>("compute", guest.name, guest.wasm.to_vec(), (guest.input)(), 1.05)
+    fresh::<B>("compute", guest.name, guest.wasm.to_vec(), guest.entry, (guest.input)(), 1.05)
 }
 
 /// Admission without the rewrite, against one validation.

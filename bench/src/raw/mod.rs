@@ -17,10 +17,10 @@ pub trait Raw: Sized + 'static {
     /// A live instance.
     type Live: Live;
 
-    /// Compiles and links the bytes that the hotcell gives to its own engine.
-    fn load(policy: &Policy, admitted: &Admitted<'_>) -> Self;
+    /// Compiles and links the bytes that hotcell gives to its own engine.
+    fn load(policy: &Policy, admitted: &Admitted<'_>, entry: &str) -> Self;
 
-    /// A fresh instance: ABI check, `alloc`, `process`.
+    /// A fresh instance: ABI check, `alloc`, the entry.
     fn call(&self, input: &[u8]) -> Reply;
 
     /// An instance that stays.

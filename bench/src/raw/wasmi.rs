@@ -19,6 +19,7 @@ pub struct Wasmi {
     engine: Engine,
     module: Module,
     linker: Linker<Data>,
+    entry: String,
     limits: Limits,
 }
 
@@ -37,7 +38,7 @@ fn config(policy: &Policy) -> Config {
 impl Raw for Wasmi {
     type Live = Live;
 
-    fn load(policy: &Policy, admitted: &Admitted<'_>) -> Self {
+    fn load(policy: &Policy, admitted: &Admitted<'_>, entry: &str) -> Self {
         let engine = Engine::new(&config(policy));
         let module = Module::new(&engine, admitted.bytes()).expect("the module compiles");
         let mut linker = Linker::new(&engine);
@@ -50,7 +51,7 @@ impl Raw for Wasmi {
             Ok(a.wrapping_add(b))
         };
         linker.func_wrap("env", "add", add).expect("the name is free");
-        Self { engine, module, linker, limits: Limits::of(policy) }
+        Self { engine, module, linker, entry: entry.to_owned(), limits: Limits::of(policy) }
     }
 
     fn call(&self, input: &[u8]) -> Reply {
@@ -85,7 +86,7 @@ impl Wasmi {
             fuel: instance.get_global(&store, hotcell_core::meter::FUEL).expect("a global"),
             stack: instance.get_global(&store, hotcell_core::meter::STACK).expect("a global"),
             alloc: typed(&instance, &store, "alloc"),
-            process: typed(&instance, &store, "process"),
+            process: typed(&instance, &store, &self.entry),
             add: None,
             instance,
             store,
@@ -169,7 +170,7 @@ impl Live {
         let alloc = self.alloc.expect("the guest exports alloc");
         let at = self.run(&alloc, input.len() as u32);
         self.memory.data_mut(&mut self.store)[at as usize..][..input.len()].copy_from_slice(input);
-        let process = self.process.expect("the guest exports process");
+        let process = self.process.expect("the guest exports the entry");
         let packed = self.run(&process, (at, input.len() as u32));
         let (at, len) = unpack(packed);
         assert!(len as u64 <= self.limits.output, "the reply is allowed");

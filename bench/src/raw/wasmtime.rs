@@ -50,7 +50,7 @@ fn tick(engine: &Engine) {
 impl Raw for Wasmtime {
     type Live = Live;
 
-    fn load(policy: &Policy, admitted: &Admitted<'_>) -> Self {
+    fn load(policy: &Policy, admitted: &Admitted<'_>, entry: &str) -> Self {
         let engine = Engine::new(&config(policy)).expect("the engine takes the configuration");
         if policy.is_interruptible() {
             tick(&engine);
@@ -75,7 +75,7 @@ impl Raw for Wasmtime {
             stack: must(hotcell_core::meter::STACK),
             abi: must("__hotcell_abi_version"),
             alloc: export("alloc"),
-            process: export("process"),
+            process: export(entry),
             add: export("add"),
         };
         Self { engine, pre, exports, limits: Limits::of(policy) }
@@ -191,7 +191,7 @@ impl Live {
         let len = input.len() as u32;
         let at = with_stack(&self.limits, || alloc.call(&mut self.store, len)).expect("the guest has room");
         self.memory.data_mut(&mut self.store)[at as usize..][..input.len()].copy_from_slice(input);
-        let process = self.process.as_ref().expect("the guest exports process");
+        let process = self.process.as_ref().expect("the guest exports the entry");
         let packed = with_stack(&self.limits, || process.call(&mut self.store, (at, len))).expect("the guest answers");
         let (at, len) = unpack(packed);
         assert!(len as u64 <= self.limits.output, "the reply is allowed");

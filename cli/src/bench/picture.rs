@@ -23,7 +23,7 @@ const INK: RGBColor = RGBColor(40, 40, 40);
 const FAINT: RGBColor = RGBColor(225, 225, 225);
 const FONT: &str = "sans-serif";
 /// Points of a line.
-const POINTS: u32 = 200;
+const POINTS: u32 = 60;
 
 /// The picture, as SVG.
 pub(crate) fn draw(bench: &Bench) -> Result<String, Failure> {
@@ -68,10 +68,10 @@ fn render(bench: &Bench, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
         .axis_style(INK)
         .label_style((FONT, 15, &INK))
         .axis_desc_style((FONT, 16, &INK))
-        .x_desc("calls of the plugin, each on a fresh instance")
+        .x_desc("calls of the plugin, each on a fresh instance (each step is ten times as many)")
         .y_desc("total processor time, loading included")
-        .x_label_formatter(&|calls| count(*calls))
-        .y_label_formatter(&|time| seconds(*time))
+        .x_label_formatter(&|calls| whole(count(*calls)))
+        .y_label_formatter(&|time| whole(seconds(*time)))
         .draw()?;
     for ((engine, cost), colour) in bench.engines.iter().zip(&costs).zip(COLOURS) {
         let calls = (0..=POINTS).map(|point| most.powf(f64::from(point) / f64::from(POINTS)));
@@ -82,6 +82,11 @@ fn render(bench: &Bench, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
         mark(area, &mut chart, crossing, lowest)?;
     }
     title(area, bench, crossing.as_ref())
+}
+
+/// A power of ten without decimals.
+fn whole(number: String) -> String {
+    number.replace(".00", "").replace(".0", "")
 }
 
 /// Where two lines cross.
@@ -170,7 +175,10 @@ fn title(area: &Area<'_>, bench: &Bench, crossing: Option<&Crossing<'_>>) -> Res
     let ids: Vec<_> = bench.engines.iter().map(|engine| engine.info.id).collect();
     let heading = match crossing {
         Some(Crossing { calls, left, right, .. }) => {
-            format!("{}: {} below {calls} calls, {} from there on", bench.name, left.0.info.id, right.0.info.id)
+            format!(
+                "{}: {} is cheaper up to {calls} calls, {} from there on",
+                bench.name, left.0.info.id, right.0.info.id
+            )
         }
         None => format!("{}: what a plugin costs on {}", bench.name, ids.join(" and ")),
     };

@@ -88,8 +88,10 @@ pub fn all() -> Vec<Case> {
 }
 
 fn of_backend<B: Twin>(cases: &mut Vec<Case>) {
-    let (fresh, typed) = B::BOUNDS;
-    cases.push(fresh_call::<B>("call", "echo-64B", ECHO, 64, fresh));
+    let (fresh_bound, typed) = B::BOUNDS;
+    cases.push(fresh_call::<B>("call", "echo-64B", ECHO, 64, fresh_bound));
+    let markdown = &GUESTS[0];
+    cases.push(fresh::<B>("call", "markdown-64B", markdown.wasm.to_vec(), markdown.entry, vec![b'x'; 64], fresh_bound));
     cases.push(typed_call::<B>("add", &fuel_only(), typed));
     cases.push(typed_call::<B>("add-deadline", &interruptible(), typed));
     cases.push(host_call::<B>("add", &fuel_only()));

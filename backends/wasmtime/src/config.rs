@@ -7,15 +7,16 @@ use hotcell_core::{
     Policy, Proposal,
     policy::{Floats, Proposals},
 };
-use wasmtime::{Config, PoolingAllocationConfig, WasmFeatures};
+use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmFeatures};
 
 use crate::cost::operator_cost;
 
 /// Address space that a 32-bit memory can fill. Reserving it all spares the bounds checks.
 pub(crate) const MEMORY32: u64 = 1 << 32;
-/// Bytes of a slot that stay resident between instances: most plugins touch less, and resetting them is cheaper than
-/// giving them back.
-const KEEP_RESIDENT: usize = 64 << 10;
+/// Bytes of a slot that stay resident between instances. Most plugins touch less, and resetting what they touched is
+/// cheaper than giving it back and faulting it in again: 2.5 µs against 5.9 µs for an instance of one page. More gains
+/// nothing (measured up to 4 MiB) and would stay in use, slot by slot.
+const KEEP_RESIDENT: usize = 256 << 10;
 /// Bytes of an instance's own structure: enough for the caps of every preset but `ceiling`.
 const INSTANCE_BYTES: usize = 16 << 20;
 
@@ -58,7 +59,10 @@ pub fn pooling_config(policy: &Policy, max_instances: u32) -> PoolingAllocationC
         .table_elements(usize::try_from(rules.limits.table_elements).unwrap_or(usize::MAX))
         .max_core_instance_size(INSTANCE_BYTES)
         .linear_memory_keep_resident(KEEP_RESIDENT)
-        .table_keep_resident(KEEP_RESIDENT);
+        .table_keep_resident(KEEP_RESIDENT)
+        // Where the system tells which pages a guest has touched (Linux since 6.7), only those are reset: an instance of
+        // a Rust plugin of 1.2 MiB costs 12 µs instead of 33 µs, one of a single page 3.3 µs instead of 2.5 µs.
+        .pagemap_scan(Enabled::Auto);
     pool
 }
 

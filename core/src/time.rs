@@ -15,7 +15,7 @@ impl Instant {
     #[must_use]
     #[inline]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(nanoseconds(duration)))
     }
 
     /// The time since `earlier`; zero when `earlier` is later.
@@ -23,6 +23,12 @@ impl Instant {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// As many as fit.
+#[inline]
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos().into())
 }
 
 /// A monotonic clock.
@@ -59,8 +65,7 @@ impl Default for SystemClock {
 #[cfg(feature = "std")]
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
-        let elapsed = self.0.elapsed();
-        Instant(elapsed.as_secs().saturating_mul(1_000_000_000).saturating_add(elapsed.subsec_nanos().into()))
+        Instant(nanoseconds(self.0.elapsed()))
     }
 }
 

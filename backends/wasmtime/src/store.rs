@@ -30,7 +30,7 @@ pub(crate) struct Data<T> {
 
 impl<T> Data<T> {
     pub(crate) fn new(state: T, armed: Armed, metering: Metering, has_epochs: bool) -> Self {
-        Self { state, armed, memory: None, counters: None, metering, has_epochs, seen: 0 }
+        Self { state, armed, memory: None, counters: None, metering, has_epochs, seen: ticker::ticks() }
     }
 
     /// Looks at the clock and the cancel flag.
@@ -68,7 +68,6 @@ fn arm<T: 'static>(store: &mut Store<Data<T>>) {
     meter::set_fuel(&mut *store, fuel);
     if store.data().armed.is_interruptible() {
         ticker::want();
-        store.data_mut().seen = ticker::ticks();
         store.set_epoch_deadline(1);
     } else if store.data().has_epochs {
         // Far enough never to come, and far from overflow: an engine ticks 250 times a second.

@@ -1,5 +1,8 @@
 use alloc::{borrow::ToOwned, boxed::Box, string::ToString, vec::Vec};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use super::{
     Reply, abi, bytes,
@@ -26,6 +29,8 @@ pub struct Session<B: Backend, T: Send + 'static = ()> {
     has_answered: bool,
     poisoned: bool,
     cancel: Option<CancelToken>,
+    /// The policy's, where a typed call finds it at once.
+    deadline: Option<Duration>,
     // Last, so that the instance is gone when its slot is given back.
     plugin: Slot<Loaded<B, T>>,
 }
@@ -80,11 +85,19 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         let slot = Slot::take(loaded).map_err(unused)?;
         let budget = Budget::new(&loaded.policy, operation.begin, cancel.clone());
         let instance = loaded.backend.instantiate(&loaded.linked, budget, state).map_err(|error| {
-            let report = loaded.report(&operation, error.usage, core::time::Duration::ZERO);
+            let report = loaded.report(&operation, error.usage, Duration::ZERO);
             CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }
         })?;
-        let mut session =
-            Self { instance, alloc: None, id: None, has_answered: false, poisoned: false, cancel, plugin: slot };
+        let mut session = Self {
+            instance,
+            alloc: None,
+            id: None,
+            has_answered: false,
+            poisoned: false,
+            cancel,
+            deadline: slot.policy.rules().limits.deadline,
+            plugin: slot,
+        };
         session.start().map_err(|fault| session.error(Phase::Instantiate, fault, &operation))?;
         if loaded.checks_abi {
             session.check_abi().map_err(|fault| session.error(Phase::Abi, fault, &operation))?;
@@ -234,8 +247,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             return Err(BackendError::OtherSession.into());
         }
         // The clock is read only where there is a deadline.
-        let limit = self.plugin.policy.rules().limits.deadline;
-        self.arm(limit.map(|limit| self.plugin.clock.now().after(limit)));
+        self.arm(self.deadline.map(|deadline| self.plugin.clock.now().after(deadline)));
         self.guarded(|instance| <B as TypedCall<P, R>>::call(instance, &func.func, params))
     }
 
@@ -299,7 +311,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// Arms a fresh budget, for an operation that reports its times.
     fn begin(&mut self) -> Operation {
         let operation = Operation { begin: self.plugin.clock.now() };
-        self.arm(self.plugin.policy.deadline_from(operation.begin));
+        self.arm(self.deadline.map(|deadline| operation.begin.after(deadline)));
         operation
     }
 
@@ -365,8 +377,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     /// A reply that comes after the deadline is none.
     fn check_time(&mut self, report: &Report) -> Result<(), Fault> {
-        match self.plugin.policy.rules().limits.deadline {
-            Some(limit) if report.guest_time > limit => {
+        match self.deadline {
+            Some(deadline) if report.guest_time > deadline => {
                 self.poisoned = true;
                 Err(Fault::DeadlineExceeded)
             }
@@ -391,7 +403,7 @@ fn is_cancelled(cancel: Option<&CancelToken>) -> bool {
 }
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {
-    fn report(&self, operation: &Operation, usage: Usage, host_time: core::time::Duration) -> Report {
+    fn report(&self, operation: &Operation, usage: Usage, host_time: Duration) -> Report {
         let total = self.clock.now().since(operation.begin);
         Report {
             backend: B::ID,
@@ -404,7 +416,7 @@ impl<B: Backend, T: Send + 'static> Loaded<B, T> {
     }
 
     fn error(&self, phase: Phase, fault: Fault, operation: &Operation, usage: Option<Usage>) -> CallError {
-        let report = self.report(operation, usage.unwrap_or_default(), core::time::Duration::ZERO);
+        let report = self.report(operation, usage.unwrap_or_default(), Duration::ZERO);
         CallError { fault, phase, report: Box::new(report) }
     }
 }

@@ -13,7 +13,7 @@ set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-RUST_GUESTS=(kv ledger-check markdown)
+RUST_GUESTS=(kernels kv ledger-check markdown)
 C_GUESTS=(wordcount)
 TARGET=wasm32-unknown-unknown
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}

@@ -1,7 +1,7 @@
 //! The object-safe face of sandboxes and plugins, for choosing a backend at run time.
 
 use hotcell_core::{
-    Backend, CallError, CancelToken, Contract, LoadError, ModuleSummary, Plugin, Policy, Reply, Report, Value,
+    Backend, CallError, CancelToken, Contract, LoadError, ModuleSummary, Plugin, Policy, Reply, Report, Session, Value,
 };
 
 use crate::sandbox::Sandbox;
@@ -59,6 +59,13 @@ pub trait AnyPlugin: Send + Sync {
         params: &[Value],
         cancel: Option<CancelToken>,
     ) -> Result<(Vec<Value>, Report), CallError>;
+
+    /// As [`Plugin::session_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::call`].
+    fn session(&self, cancel: Option<CancelToken>) -> Result<Box<dyn AnySession>, CallError>;
 }
 
 impl<B: Backend> AnyPlugin for Plugin<B> {
@@ -77,5 +84,25 @@ impl<B: Backend> AnyPlugin for Plugin<B> {
         cancel: Option<CancelToken>,
     ) -> Result<(Vec<Value>, Report), CallError> {
         self.call_values(export, params, (), cancel)
+    }
+
+    fn session(&self, cancel: Option<CancelToken>) -> Result<Box<dyn AnySession>, CallError> {
+        Ok(Box::new(self.session_with((), cancel)?))
+    }
+}
+
+/// A [`Session`] on some backend, without host functions.
+pub trait AnySession: Send {
+    /// As [`Session::call`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::call`].
+    fn call(&mut self, entry: &str, input: &[u8]) -> Result<Reply, CallError>;
+}
+
+impl<B: Backend> AnySession for Session<B> {
+    fn call(&mut self, entry: &str, input: &[u8]) -> Result<Reply, CallError> {
+        self.call(entry, input)
     }
 }

@@ -7,7 +7,7 @@ mod backends;
 mod policy_file;
 mod sandbox;
 
-pub use any::{AnyPlugin, AnySandbox};
+pub use any::{AnyPlugin, AnySandbox, AnySession};
 #[cfg(feature = "wasmi")]
 pub use backends::Wasmi;
 pub use backends::{BackendInfo, DefaultBackend, backends, sandbox};

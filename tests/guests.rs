@@ -22,6 +22,7 @@ on_each_backend! {
     ledger_check
     ledger_check_in_a_microcontroller
     wordcount
+    kernels
     kv
     kv_when_the_host_refuses
 }
@@ -113,6 +114,30 @@ fn wordcount<B: Backend>() {
         "{text}"
     );
     assert!(reply.report.usage.peak_memory_bytes > 64 << 10);
+}
+
+fn kernels<B: Backend>() {
+    let wasm = read("kernels.wasm");
+    let answer = |kernel: &str, input: &[u8]| {
+        let plugin = Sandbox::<B>::on(Policy::strict()).unwrap().load(&wasm, kernel).unwrap();
+        plugin.call(kernel, input).unwrap_or_else(|error| panic!("{kernel}: {error}")).bytes
+    };
+    let text = |kernel: &str, input: &[u8]| String::from_utf8(answer(kernel, input)).unwrap();
+    // The examples of FIPS 180-4.
+    assert_eq!(text("hash", b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_eq!(text("hash", &[b'a'; 1_000_000]), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    // One literal, a copy of eleven from one behind, five literals.
+    assert_eq!(answer("compress", &[b'a'; 17]), [0x17, b'a', 1, 0, 0x50, b'a', b'a', b'a', b'a', b'a']);
+    assert_eq!(
+        answer("sort", &[3, 0, 0, 0, 255, 255, 255, 255, 2, 1, 0, 0]),
+        [3, 0, 0, 0, 2, 1, 0, 0, 255, 255, 255, 255]
+    );
+    // Two matrices of order 2: ((0, 3), (7, 10)) and ((0, 13), (5, 1)).
+    assert_eq!(text("matrix", b"2"), "169");
+    let json = br#"{"a": [1, -2.5e+3, true], "b": {}}"#;
+    assert_eq!(text("parse", json), "objects 2, arrays 1, strings 2, numbers 2, words 1");
+    assert_eq!(text("parse", b"[1,]"), "wrong at byte 3");
+    assert_eq!(text("search", b"\\w+@\\w+\\.org\nme@example.org\nyou@example.com\n"), "1");
 }
 
 /// The store of one instance.
@@ -257,7 +282,7 @@ fn the_compiled_guests_are_those_of_the_sources() {
     let base = directory();
     let mut sources: Vec<String> =
         ["Cargo.toml", "Cargo.lock", "build.sh", "../guest/Cargo.toml"].map(str::to_owned).into();
-    for directory in ["kv", "ledger-check", "markdown", "wordcount", "../guest/src"] {
+    for directory in ["kernels", "kv", "ledger-check", "markdown", "wordcount", "../guest/src"] {
         files_below(&base, directory, &mut sources);
     }
     sources.sort();

@@ -73,6 +73,15 @@ Examples:
     /// Run the cases of a differential run in this process
     #[command(hide = true)]
     DifferentialChild(DifferentialArgs),
+    /// Measure a plugin on every backend, and from how many calls on a JIT pays
+    #[command(after_help = "\
+Without a module, a small plugin that comes with the program is measured. Times are processor time; takes about half a
+minute.
+
+Examples:
+  hotcell bench
+  hotcell bench guests/markdown.wasm --input README.md --svg markdown.svg")]
+    Bench(BenchArgs),
     /// Show the backends of this build and what they enforce
     Backends {
         /// Print one JSON object
@@ -178,6 +187,23 @@ pub(crate) struct InspectArgs {
     /// Only admission: print the verdict, exit with its code, compile nothing
     #[arg(long)]
     pub check: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// The plugin: a binary (.wasm) or text (.wat)
+    pub module: Option<PathBuf>,
+    /// Where the input is; `-` is standard input. Empty if not given
+    #[arg(long, value_name = "FILE", requires = "module")]
+    pub input: Option<PathBuf>,
+    /// The export to call
+    #[arg(long, default_value = "process", requires = "module")]
+    pub entry: String,
+    /// Draw total time over number of calls
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
     #[command(flatten)]
     pub common: Common,
 }

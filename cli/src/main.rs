@@ -2,6 +2,7 @@
 
 mod args;
 mod backends;
+mod bench;
 mod call;
 mod conformance;
 mod differential;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             _ => conformance::run(&args),
         },
         Command::DifferentialChild(args) => differential::child(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Backends { json } => backends::show(json),
     }
 }

@@ -57,6 +57,16 @@ impl Failure {
         Self { phase: Some("call"), ..Self::new(code, message) }
     }
 
+    /// Two backends that disagree.
+    pub(crate) fn different(one: &str, other: &str) -> Self {
+        Self::new("backend", format!("{one} and {other} give different replies"))
+    }
+
+    /// A picture that cannot be drawn.
+    pub(crate) fn picture(error: &dyn Error) -> Self {
+        Self::new("io", format!("cannot draw the picture: {}", chain(error)))
+    }
+
     /// Prints the failure and gives its exit code.
     pub(crate) fn finish(&self, json: bool) -> ExitCode {
         if json {

@@ -22,6 +22,8 @@ pub mod backend;
 pub mod meter;
 pub mod plugin;
 pub mod policy;
+#[cfg(feature = "std")]
+pub mod ticker;
 pub mod time;
 pub mod value;
 pub mod verdict;

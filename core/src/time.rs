@@ -13,14 +13,22 @@ pub struct Instant(pub u64);
 impl Instant {
     /// The point `duration` later; the end of time when that overflows.
     #[must_use]
+    #[inline]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(nanoseconds(duration)))
     }
 
     /// The time since `earlier`; zero when `earlier` is later.
+    #[inline]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// As many as fit.
+#[inline]
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos().into())
 }
 
 /// A monotonic clock.
@@ -57,7 +65,7 @@ impl Default for SystemClock {
 #[cfg(feature = "std")]
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
-        Instant(u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        Instant(nanoseconds(self.0.elapsed()))
     }
 }
 
@@ -78,6 +86,7 @@ impl CancelToken {
     }
 
     /// Whether [`CancelToken::cancel`] was called.
+    #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -33,13 +33,15 @@ where
     #[inline]
     fn call<T: Send + 'static>(instance: &mut Instance<T>, func: &TypedFunc<P, R>, params: P) -> Result<R, Fault> {
         let store = &mut instance.store;
-        let outcome = catch_panic(|| {
-            if must_pause(&*store) {
-                return drive(store, |store| func.call_resumable(store, params).map(Step::from));
-            }
-            func.call(&mut *store, params).map_err(|error| fault(store, Some(error)))
+        let outcome = catch_panic(|| match must_pause(&*store) {
+            true => drive(&mut *store, |store| func.call_resumable(store, params).map(Step::from)),
+            false => func.call(&mut *store, params).map_err(|error| fault(store, Some(error))),
         });
-        outcome.unwrap_or_else(|panic| Err(engine_panic(panic)))
+        match outcome {
+            Ok(Ok(results)) => Ok(results),
+            Ok(Err(fault)) => Err(fault),
+            Err(panic) => Err(engine_panic(panic)),
+        }
     }
 }
 
@@ -150,7 +152,8 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
 
     #[inline]
     fn is_clock_due(&mut self) -> bool {
-        self.0.data().armed.is_interruptible()
+        let data = self.0.data_mut();
+        data.armed.is_interruptible() && data.ticks.have_passed()
     }
 
     fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {

@@ -61,6 +61,7 @@ impl fmt::Display for Marker {
 
 impl HostError for Marker {}
 
+#[cold]
 pub(crate) fn stop(stop: HostStop) -> Error {
     Error::host(Marker(stop))
 }
@@ -78,18 +79,20 @@ pub(crate) fn settle<T, R>(
 }
 
 /// The verdict on a call that the engine ended. What our own code parked is the cause; a bare trap is the guest's.
+#[cold]
 pub(crate) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Option<Error>) -> Fault {
-    if let Some(parked) = store.as_context_mut().data_mut().armed.take_parked() {
-        return parked;
-    }
-    let fault = match error {
+    let mut context = store.as_context_mut();
+    let data = context.data_mut();
+    let (parked, counters) = (data.armed.take_parked(), data.counters);
+    let fault = parked.unwrap_or_else(|| match error {
         None => BackendError::Engine { backend: ID, source: Box::new(HostStop) }.into(),
         Some(error) => guest_fault(&error).unwrap_or_else(|| backend_error(error).into()),
-    };
-    match store.as_context().data().counters {
+    });
+    match counters {
         None => fault,
         Some(counters) => {
             let (fuel, stack) = counters.read(&store);
+            counters.give_stack(store);
             verdict(fault, fuel, stack)
         }
     }
@@ -125,6 +128,7 @@ pub(crate) fn backend_error(error: Error) -> BackendError {
     BackendError::Engine { backend: ID, source: Box::new(error) }
 }
 
+#[cold]
 pub(crate) fn engine_panic(message: String) -> Fault {
     BackendError::Engine { backend: ID, source: message.into() }.into()
 }

@@ -32,7 +32,7 @@ pub(crate) fn config(policy: &Policy) -> Config {
     let mut config = Config::default();
     config.compilation_mode(CompilationMode::Eager);
     config.ignore_custom_sections(true);
-    config.consume_fuel(policy.needs_engine_fuel() || policy.is_interruptible());
+    config.consume_fuel(counts_fuel(policy));
     // The minimum first: it must never be above the maximum.
     config.set_min_stack_height(INITIAL_CELLS.min(cells));
     config.set_max_stack_height(cells);
@@ -56,6 +56,11 @@ pub(crate) fn config(policy: &Policy) -> Config {
         config.wasm_relaxed_simd(allows(Proposal::RelaxedSimd));
     }
     config
+}
+
+/// Whether the engine counts fuel: for the policy, or so that a call can pause.
+pub(crate) fn counts_fuel(policy: &Policy) -> bool {
+    policy.needs_engine_fuel() || policy.is_interruptible()
 }
 
 /// A module compiled on one engine.

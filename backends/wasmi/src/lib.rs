@@ -25,6 +25,7 @@ mod limits;
 mod meter;
 mod slices;
 mod store;
+mod ticks;
 
 pub use engine::{Linked, Module};
 pub use store::Instance;
@@ -38,7 +39,7 @@ use hotcell_core::{
     policy::Fingerprint,
 };
 
-use self::store::Data;
+use self::{store::Data, ticks::Ticks};
 
 /// Id of the backend.
 const ID: &str = "wasmi";
@@ -49,6 +50,8 @@ const VERSION: &str = "1.1.0";
 pub struct Wasmi {
     config: wasmi::Config,
     metering: meter::Metering,
+    engine_counts: bool,
+    ticks: Ticks,
     stack_cells: i64,
     policy: Fingerprint,
     options: HostOptions,
@@ -121,6 +124,8 @@ impl SandboxBackend for Wasmi {
         Ok(Self {
             config: engine::config(policy),
             metering: meter::Metering::of(policy),
+            engine_counts: engine::counts_fuel(policy),
+            ticks: Ticks::new(policy.is_interruptible()),
             stack_cells: policy.stack_cells(),
             policy: policy.fingerprint(),
             options: options.clone(),
@@ -175,7 +180,8 @@ impl SandboxBackend for Wasmi {
             Ok(shard) => shard,
             Err(error) => return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) }),
         };
-        let mut store = store::armed_store(shard.engine(), Data::new(state, armed, self.metering));
+        let mut store =
+            store::armed_store(shard.engine(), Data::new(state, armed, self.metering, self.engine_counts, self.ticks));
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
         match convert::settle(instantiated, &mut store) {
             Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells)),

@@ -43,8 +43,8 @@ impl Counters {
         Some(Self { fuel: global(FUEL)?, stack: global(STACK)?, cells })
     }
 
-    /// Gives back the whole stack: no frame of the guest is left.
-    pub(crate) fn unwind(self, store: impl AsContextMut) {
+    /// Gives the guest its whole stack: at the start, and after a fault. A call that returns has given back its frames.
+    pub(crate) fn give_stack(self, store: impl AsContextMut) {
         write(self.stack, store, self.cells);
     }
 
@@ -80,15 +80,14 @@ pub(crate) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u6
 
 /// Begins an operation: the policy's fuel for whoever counts it, and enough for the engine where it does not.
 pub(crate) fn arm<T>(mut store: impl AsContextMut<Data = Data<T>>) {
-    let context = store.as_context();
-    let data = context.data();
+    let mut context = store.as_context_mut();
+    let data = context.data_mut();
     let given = data.armed.fuel_given();
-    let counters = data.counters;
-    if data.metering != Metering::Engine {
-        slices::set_fuel(store.as_context_mut(), MOST_FUEL);
+    if data.armed.is_interruptible() {
+        data.ticks.begin();
     }
-    if let Some(counters) = counters {
-        counters.unwind(&mut store);
+    if data.engine_counts && data.metering != Metering::Engine {
+        slices::set_fuel(context, MOST_FUEL);
     }
     set_fuel(store, given);
 }

@@ -78,14 +78,15 @@ pub(crate) fn drive<T, P: Paused>(
     start: impl FnOnce(&mut wasmi::StoreContextMut<'_, Data<T>>) -> Result<Step<P>, wasmi::Error>,
 ) -> Result<P::Results, Fault> {
     let mut store = store.as_context_mut();
-    let mut begin = store.data().armed.clock().now();
+    // The clock is not read before there is a need to: the first slice is as long as those before it.
+    let mut begin = None;
     let mut step = start(&mut store);
     loop {
         match step {
             Ok(Step::Finished(results)) => return Ok(results),
             Ok(Step::Stopped) => return Err(fault(store, None)),
             Ok(Step::OutOfFuel(paused)) => {
-                begin = refill(&mut store, paused.required_fuel(), begin)?;
+                begin = Some(refill(&mut store, paused.required_fuel(), begin)?);
                 step = paused.resume(&mut store);
             }
             Err(error) => return Err(fault(store, Some(error))),
@@ -94,14 +95,20 @@ pub(crate) fn drive<T, P: Paused>(
 }
 
 /// Looks at the clock and the cancel flag, then gives the engine its next slice.
-fn refill<T>(store: &mut wasmi::StoreContextMut<'_, Data<T>>, required: u64, begin: Instant) -> Result<Instant, Fault> {
+fn refill<T>(
+    store: &mut wasmi::StoreContextMut<'_, Data<T>>,
+    required: u64,
+    begin: Option<Instant>,
+) -> Result<Instant, Fault> {
     let held = store.get_fuel().unwrap_or(0);
     let data = store.data_mut();
     let total = held.saturating_add(data.slices.reserve);
     let now = data.armed.clock().now();
     let outcome = data.armed.check();
     if outcome.is_ok() && total >= required {
-        data.slices.size = next_size(data.slices.size, now.since(begin));
+        if let Some(begin) = begin {
+            data.slices.size = next_size(data.slices.size, now.since(begin));
+        }
         let slice = data.slices.size.max(required).min(total);
         data.slices.reserve = total - slice;
         let _ = store.set_fuel(slice);

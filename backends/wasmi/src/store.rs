@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use hotcell_core::{
-    Budget, Fault, Value,
+    CancelToken, Fault, Instant, Value,
     backend::{Armed, catch_panic},
 };
 use wasmi::{AsContextMut, Engine, Memory, Store};
@@ -11,6 +11,7 @@ use crate::{
     convert,
     meter::{self, Counters, Metering},
     slices::Slices,
+    ticks::Ticks,
 };
 
 /// What a store carries.
@@ -20,14 +21,17 @@ pub(crate) struct Data<T> {
     /// The memory exported as `memory`.
     pub(crate) memory: Option<Memory>,
     pub(crate) slices: Slices,
+    pub(crate) ticks: Ticks,
     pub(crate) metering: Metering,
+    /// Whether the engine counts fuel: for the policy, or to be able to pause.
+    pub(crate) engine_counts: bool,
     /// The counters that the guest carries, once the instance is there.
     pub(crate) counters: Option<Counters>,
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed, metering: Metering) -> Self {
-        Self { state, armed, memory: None, slices: Slices::new(), metering, counters: None }
+    pub(crate) fn new(state: T, armed: Armed, metering: Metering, engine_counts: bool, ticks: Ticks) -> Self {
+        Self { state, armed, memory: None, slices: Slices::new(), ticks, metering, engine_counts, counters: None }
     }
 }
 
@@ -48,15 +52,20 @@ pub struct Instance<T: 'static> {
 impl<T: 'static> Instance<T> {
     pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance, stack_cells: i64) -> Self {
         store.data_mut().memory = instance.get_memory(&store, "memory");
-        store.data_mut().counters = Counters::find(instance, &store, stack_cells);
-        meter::arm(&mut store);
+        if let Some(counters) = Counters::find(instance, &store, stack_cells) {
+            store.data_mut().counters = Some(counters);
+            let fuel = store.data().armed.fuel_given();
+            meter::set_fuel(&mut store, fuel);
+            counters.give_stack(&mut store);
+        }
         Self { store, instance }
     }
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
-    fn arm(&mut self, budget: Budget) {
-        self.store.data_mut().armed.rearm(budget);
+    #[inline]
+    fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+        self.store.data_mut().armed.rearm(deadline, cancel);
         meter::arm(&mut self.store);
     }
 

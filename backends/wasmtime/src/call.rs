@@ -2,16 +2,16 @@ use hotcell_core::{
     Fault, HostCx, HostError, HostFn, Signature, TypedCall, Value, Values,
     admit::FuncType,
     backend::{Armed, DuplicateImport, host_call},
+    ticker,
     value::Scalar,
 };
 use wasmtime::{AsContextMut, Func, StoreContextMut, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 
 use crate::{
     Imports, Wasmtime,
-    convert::{fault, from_val, to_val, val_type},
+    convert::{fault, from_val, stop, to_val, val_type},
     meter,
     store::{Data, Instance},
-    ticker,
 };
 
 impl<P, R> TypedCall<P, R> for Wasmtime
@@ -124,7 +124,7 @@ macro_rules! host_fn {
                     return Err(DuplicateImport { module, name });
                 }
                 let host = move |caller: wasmtime::Caller<'_, Data<T>>, $($value: $param),*| {
-                    host_call::<Self, _, _, _, _>(Caller(caller), &closure, ($($value,)*)).map_err(wasmtime::Error::new)
+                    host_call::<Self, _, _, _, _>(Caller(caller), &closure, ($($value,)*)).map_err(stop)
                 };
                 // The only error is a name that is taken, and the names are the ones just checked.
                 let _ = imports.linker.func_wrap(&module, &name, host);

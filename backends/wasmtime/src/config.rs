@@ -7,9 +7,18 @@ use hotcell_core::{
     Policy, Proposal,
     policy::{Floats, Proposals},
 };
-use wasmtime::{Config, WasmFeatures};
+use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmFeatures};
 
 use crate::cost::operator_cost;
+
+/// Address space that a 32-bit memory can fill. Reserving it all spares the bounds checks.
+pub(crate) const MEMORY32: u64 = 1 << 32;
+/// Bytes of a slot that stay resident between instances. Most plugins touch less, and resetting what they touched is
+/// cheaper than giving it back and faulting it in again: 2.5 µs against 5.9 µs for an instance of one page. More gains
+/// nothing (measured up to 4 MiB) and would stay in use, slot by slot.
+const KEEP_RESIDENT: usize = 256 << 10;
+/// Bytes of an instance's own structure: enough for the caps of every preset but `ceiling`.
+const INSTANCE_BYTES: usize = 16 << 20;
 
 /// A configuration for guests under `policy`: proposals, fuel, epochs and stack. Cranelift, backtraces off, one thread
 /// per compilation, memory reservations and allocator left at wasmtime's defaults.
@@ -31,6 +40,37 @@ pub fn sandbox_config(policy: &Policy) -> Config {
     config.async_stack_size(stack.saturating_mul(2));
     allow_proposals(&mut config, rules.proposals, rules.floats);
     config
+}
+
+/// A pool for instances under `policy`: as many slots as instances may run, each large enough for what the policy
+/// admits.
+pub fn pooling_config(policy: &Policy, max_instances: u32) -> PoolingAllocationConfig {
+    let rules = policy.rules();
+    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let slots = |each: u64| count(each).saturating_mul(max_instances.max(1));
+    let (tables, memories) = (rules.module.tables, rules.module.memories);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(max_instances)
+        .total_memories(slots(memories))
+        .total_tables(slots(tables))
+        .max_memories_per_module(count(memories))
+        .max_tables_per_module(count(tables))
+        .max_memory_size(usize::try_from(memory_class(policy)).unwrap_or(usize::MAX))
+        .table_elements(usize::try_from(rules.limits.table_elements).unwrap_or(usize::MAX))
+        .max_core_instance_size(INSTANCE_BYTES)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT)
+        // Where the system tells which pages a guest has touched (Linux since 6.7), only those are reset: an instance of
+        // a Rust plugin of 1.2 MiB costs 12 µs instead of 33 µs, one of a single page 3.3 µs instead of 2.5 µs.
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// Bytes of the largest memory under `policy`, rounded up to a power of two so that similar policies share a pool.
+pub(crate) fn memory_class(policy: &Policy) -> u64 {
+    let rules = policy.rules();
+    let largest = if rules.proposals.contains(Proposal::Memory64) { u64::MAX >> 1 } else { MEMORY32 };
+    rules.limits.memory_bytes.min(largest).next_power_of_two().max(1 << 16)
 }
 
 /// Turns every WebAssembly proposal off, then on what is allowed. Works on any existing configuration, whatever its

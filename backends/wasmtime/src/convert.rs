@@ -1,6 +1,6 @@
 //! Between wasmtime's values, traps and errors, and ours.
 
-use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, meter::verdict};
+use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, backend::HostStop, meter::verdict};
 use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Trap, Val};
 
 use crate::{ID, store::Data};
@@ -43,23 +43,28 @@ pub(crate) fn val_type(ty: &wasmtime::ValType) -> ValType {
     }
 }
 
+/// Makes the engine unwind.
+#[cold]
+pub(crate) fn stop(stop: HostStop) -> wasmtime::Error {
+    wasmtime::Error::new(stop)
+}
+
 /// The verdict on a call that the engine ended. What our own code parked is the cause; a bare trap is the guest's.
+#[cold]
 pub(crate) fn fault<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, error: wasmtime::Error) -> Fault {
     let mut context = store.as_context_mut();
     let data = context.data_mut();
-    if let Some(parked) = data.armed.take_parked() {
-        return parked;
-    }
-    let counters = data.counters;
-    let fault = match error.downcast_ref::<Trap>() {
+    let (parked, counters) = (data.armed.take_parked(), data.counters);
+    let fault = parked.unwrap_or_else(|| match error.downcast_ref::<Trap>() {
         Some(trap) => trap_fault(*trap).unwrap_or_else(|| backend_error(error).into()),
         None if error.is::<PoolConcurrencyLimitError>() => Fault::Busy { allowed: 0 },
         None => backend_error(error).into(),
-    };
+    });
     match counters {
         None => fault,
         Some(counters) => {
-            let (fuel, stack) = counters.read(store);
+            let (fuel, stack) = counters.read(&mut store);
+            counters.give_stack(store);
             verdict(fault, fuel, stack)
         }
     }

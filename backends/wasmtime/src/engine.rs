@@ -3,26 +3,19 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use hotcell_core::{
-    Policy, PolicyError, Proposal,
+    Policy, PolicyError,
     policy::{Floats, Proposals},
+    ticker,
 };
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
 use crate::{
     ID,
-    config::{native_stack_bytes, sandbox_config},
-    ticker,
+    config::{MEMORY32, memory_class, native_stack_bytes, pooling_config, sandbox_config},
 };
 
-/// Address space that a 32-bit memory can fill. Reserving it all spares the bounds checks.
-const MEMORY32: u64 = 1 << 32;
 /// Address space behind a memory when it cannot be reserved whole.
 const SMALL_GUARD: u64 = 1 << 16;
-/// Bytes of a slot that stay resident between instances: most plugins touch less, and resetting them is cheaper than
-/// giving them back.
-const KEEP_RESIDENT: usize = 64 << 10;
-/// Bytes of an instance's own structure: enough for the caps of every preset but `ceiling`.
-const INSTANCE_BYTES: usize = 16 << 20;
 /// Most slots of a pool. The engine allocates a record for each when it is made, and aborts where it cannot.
 const MOST_SLOTS: u64 = 1 << 20;
 /// Stack for host functions and the engine itself, beyond what the guest may use.
@@ -66,14 +59,13 @@ struct Profile {
 impl Profile {
     fn of(policy: &Policy, max_instances: u32, options: Options) -> Self {
         let rules = policy.rules();
-        let largest = if rules.proposals.contains(Proposal::Memory64) { u64::MAX >> 1 } else { MEMORY32 };
         Self {
             proposals: rules.proposals,
             floats: rules.floats,
             counts_fuel: policy.needs_engine_fuel(),
             is_interruptible: policy.is_interruptible(),
             stack_bytes: native_stack_bytes(policy),
-            memory_class: rules.limits.memory_bytes.min(largest).next_power_of_two().max(1 << 16),
+            memory_class: memory_class(policy),
             table_elements: rules.limits.table_elements,
             tables: rules.module.tables,
             memories: rules.module.memories,
@@ -158,12 +150,12 @@ fn build(policy: &Policy, profile: Profile) -> Result<SharedEngine, PolicyError>
     let mut config = sandbox_config(policy);
     config.parallel_compilation(profile.options.parallel_compilation);
     config.signals_based_traps(profile.options.signals_based_traps);
-    let pool = (profile.slots() <= MOST_SLOTS).then(|| Engine::new(&pooled(config.clone(), &profile)));
+    let pool = (profile.slots() <= MOST_SLOTS).then(|| Engine::new(&pooled(config.clone(), policy, &profile)));
     let (engine, is_pooled) = match pool {
         Some(Ok(engine)) => (engine, true),
         _ => (Engine::new(&on_demand(config, &profile)).map_err(|_| unavailable())?, false),
     };
-    if profile.is_interruptible && !ticker::register(&engine) {
+    if profile.is_interruptible && !tick(&engine) {
         return Err(PolicyError::NotEnforceable {
             backend: ID,
             field: "limits.deadline",
@@ -171,6 +163,12 @@ fn build(policy: &Policy, profile: Profile) -> Result<SharedEngine, PolicyError>
         });
     }
     Ok(SharedEngine { engine, profile, is_pooled })
+}
+
+/// Ticks `engine` for as long as it lives. Gives `false` when there is no thread for that.
+fn tick(engine: &Engine) -> bool {
+    let engine = engine.weak();
+    ticker::listen(move || engine.upgrade().inspect(Engine::increment_epoch).is_some())
 }
 
 fn unavailable() -> PolicyError {
@@ -181,20 +179,9 @@ fn unavailable() -> PolicyError {
     }
 }
 
-/// As many slots as instances may run, each large enough for what the policy admits.
-fn pooled(mut config: Config, profile: &Profile) -> Config {
-    let slots = |each: u64| u32::try_from(each).unwrap_or(u32::MAX).saturating_mul(profile.max_instances.max(1));
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(profile.max_instances)
-        .total_memories(slots(profile.memories))
-        .total_tables(slots(profile.tables))
-        .max_memories_per_module(u32::try_from(profile.memories).unwrap_or(u32::MAX))
-        .max_tables_per_module(u32::try_from(profile.tables).unwrap_or(u32::MAX))
-        .max_memory_size(usize::try_from(profile.memory_class).unwrap_or(usize::MAX))
-        .table_elements(usize::try_from(profile.table_elements).unwrap_or(usize::MAX))
-        .max_core_instance_size(INSTANCE_BYTES)
-        .linear_memory_keep_resident(KEEP_RESIDENT)
-        .table_keep_resident(KEEP_RESIDENT);
+/// Memories and instances come from a pool.
+fn pooled(mut config: Config, policy: &Policy, profile: &Profile) -> Config {
+    let pool = pooling_config(policy, profile.max_instances);
     config.memory_reservation(profile.memory_class.max(MEMORY32));
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config

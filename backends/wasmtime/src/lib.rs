@@ -12,7 +12,6 @@ mod engine;
 mod limits;
 mod meter;
 mod store;
-mod ticker;
 
 pub use engine::Options;
 pub use store::Instance;
@@ -29,7 +28,7 @@ use hotcell_core::{
 use self::{
     convert::{backend_error, fault},
     engine::SharedEngine,
-    meter::Counters,
+    meter::{Counters, Metering},
     store::Data,
 };
 
@@ -43,6 +42,7 @@ pub struct Wasmtime {
     engine: Arc<SharedEngine>,
     policy: Fingerprint,
     options: HostOptions,
+    metering: Metering,
     stack_cells: i64,
 }
 
@@ -57,6 +57,7 @@ impl Wasmtime {
             engine: engine::shared(policy, host.max_instances, options)?,
             policy: policy.fingerprint(),
             options: host.clone(),
+            metering: Metering::of(policy),
             stack_cells: policy.stack_cells(),
         })
     }
@@ -203,7 +204,7 @@ impl SandboxBackend for Wasmtime {
         if let Err(error) = self.check_origin(linked) {
             return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
         }
-        let data = Data::new(state, armed, linked.counters.is_some());
+        let data = Data::new(state, armed, self.metering, self.engine.is_interruptible());
         let mut store = store::armed_store(&self.engine, data);
         let stack = self.engine.stack();
         match stack.provide(|| linked.pre.instantiate(&mut store)) {

@@ -1,6 +1,9 @@
 //! The counters that a guest carries with `metering = exact`, and the engine's own otherwise.
 
-use hotcell_core::meter::{FUEL, STACK};
+use hotcell_core::{
+    Policy,
+    meter::{FUEL, STACK},
+};
 use wasmtime::{AsContextMut, Global, Val};
 
 use crate::store::Data;
@@ -32,29 +35,53 @@ impl Counters<Global> {
         (read(self.fuel, &mut store), read(self.stack, &mut store))
     }
 
-    /// Gives back the whole stack: no frame of the guest is left.
-    pub(crate) fn unwind(self, store: impl AsContextMut) {
+    /// Gives the guest its whole stack: at the start, and after a fault. A call that returns has given back its frames.
+    pub(crate) fn give_stack(self, store: impl AsContextMut) {
         write(self.stack, store, self.cells);
+    }
+}
+
+/// Who counts fuel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metering {
+    Guest,
+    Engine,
+    Nobody,
+}
+
+impl Metering {
+    pub(crate) fn of(policy: &Policy) -> Self {
+        match (policy.is_exact(), policy.needs_engine_fuel()) {
+            (true, _) => Self::Guest,
+            (false, true) => Self::Engine,
+            (false, false) => Self::Nobody,
+        }
     }
 }
 
 /// Fuel left; `None` where nobody counts.
 pub(crate) fn fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>) -> Option<u64> {
-    let data = store.as_context().data();
-    match data.counters {
-        Some(counters) => Some(u64::try_from(read(counters.fuel, store)).unwrap_or(0)),
+    let context = store.as_context();
+    let data = context.data();
+    match (data.metering, data.counters) {
+        (Metering::Guest, Some(counters)) => Some(u64::try_from(read(counters.fuel, store)).unwrap_or(0)),
         // Nothing of the guest has run before its counters are known.
-        None if data.is_metered => Some(data.armed.fuel_given()),
-        None => store.as_context_mut().get_fuel().ok(),
+        (Metering::Guest, None) => Some(data.armed.fuel_given()),
+        (Metering::Engine, _) => store.as_context_mut().get_fuel().ok(),
+        (Metering::Nobody, _) => None,
     }
 }
 
 /// Sets the fuel left. Does nothing where nobody counts.
+#[inline]
 pub(crate) fn set_fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
-    match store.as_context().data().counters {
-        Some(counters) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
-        // The only error is that the engine does not count, and then there is nothing to set.
-        None => drop(store.as_context_mut().set_fuel(fuel)),
+    let context = store.as_context();
+    let data = context.data();
+    match (data.metering, data.counters) {
+        (Metering::Guest, Some(counters)) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
+        // The only error is that the engine does not count, and it does.
+        (Metering::Engine, _) => drop(store.as_context_mut().set_fuel(fuel)),
+        (Metering::Guest, None) | (Metering::Nobody, _) => {}
     }
 }
 

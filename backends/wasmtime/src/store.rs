@@ -1,4 +1,8 @@
-use hotcell_core::{Budget, Fault, Value, backend::Armed};
+use hotcell_core::{
+    CancelToken, Fault, Instant, Value,
+    backend::{Armed, HostStop},
+    ticker,
+};
 use wasmtime::{AsContextMut, Global, Memory, ModuleExport, Store, UpdateDeadline};
 
 use crate::{
@@ -6,8 +10,7 @@ use crate::{
     call::call_values,
     convert,
     engine::{SharedEngine, Stack},
-    meter::{self, Counters},
-    ticker,
+    meter::{self, Counters, Metering},
 };
 
 /// What a store carries.
@@ -18,15 +21,16 @@ pub(crate) struct Data<T> {
     pub(crate) memory: Option<Memory>,
     /// The counters that the guest carries, once the instance is there.
     pub(crate) counters: Option<Counters<Global>>,
-    /// Whether it carries any.
-    pub(crate) is_metered: bool,
+    pub(crate) metering: Metering,
+    /// Whether the engine looks at epochs.
+    pub(crate) has_epochs: bool,
     /// The tick at which the clock was last looked at.
     pub(crate) seen: u64,
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed, is_metered: bool) -> Self {
-        Self { state, armed, memory: None, counters: None, is_metered, seen: 0 }
+    pub(crate) fn new(state: T, armed: Armed, metering: Metering, has_epochs: bool) -> Self {
+        Self { state, armed, memory: None, counters: None, metering, has_epochs, seen: ticker::ticks() }
     }
 
     /// Looks at the clock and the cancel flag.
@@ -41,14 +45,14 @@ impl<T> Data<T> {
 pub(crate) fn armed_store<T: Send + 'static>(engine: &SharedEngine, data: Data<T>) -> Store<Data<T>> {
     let mut store = Store::new(engine.engine(), data);
     store.limiter(|data| data);
-    if engine.is_interruptible() {
+    if store.data().has_epochs {
         store.epoch_deadline_callback(|mut store| {
             let data = store.data_mut();
             match data.look() {
                 Ok(()) => Ok(UpdateDeadline::Continue(1)),
                 Err(fault) => {
                     data.armed.park(fault);
-                    Err(wasmtime::Error::new(hotcell_core::backend::HostStop))
+                    Err(convert::stop(HostStop))
                 }
             }
         });
@@ -57,17 +61,15 @@ pub(crate) fn armed_store<T: Send + 'static>(engine: &SharedEngine, data: Data<T
     store
 }
 
+/// Fuel and interruption for the operation that begins.
+#[inline]
 fn arm<T: 'static>(store: &mut Store<Data<T>>) {
     let fuel = store.data().armed.fuel_given();
     meter::set_fuel(&mut *store, fuel);
-    if let Some(counters) = store.data().counters {
-        counters.unwind(&mut *store);
-    }
     if store.data().armed.is_interruptible() {
         ticker::want();
-        store.data_mut().seen = ticker::ticks();
         store.set_epoch_deadline(1);
-    } else {
+    } else if store.data().has_epochs {
         // Far enough never to come, and far from overflow: an engine ticks 250 times a second.
         store.set_epoch_deadline(1 << 62);
     }
@@ -92,16 +94,19 @@ impl<T: Send + 'static> Instance<T> {
         let counters =
             linked.counters.as_ref().and_then(|counters| counters.resolve(|counter| export(counter)?.into_global()));
         (store.data_mut().memory, store.data_mut().counters) = (memory, counters);
-        if counters.is_some() {
-            arm(&mut store);
+        if let Some(counters) = counters {
+            let fuel = store.data().armed.fuel_given();
+            meter::set_fuel(&mut store, fuel);
+            counters.give_stack(&mut store);
         }
         Self { store, instance, stack }
     }
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
-    fn arm(&mut self, budget: Budget) {
-        self.store.data_mut().armed.rearm(budget);
+    #[inline]
+    fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+        self.store.data_mut().armed.rearm(deadline, cancel);
         arm(&mut self.store);
     }
 

@@ -68,7 +68,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "goes on with the fuel that the last call left",
         "limits.fuel.largest",
-        &[lie("store.rs", "self.store.data_mut().armed.rearm(budget);\n        [[self.refill()]]", "()")],
+        &[lie("store.rs", "self.store.data_mut().armed.rearm(deadline, cancel);\n        [[self.refill()]]", "()")],
     ),
     Saboteur::new(
         "takes fuel and does not give it back",

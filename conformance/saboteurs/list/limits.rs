@@ -5,7 +5,7 @@ use super::{Saboteur, lie};
 const MEMORY_GROWS: &str = "Ok(self.armed.grow_memory(current, desired, maximum))";
 const TABLE_GROWS: &str = "Ok(self.armed.grow_table(current, desired, maximum))";
 const BUDGET_COMES: &str = "Armed::new(budget, self.options.clock.clone())";
-const BUDGET_COMES_AGAIN: &str = "self.store.data_mut().armed.rearm(budget)";
+const ARMED_AGAIN: &str = "self.store.data_mut().armed.rearm(deadline, cancel)";
 const INSTANCE_IS_MADE: &str = "Ok(instance) => [[Ok(Instance::new(store, instance, self.stack_cells))]]";
 
 pub(super) const SABOTEURS: &[Saboteur] = &[
@@ -29,30 +29,17 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                 MEMORY_GROWS,
                 "Ok(desired as u64 <= crate::MINE.get() && self.armed.grow_memory(current, desired, maximum))",
             ),
-            lie(
-                "store.rs",
-                BUDGET_COMES_AGAIN,
-                "self.store.data_mut().armed.rearm(Budget { memory_bytes: u64::MAX, ..budget })",
-            ),
         ],
     ),
     Saboteur::new(
         "stops one byte below the memory budget",
         "limits.memory.inclusive",
-        &[
-            lie(
-                "mod.rs",
-                BUDGET_COMES,
-                "let memory_bytes = budget.memory_bytes.saturating_sub(1);
+        &[lie(
+            "mod.rs",
+            BUDGET_COMES,
+            "let memory_bytes = budget.memory_bytes.saturating_sub(1);
                 Armed::new(Budget { memory_bytes, ..budget }, self.options.clock.clone())",
-            ),
-            lie(
-                "store.rs",
-                BUDGET_COMES_AGAIN,
-                "let memory_bytes = budget.memory_bytes.saturating_sub(1);
-                self.store.data_mut().armed.rearm(Budget { memory_bytes, ..budget })",
-            ),
-        ],
+        )],
     ),
     Saboteur::new(
         "ignores the budget of table elements",
@@ -132,7 +119,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "goes on with the budget of the first call",
         "limits.memory.session",
-        &[lie("store.rs", BUDGET_COMES_AGAIN, "drop(budget)")],
+        &[lie("store.rs", ARMED_AGAIN, "drop((deadline, cancel))")],
     ),
     Saboteur::new(
         "arms when the instance is made",
@@ -149,7 +136,9 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                 "mod.rs",
                 INSTANCE_IS_MADE,
                 "let mut made = Instance::new(store, instance, self.stack_cells);
-                crate::BUDGET.take().into_iter().for_each(|budget| hotcell_core::Instance::arm(&mut made, budget));
+                if let Some(budget) = crate::BUDGET.take() {
+                    hotcell_core::Instance::arm(&mut made, budget.deadline, budget.cancel);
+                }
                 Ok(made)",
             ),
         ],

@@ -35,8 +35,8 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "cancel.session",
         &[lie(
             "store.rs",
-            "self.store.data_mut().armed.rearm(budget)",
-            "self.store.data_mut().armed.rearm(Budget { cancel: None, ..budget })",
+            "self.store.data_mut().armed.rearm(deadline, cancel)",
+            "self.store.data_mut().armed.rearm(deadline, None)",
         )],
     )
     .that_hangs(),
@@ -45,8 +45,8 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "deadline.host",
         &[lie(
             "store.rs",
-            "self.store.data_mut().armed.rearm(budget)",
-            "self.store.data_mut().armed.rearm(Budget { deadline: None, ..budget })",
+            "self.store.data_mut().armed.rearm(deadline, cancel)",
+            "self.store.data_mut().armed.rearm(None, cancel)",
         )],
     ),
     Saboteur::new(

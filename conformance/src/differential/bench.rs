@@ -3,8 +3,8 @@
 use std::fmt;
 
 use hotcell_core::{
-    Budget, CallError, Contract, HostOptions, LoadError, Loader, ModuleSummary, Plugin, Policy, PolicyError, Session,
-    Value, admit::ExternType, backend::Instance, time::Instant, verdict::Usage,
+    CallError, Contract, HostOptions, LoadError, Loader, ModuleSummary, Plugin, Policy, PolicyError, Session, Value,
+    admit::ExternType, backend::Instance, verdict::Usage,
 };
 
 use super::host::{Host, define};
@@ -177,13 +177,13 @@ impl<'p, B: Subject> Guest<'p, B> {
             Ok(session) => session,
             Err(observed) => return *observed,
         };
-        let mut budget = Budget::new(self.plugin.policy(), Instant(0), None);
-        (budget.fuel, budget.deadline) = (Some(fuel), None);
         let instance = session.as_native();
-        instance.arm(budget);
+        instance.arm(None, None);
+        instance.set_fuel(fuel);
         let outcome = instance.call_values(export, params);
         let left = instance.fuel();
-        let usage = instance.armed().usage(left);
+        let mut usage = instance.armed().usage(left);
+        usage.fuel_used = left.map(|left| fuel - left);
         let mut observed = Observed {
             host: instance.state().clone(),
             globals: self.globals.iter().map(|global| instance.global(global)).collect(),

@@ -75,7 +75,7 @@ impl<B: Subject> Host<B> {
         export: &str,
         params: &[Value],
     ) -> (Result<Vec<Value>, Fault>, Option<u64>) {
-        guest.0.arm(self.budget());
+        guest.0.arm(self.budget().deadline, None);
         let results = guest.0.call_values(export, params);
         (results, guest.fuel_used())
     }

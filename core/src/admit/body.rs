@@ -45,7 +45,7 @@ fn branches_of(operator: &Operator<'_>) -> u64 {
 fn words_of(operator: &Operator<'_>) -> u64 {
     use Operator as O;
     match operator {
-        O::BrTable { targets } => 4 + 2 * u64::from(targets.len()),
+        O::BrTable { targets } => WORDS + 2 * u64::from(targets.len()),
         O::Call { .. }
         | O::CallIndirect { .. }
         | O::ReturnCall { .. }
@@ -59,8 +59,23 @@ fn words_of(operator: &Operator<'_>) -> u64 {
         | O::TableCopy { .. }
         | O::TableInit { .. } => 24,
         O::Loop { .. } | O::If { .. } | O::BrIf { .. } => 8,
-        _ => 4,
+        _ => WORDS,
     }
+}
+
+/// Words of an operator that is nothing special.
+const WORDS: u64 = 4;
+
+/// Whether an operator with this first byte is straight code: no block, no branch, no call, [`WORDS`] words. Most of a
+/// body is, and need not be decoded for more than the validator.
+fn is_straight(opcode: u8) -> bool {
+    // `drop` and `select`; locals and globals; loads and stores; constants and numeric operators.
+    matches!(opcode, 0x1a..=0x1b | 0x20..=0x24 | 0x28..=0x3e | 0x41..=0xc4)
+}
+
+/// The first byte of a constant, for all but vectors.
+fn is_constant(opcode: u8) -> bool {
+    matches!(opcode, 0x41..=0x44)
 }
 
 /// The first byte of a vector operator.
@@ -132,14 +147,25 @@ impl<'p> Bodies<'p> {
         let (mut loop_nesting, mut deepest_loop) = (0, 0);
         let (mut height, mut count, mut words, mut has_vectors) = (0, 0, 0, false);
         self.open.clear();
+        let code = body.as_bytes();
         while !operators.eof() {
             let offset = operators.original_position();
             let at = offset as u64;
+            count += 1;
+            let opcode = code.get(offset - body.range().start).copied().unwrap_or_default();
+            if is_straight(opcode) {
+                words += WORDS;
+                constants += u64::from(is_constant(opcode));
+                operators.visit_operator(&mut validator.visitor(offset)).map_err(malformed)?.map_err(invalid)?;
+                height = height.max(validator.operand_stack_height());
+                cap("module.operand_height", height, shape.operand_height, at)?;
+                continue;
+            }
             let operator = operators.read().map_err(malformed)?;
             blocks += blocks_of(&operator, imported_functions);
             branches += branches_of(&operator);
             words += words_of(&operator);
-            has_vectors |= body.as_bytes().get(offset - body.range().start) == Some(&VECTOR_PREFIX);
+            has_vectors |= opcode == VECTOR_PREFIX;
             match &operator {
                 Operator::Block { blockty } | Operator::If { blockty } => {
                     self.open.push(false);
@@ -162,11 +188,7 @@ impl<'p> Bodies<'p> {
                     cap("module.br_table_total", self.br_table, shape.br_table_total, at)?;
                 }
                 Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => self.has_tail_calls = true,
-                Operator::I32Const { .. }
-                | Operator::I64Const { .. }
-                | Operator::F32Const { .. }
-                | Operator::F64Const { .. }
-                | Operator::V128Const { .. } => constants += 1,
+                Operator::V128Const { .. } => constants += 1,
                 _ => {}
             }
             validator.op(offset, &operator).map_err(invalid)?;
@@ -175,7 +197,6 @@ impl<'p> Bodies<'p> {
                 mark(&mut self.called, function_index);
             }
             height = height.max(validator.operand_stack_height());
-            count += 1;
             cap("module.operand_height", height, shape.operand_height, at)?;
         }
         operators.finish().map_err(malformed)?;
@@ -250,4 +271,30 @@ fn distinct_constants(body: &FunctionBody<'_>) -> Result<u64, Rejection> {
         };
     }
     Ok(distinct.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmparser::{BinaryReader, OperatorsReader};
+
+    use super::*;
+
+    #[test]
+    fn straight_code_is_what_its_first_byte_says() {
+        for opcode in (0..=u8::MAX).filter(|opcode| is_straight(*opcode)) {
+            let bytes = [opcode, 0, 0, 0, 0, 0, 0, 0, 0];
+            let operator = OperatorsReader::new(BinaryReader::new(&bytes, 0)).read();
+            let operator = operator.unwrap_or_else(|error| panic!("{opcode:#x}: {error}"));
+            let (blocks, branches) = (blocks_of(&operator, 1), branches_of(&operator));
+            assert_eq!((blocks, branches, words_of(&operator)), (0, 0, WORDS), "{operator:?}");
+            let is_const = matches!(
+                operator,
+                Operator::I32Const { .. }
+                    | Operator::I64Const { .. }
+                    | Operator::F32Const { .. }
+                    | Operator::F64Const { .. }
+            );
+            assert_eq!(is_constant(opcode), is_const, "{operator:?}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 
 use crate::{
@@ -31,6 +31,7 @@ pub struct Budget {
 
 impl Budget {
     /// What `policy` gives to an operation that begins at `now`.
+    #[inline]
     pub fn new(policy: &Policy, now: Instant, cancel: Option<CancelToken>) -> Self {
         let limits = &policy.rules().limits;
         Self {
@@ -59,11 +60,13 @@ pub struct Armed {
     host_calls: u64,
     depth: u32,
     off_the_clock: Duration,
-    parked: Option<Fault>,
+    /// Seldom there, and large: a store that is small is made sooner.
+    parked: Option<Box<Fault>>,
 }
 
 impl Armed {
     /// The accounts of a new store.
+    #[inline]
     pub fn new(budget: Budget, clock: Arc<dyn Clock>) -> Self {
         Self {
             budget,
@@ -80,9 +83,11 @@ impl Armed {
         }
     }
 
-    /// Begins a new operation. What memories and tables hold, they keep.
-    pub fn rearm(&mut self, budget: Budget) {
-        self.budget = budget;
+    /// Begins a new operation: what a budget gives to one, it gives again. What memories and tables hold, they keep.
+    #[inline]
+    pub fn rearm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+        self.budget.deadline = deadline;
+        self.budget.cancel = cancel;
         self.peak = self.held();
         self.refused = 0;
         self.host_calls = 0;
@@ -136,6 +141,7 @@ impl Armed {
         (self.memory, self.tables, self.peak) = self.before_growth;
     }
 
+    #[inline]
     fn held(&self) -> u64 {
         self.memory.saturating_add(self.tables.saturating_mul(TABLE_ELEMENT_BYTES))
     }
@@ -145,6 +151,7 @@ impl Armed {
     /// # Errors
     ///
     /// [`Fault::Cancelled`] or [`Fault::DeadlineExceeded`].
+    #[inline]
     pub fn check(&self) -> Result<(), Fault> {
         if self.budget.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
             return Err(Fault::Cancelled);
@@ -156,26 +163,29 @@ impl Armed {
     }
 
     /// The fuel that the operation began with; [`MOST_FUEL`] where it is unlimited.
+    #[inline]
     pub fn fuel_given(&self) -> u64 {
         self.budget.fuel.unwrap_or(MOST_FUEL)
     }
 
     /// Whether anything may interrupt the operation.
+    #[inline]
     pub fn is_interruptible(&self) -> bool {
         self.budget.deadline.is_some() || self.budget.cancel.is_some()
     }
 
     /// Keeps a fault while the engine unwinds. The first one stays: what follows from it is not the cause.
     pub fn park(&mut self, fault: Fault) {
-        self.parked.get_or_insert(fault);
+        self.parked.get_or_insert_with(|| Box::new(fault));
     }
 
     /// The parked fault, when the engine has unwound.
     pub fn take_parked(&mut self) -> Option<Fault> {
-        self.parked.take()
+        self.parked.take().map(|fault| *fault)
     }
 
     /// What was used, when this much fuel is left.
+    #[inline]
     pub fn usage(&self, fuel_left: Option<u64>) -> Usage {
         Usage {
             fuel_used: fuel_left.map(|left| self.fuel_given().saturating_sub(left)),
@@ -186,15 +196,18 @@ impl Armed {
     }
 
     /// Time that host functions spent off the clock.
+    #[inline]
     pub fn off_the_clock(&self) -> Duration {
         self.off_the_clock
     }
 
     /// The clock of the store.
+    #[inline]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
+    #[inline]
     pub(super) fn begin_host_call(&mut self) -> Result<(), Fault> {
         if let Some(allowed) = self.budget.host_calls
             && self.host_calls >= allowed
@@ -205,6 +218,7 @@ impl Armed {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn is_parked(&self) -> bool {
         self.parked.is_some()
     }

@@ -218,22 +218,43 @@ where
 {
     let mut cx = HostCx::<B, T> { caller };
     if let Err(fault) = cx.caller.armed().begin_host_call() {
-        cx.caller.armed().park(fault);
-        return Err(HostStop);
+        return Err(refuse(cx.caller.armed(), fault));
     }
     let outcome = catch_panic(|| f(&mut cx, params));
     let due = cx.caller.is_clock_due();
     let armed = cx.caller.armed();
-    if due && let Err(fault) = armed.check() {
-        armed.park(fault);
+    if due {
+        look(armed);
     }
     match outcome {
-        Ok(Ok(results)) if !armed.is_parked() => return Ok(results),
-        Ok(Ok(_) | Err(HostError(None))) => {}
+        Ok(Ok(results)) if !armed.is_parked() => Ok(results),
+        outcome => Err(stop(armed, outcome.map(|result| result.map(drop)))),
+    }
+}
+
+// What seldom happens is kept out of the way of what happens at every call.
+
+#[cold]
+fn refuse(armed: &mut Armed, fault: Fault) -> HostStop {
+    armed.park(fault);
+    HostStop
+}
+
+#[cold]
+fn look(armed: &mut Armed) {
+    if let Err(fault) = armed.check() {
+        armed.park(fault);
+    }
+}
+
+#[cold]
+fn stop(armed: &mut Armed, outcome: Result<Result<(), HostError>, String>) -> HostStop {
+    match outcome {
+        Ok(Ok(()) | Err(HostError(None))) => {}
         Ok(Err(HostError(Some(source)))) => armed.park(Fault::HostFunction { source }),
         Err(message) => armed.park(Fault::HostFunctionPanicked { message }),
     }
-    Err(HostStop)
+    HostStop
 }
 
 /// Runs `f`; gives the message of its panic where panics unwind. Elsewhere a panic stays a panic.

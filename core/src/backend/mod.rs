@@ -21,7 +21,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use crate::{
     admit::{Admitted, Offered},
     policy::{Policy, PolicyError},
-    time::Clock,
+    time::{CancelToken, Clock, Instant},
     value::{Value, Values},
     verdict::{BackendError, Escaped, Fault, Usage},
 };
@@ -181,13 +181,14 @@ pub struct InstantiateError {
 /// * The memory budget must be the sum of all memories and tables, from the first byte on. A growth that it refuses must
 ///   give the guest -1, and must be counted. (`limits.memory.*`, `limits.table.*`)
 /// * With `metering = exact` the module exports two counters, [`meter::FUEL`](crate::meter::FUEL) and
-///   [`meter::STACK`](crate::meter::STACK). The instance must set both when armed, must let
-///   [`meter::verdict`](crate::meter::verdict) have the last word on a trap, and the engine's own limits of fuel and stack
-///   must be above what the counters allow. (`counters.*`, `readback.exact`, `readback.stack`)
+///   [`meter::STACK`](crate::meter::STACK). The instance must set both at the start, the first again when armed, and the
+///   second again after a fault; must let [`meter::verdict`](crate::meter::verdict) have the last word on a trap; and the
+///   engine's own limits of fuel and stack must be above what the counters allow. (`counters.*`, `readback.exact`,
+///   `readback.stack`)
 /// * The handshake and the byte contract, which are written above it, must hold on it. (`abi.*`, `bytes.*`)
 pub trait Instance<T>: Send {
-    /// Begins a new operation: replaces what is left of the budget. Memory in use stays in use.
-    fn arm(&mut self, budget: Budget);
+    /// Begins a new operation: fuel and all else that the budget gives to one is there again. Memory in use stays in use.
+    fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>);
 
     /// The accounts of the store.
     fn armed(&self) -> &Armed;

@@ -108,7 +108,7 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     pub(super) backend: Arc<B>,
     pub(super) policy: Arc<Policy>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) slots: Slots,
+    slots: Slots,
     pub(super) linked: B::Linked<T>,
     pub(super) start: Option<B::Export>,
     pub(super) checks_abi: bool,
@@ -117,6 +117,12 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     /// The contract's entry.
     pub(super) entry: Option<(Arc<str>, B::Export)>,
     summary: ModuleSummary,
+}
+
+impl<B: Backend, T: Send + 'static> AsRef<Slots> for Loaded<B, T> {
+    fn as_ref(&self) -> &Slots {
+        &self.slots
+    }
 }
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {

@@ -1,5 +1,8 @@
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::{
+    ops::Deref,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use crate::verdict::Fault;
 
@@ -16,22 +19,48 @@ impl Slots {
     }
 
     /// Takes a slot, without waiting.
-    pub(super) fn take(&self) -> Result<Slot, Fault> {
+    fn take(&self) -> Result<(), Fault> {
         let allowed = self.allowed;
         self.taken
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < allowed).then_some(taken + 1))
-            .map(|_| Slot(self.taken.clone()))
+            .map(drop)
             .map_err(|_| Fault::Busy { allowed })
+    }
+
+    fn give_back(&self) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Room for one instance; given back when dropped.
-#[derive(Debug)]
-pub(super) struct Slot(Arc<AtomicU32>);
+impl AsRef<Slots> for Slots {
+    fn as_ref(&self) -> &Slots {
+        self
+    }
+}
 
-impl Drop for Slot {
+/// Room for one instance of what `S` is, which it keeps alive; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Slot<S: AsRef<Slots>>(Arc<S>);
+
+impl<S: AsRef<Slots>> Slot<S> {
+    /// Takes one of the slots of `shared`, without waiting.
+    pub(super) fn take(shared: &Arc<S>) -> Result<Self, Fault> {
+        S::as_ref(shared).take()?;
+        Ok(Self(shared.clone()))
+    }
+}
+
+impl<S: AsRef<Slots>> Deref for Slot<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.0
+    }
+}
+
+impl<S: AsRef<Slots>> Drop for Slot<S> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        S::as_ref(&self.0).give_back();
     }
 }
 
@@ -41,12 +70,12 @@ mod tests {
 
     #[test]
     fn one_more_is_busy_until_one_is_given_back() {
-        let slots = Slots::new(2);
-        let first = slots.take().unwrap();
-        let _second = slots.take().unwrap();
-        assert_eq!(slots.take().unwrap_err().code(), "busy");
+        let slots = Arc::new(Slots::new(2));
+        let first = Slot::take(&slots).unwrap();
+        let _second = Slot::take(&slots).unwrap();
+        assert_eq!(Slot::take(&slots).unwrap_err().code(), "busy");
         drop(first);
-        slots.take().unwrap();
-        Slots::new(0).take().unwrap_err();
+        Slot::take(&slots).unwrap();
+        Slot::take(&Arc::new(Slots::new(0))).unwrap_err();
     }
 }

@@ -229,6 +229,7 @@ impl Policy {
     }
 
     /// The rules.
+    #[inline]
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
@@ -260,11 +261,13 @@ impl Policy {
     }
 
     /// Whether anything may interrupt a call.
+    #[inline]
     pub fn is_interruptible(&self) -> bool {
         self.rules.limits.deadline.is_some() || self.rules.interrupt.cancel
     }
 
     /// When a call that begins at `now` must have ended; `None` without a deadline.
+    #[inline]
     pub fn deadline_from(&self, now: Instant) -> Option<Instant> {
         self.rules.limits.deadline.map(|limit| now.after(limit))
     }

@@ -1,7 +1,7 @@
 //! A limited store with its one instance, its limits and its counters.
 
 use hotcell_core::{
-    Budget, Fault, Value,
+    CancelToken, Fault, Instant, Value,
     backend::{Armed, MOST_FUEL, catch_panic},
     meter::{FUEL, STACK},
 };
@@ -124,8 +124,8 @@ fn write(counter: Global, store: impl AsContextMut, value: i64) {
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
-    fn arm(&mut self, budget: Budget) {
-        self.store.data_mut().armed.rearm(budget);
+    fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+        self.store.data_mut().armed.rearm(deadline, cancel);
         self.refill();
     }
 

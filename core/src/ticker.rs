@@ -1,19 +1,19 @@
 //! One thread per process that gives running guests an occasion to look at the clock.
 //!
-//! A tick says nothing about time: deadlines are compared with a monotonic clock, and nobody ticks to stop one call.
-//! The thread starts with the first engine that asks for interruption, and parks when no call has needed it for a
-//! while.
+//! A tick says nothing about time: deadlines are compared with a monotonic clock, and nobody ticks to stop one call. It
+//! is a cheap sign that time has passed. The thread starts with the first engine that asks for interruption, and parks
+//! when no call has needed it for a while.
 
 use std::{
+    boxed::Box,
     sync::{
         Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, Thread},
     time::Duration,
+    vec::Vec,
 };
-
-use wasmtime::{Engine, EngineWeak};
 
 /// Time between ticks: how late a guest may notice that its deadline has passed.
 const PERIOD: Duration = Duration::from_millis(4);
@@ -24,31 +24,45 @@ const IDLE_TICKS: u32 = 250;
 static WANTED: AtomicBool = AtomicBool::new(false);
 static PARKED: AtomicBool = AtomicBool::new(false);
 static TICKS: AtomicU64 = AtomicU64::new(0);
-static ENGINES: Mutex<Vec<EngineWeak>> = Mutex::new(Vec::new());
+static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
 static THREAD: OnceLock<Option<Thread>> = OnceLock::new();
 
-/// Ticks `engine` for as long as it lives. Gives `false` when no thread can be started.
-pub(crate) fn register(engine: &Engine) -> bool {
-    ENGINES.lock().unwrap_or_else(PoisonError::into_inner).push(engine.weak());
+/// Is called at every tick, until it gives `false`.
+type Listener = Box<dyn FnMut() -> bool + Send>;
+
+/// Starts the thread, where it does not run yet. Gives `false` when it cannot be started.
+pub fn start() -> bool {
     thread().is_some()
+}
+
+/// Starts the thread, and has it call `listener` at every tick until that gives `false`. Gives `false` when the thread
+/// cannot be started.
+pub fn listen(listener: impl FnMut() -> bool + Send + 'static) -> bool {
+    LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
+    start()
 }
 
 /// Says that an interruptible call is running. Must be said at its beginning and whenever it looks at the clock.
 #[inline]
-pub(crate) fn want() {
+pub fn want() {
     if !WANTED.load(Ordering::Relaxed) {
-        WANTED.store(true, Ordering::SeqCst);
-        if PARKED.load(Ordering::SeqCst)
-            && let Some(thread) = thread()
-        {
-            thread.unpark();
-        }
+        wake();
+    }
+}
+
+#[cold]
+fn wake() {
+    WANTED.store(true, Ordering::SeqCst);
+    if PARKED.load(Ordering::SeqCst)
+        && let Some(thread) = thread()
+    {
+        thread.unpark();
     }
 }
 
 /// How many ticks there have been.
 #[inline]
-pub(crate) fn ticks() -> u64 {
+pub fn ticks() -> u64 {
     TICKS.load(Ordering::Relaxed)
 }
 
@@ -66,13 +80,7 @@ fn run() {
     loop {
         thread::sleep(PERIOD);
         TICKS.fetch_add(1, Ordering::Relaxed);
-        ENGINES.lock().unwrap_or_else(PoisonError::into_inner).retain(|engine| match engine.upgrade() {
-            Some(engine) => {
-                engine.increment_epoch();
-                true
-            }
-            None => false,
-        });
+        LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).retain_mut(|listener| listener());
         idle = if WANTED.swap(false, Ordering::SeqCst) { 0 } else { idle + 1 };
         if idle >= IDLE_TICKS {
             park();

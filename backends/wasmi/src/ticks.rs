@@ -1,0 +1,62 @@
+//! When to look at the clock after a host function: a read of the clock costs as much as the call.
+
+/// The tick at which a store last looked. Where nothing ticks, it is always time to look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticks {
+    #[cfg(feature = "std")]
+    seen: Option<u64>,
+}
+
+#[cfg(feature = "std")]
+mod ticking {
+    use hotcell_core::ticker;
+
+    use super::Ticks;
+
+    impl Ticks {
+        /// For stores whose calls may be interrupted, or not.
+        pub(crate) fn new(is_interruptible: bool) -> Self {
+            Self { seen: (is_interruptible && ticker::start()).then_some(0) }
+        }
+
+        /// An operation begins, and has read the clock.
+        #[inline]
+        pub(crate) fn begin(&mut self) {
+            if let Some(seen) = &mut self.seen {
+                ticker::want();
+                *seen = ticker::ticks();
+            }
+        }
+
+        /// Whether there was a tick since the store last looked; it then looks now.
+        #[inline]
+        pub(crate) fn have_passed(&mut self) -> bool {
+            let Some(seen) = &mut self.seen else {
+                return true;
+            };
+            let ticks = ticker::ticks();
+            let passed = *seen != ticks;
+            if passed {
+                *seen = ticks;
+                ticker::want();
+            }
+            passed
+        }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+impl Ticks {
+    /// For stores whose calls may be interrupted, or not.
+    pub(crate) fn new(_is_interruptible: bool) -> Self {
+        Self {}
+    }
+
+    /// An operation begins.
+    pub(crate) fn begin(&mut self) {}
+
+    /// Whether there was a tick since the store last looked.
+    pub(crate) fn have_passed(&mut self) -> bool {
+        true
+    }
+}

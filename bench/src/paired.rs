@@ -1,0 +1,205 @@
+//! Two sides of a comparison, in turns, in one process.
+//!
+//! A machine that is slow at the moment is slow for both sides of a round, so the ratio within a round means something
+//! where two times do not. Times are of this thread's processor: what other programs take does not count.
+
+use std::time::{Duration, Instant};
+
+pub use cpu_time::ThreadTime;
+
+use crate::estimate::{Estimate, Verdict, median};
+
+/// The fewest rounds that an estimate rests on.
+pub const ROUNDS: usize = 31;
+/// Rounds after which an interval that is still too wide stays so.
+pub const MOST_ROUNDS: usize = 16 * ROUNDS;
+/// How long one side's turn takes, at least.
+const TURN: Duration = Duration::from_millis(1);
+
+/// Does its work as often as it is told.
+pub type Side = Box<dyn FnMut(u64)>;
+
+/// A side that calls `work` in a loop. What it returns is kept from the optimiser.
+pub fn side<R>(mut work: impl FnMut() -> R + 'static) -> Side {
+    Box::new(move |times| {
+        for _ in 0..times {
+            std::hint::black_box(work());
+        }
+    })
+}
+
+/// Processor time of `times` runs.
+pub fn time(side: &mut Side, times: u64) -> Duration {
+    let begin = ThreadTime::now();
+    side(times);
+    begin.elapsed()
+}
+
+/// Runs the sides in turns, each as often as fills a turn, for about as long as `budget` says and no longer than
+/// [`ROUNDS`] rounds: for each side, the seconds of a run in every round. `after_round` is told the share that is done.
+///
+/// # Panics
+///
+/// When a side has no turn that can be measured.
+pub fn in_turns(sides: &mut [Side], budget: Duration, mut after_round: impl FnMut(f64)) -> Vec<Vec<f64>> {
+    /// Fewer rounds have no median worth the name.
+    const FEWEST: usize = 5;
+    let begin = Instant::now();
+    let times: Vec<u64> = sides.iter_mut().map(times_per_turn).collect();
+    let mut seconds = vec![Vec::new(); sides.len()];
+    for round in 1..=ROUNDS {
+        for ((side, times), seconds) in sides.iter_mut().zip(&times).zip(&mut seconds) {
+            seconds.push(time(side, *times).as_secs_f64() / *times as f64);
+        }
+        let spent = begin.elapsed().as_secs_f64() / budget.as_secs_f64();
+        after_round(spent.max(round as f64 / ROUNDS as f64).min(1.0));
+        if round >= FEWEST && spent >= 1.0 {
+            break;
+        }
+    }
+    seconds
+}
+
+/// How often a side can run in one turn.
+fn times_per_turn(side: &mut Side) -> u64 {
+    let mut times = 1;
+    while time(side, times) < TURN {
+        times *= 2;
+    }
+    times
+}
+
+/// What one round took.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// Runs per side.
+    pub times: u64,
+    /// Time of our side.
+    pub ours: Duration,
+    /// Time of the other.
+    pub theirs: Duration,
+}
+
+/// Two sides that do the same work, as often as they were set up: where code and data happen to lie in memory makes a
+/// difference of its own, so each round takes the next set-up.
+pub struct Pair {
+    sides: Vec<(Side, Side)>,
+    rounds: Vec<Round>,
+}
+
+impl Pair {
+    /// A pair without rounds.
+    ///
+    /// # Panics
+    ///
+    /// Without any set-up.
+    pub fn new(sides: impl IntoIterator<Item = (Side, Side)>) -> Self {
+        let sides: Vec<_> = sides.into_iter().collect();
+        assert!(!sides.is_empty(), "a pair has two sides");
+        Self { sides, rounds: Vec::new() }
+    }
+
+    /// Two turns of each side, `times` runs in all for each; whose are the outer ones changes from round to round. So
+    /// neither a drift nor a habit of the machine favours one side.
+    pub fn round(&mut self, times: u64) -> Round {
+        let half = times.div_ceil(2);
+        let (number, count) = (self.rounds.len(), self.sides.len());
+        let (ours, theirs) = &mut self.sides[number % count];
+        let mut ours = || time(ours, half);
+        let mut theirs = || time(theirs, half);
+        let (ours, theirs) = if (number / count).is_multiple_of(2) {
+            let (first, second, third, last) = (ours(), theirs(), theirs(), ours());
+            (first + last, second + third)
+        } else {
+            let (first, second, third, last) = (theirs(), ours(), ours(), theirs());
+            (second + third, first + last)
+        };
+        let round = Round { times: 2 * half, ours, theirs };
+        self.rounds.push(round);
+        round
+    }
+
+    /// Runs rounds until the interval of their ratios is narrow enough, or there is no hope.
+    pub fn settle(&mut self) -> Estimate {
+        let (ours, theirs) = &mut self.sides[0];
+        let times = 2 * times_per_turn(ours).max(times_per_turn(theirs));
+        self.rounds.clear();
+        loop {
+            for _ in 0..ROUNDS {
+                self.round(times);
+            }
+            let estimate = self.ratio();
+            if estimate.is_settled() || self.rounds.len() >= MOST_ROUNDS {
+                return estimate;
+            }
+        }
+    }
+
+    /// Ours against theirs, over all rounds until now.
+    ///
+    /// # Panics
+    ///
+    /// Before the first round.
+    pub fn ratio(&self) -> Estimate {
+        let ratio = |round: &Round| round.ours.as_secs_f64() / round.theirs.as_secs_f64();
+        Estimate::of(&self.rounds.iter().map(ratio).collect::<Vec<_>>())
+    }
+
+    /// What the ratio says about a bound.
+    ///
+    /// # Panics
+    ///
+    /// Before the first round.
+    pub fn verdict(&self, bound: f64) -> Verdict {
+        self.ratio().verdict(bound)
+    }
+
+    /// Seconds of one run, ours and theirs: the medians of the rounds. For scale only.
+    ///
+    /// # Panics
+    ///
+    /// Before the first round.
+    pub fn seconds(&self) -> (f64, f64) {
+        let each = |side: fn(&Round) -> Duration| {
+            median(self.rounds.iter().map(|round| side(round).as_secs_f64() / round.times as f64).collect())
+        };
+        (each(|round| round.ours), each(|round| round.theirs))
+    }
+
+    /// The rounds until now.
+    pub fn rounds(&self) -> &[Round] {
+        &self.rounds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(turns: u64) -> Side {
+        side(move || (0..turns).fold(0, |sum, i| std::hint::black_box(sum ^ i)))
+    }
+
+    #[test]
+    fn the_same_work_is_one_and_twice_the_work_is_two() {
+        let mut same = Pair::new([(work(10_000), work(10_000))]);
+        let mut twice = Pair::new([(work(20_000), work(10_000))]);
+        let (same, twice) = (same.settle(), twice.settle());
+        assert!((0.8..1.25).contains(&same.median), "{same:?}");
+        assert!((1.6..2.5).contains(&twice.median), "{twice:?}");
+    }
+
+    #[test]
+    fn both_sides_run_equally_often() {
+        use std::{cell::Cell, rc::Rc};
+        let counts: [Rc<Cell<u64>>; 4] = Default::default();
+        let count = |which: usize| {
+            let count = counts[which].clone();
+            side(move || count.set(count.get() + 1))
+        };
+        let mut pair = Pair::new([(count(0), count(1)), (count(2), count(3))]);
+        (0..5).for_each(|_| assert_eq!(pair.round(7).times, 8));
+        assert_eq!(counts.map(|count| count.get()), [24, 24, 16, 16]);
+        assert_eq!(pair.rounds().len(), 5);
+    }
+}

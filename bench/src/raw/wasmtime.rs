@@ -1,0 +1,226 @@
+use std::{thread, time::Duration};
+
+use hotcell::{Admitted, HostOptions, Policy};
+use hotcell_wasmtime::config::{pooling_config, sandbox_config};
+use wasmtime::{
+    Caller, Config, Engine, Global, Instance, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module,
+    ModuleExport, ResourceLimiter, Store, TypedFunc, UpdateDeadline, Val,
+};
+
+use super::{ABI_FUEL, Data, Limits, Raw, Reply, unpack};
+
+/// wasmtime by hand: a pool, a pre-linked module, exports by index, epochs and a limiter.
+pub struct Wasmtime {
+    engine: Engine,
+    pre: InstancePre<Data>,
+    exports: Exports,
+    limits: Limits,
+}
+
+struct Exports {
+    memory: ModuleExport,
+    fuel: ModuleExport,
+    stack: ModuleExport,
+    abi: ModuleExport,
+    alloc: Option<ModuleExport>,
+    process: Option<ModuleExport>,
+    add: Option<ModuleExport>,
+}
+
+/// The configuration that a sandbox under `policy` has.
+fn config(policy: &Policy) -> Config {
+    let mut config = sandbox_config(policy);
+    let pool = pooling_config(policy, HostOptions::MAX_INSTANCES);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Ticks for as long as the engine lives.
+fn tick(engine: &Engine) {
+    let engine = engine.weak();
+    thread::spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(Duration::from_millis(4));
+        }
+    });
+}
+
+impl Raw for Wasmtime {
+    type Live = Live;
+
+    fn load(policy: &Policy, admitted: &Admitted<'_>, entry: &str) -> Self {
+        let engine = Engine::new(&config(policy)).expect("the engine takes the configuration");
+        if policy.is_interruptible() {
+            tick(&engine);
+        }
+        let module = Module::from_binary(&engine, admitted.bytes()).expect("the module compiles");
+        let mut linker = Linker::new(&engine);
+        let add = |mut caller: Caller<'_, Data>, a: i32, b: i32| {
+            let data = caller.data_mut();
+            if !data.count_call() {
+                return Err(wasmtime::Error::msg("too many calls"));
+            }
+            data.state += 1;
+            Ok(a.wrapping_add(b))
+        };
+        linker.func_wrap("env", "add", add).expect("the name is free");
+        let pre = linker.instantiate_pre(&module).expect("the module links");
+        let export = |name: &str| module.get_export_index(name);
+        let must = |name: &str| export(name).unwrap_or_else(|| panic!("the guest exports {name}"));
+        let exports = Exports {
+            memory: must("memory"),
+            fuel: must(hotcell_core::meter::FUEL),
+            stack: must(hotcell_core::meter::STACK),
+            abi: must("__hotcell_abi_version"),
+            alloc: export("alloc"),
+            process: export(entry),
+            add: export("add"),
+        };
+        Self { engine, pre, exports, limits: Limits::of(policy) }
+    }
+
+    fn call(&self, input: &[u8]) -> Reply {
+        self.open().bytes(input)
+    }
+
+    fn live(&self) -> Live {
+        let mut live = self.open();
+        live.add = self.exports.add.as_ref().map(|add| typed(&live.instance, &mut live.store, add));
+        live
+    }
+
+    fn compile(&self, admitted: &Admitted<'_>) {
+        Module::from_binary(&self.engine, admitted.bytes()).expect("the module compiles");
+    }
+}
+
+impl Wasmtime {
+    /// A fresh instance that has said its version.
+    fn open(&self) -> Live {
+        let limits = self.limits;
+        let mut store = Store::new(&self.engine, Data::new(&limits));
+        store.limiter(|data| data);
+        if limits.is_interruptible {
+            store.epoch_deadline_callback(|store| match store.data().is_late() {
+                true => Err(wasmtime::Error::msg("too late")),
+                false => Ok(UpdateDeadline::Continue(1)),
+            });
+            store.set_epoch_deadline(1);
+        }
+        let instance = with_stack(&limits, || self.pre.instantiate(&mut store)).expect("the module instantiates");
+        let mut live = Live {
+            memory: get(&instance, &mut store, &self.exports.memory).into_memory().expect("a memory"),
+            fuel: get(&instance, &mut store, &self.exports.fuel).into_global().expect("a global"),
+            stack: get(&instance, &mut store, &self.exports.stack).into_global().expect("a global"),
+            alloc: self.exports.alloc.as_ref().map(|alloc| typed(&instance, &mut store, alloc)),
+            process: self.exports.process.as_ref().map(|process| typed(&instance, &mut store, process)),
+            add: None,
+            instance,
+            store,
+            limits,
+        };
+        let abi: TypedFunc<(), u32> = typed(&instance, &mut live.store, &self.exports.abi);
+        live.set_stack();
+        live.set_fuel(ABI_FUEL.min(limits.fuel));
+        let version = with_stack(&limits, || abi.call(&mut live.store, ())).expect("the guest answers");
+        assert_eq!(version, 1, "the guest speaks the host's version");
+        let left = live.left();
+        live.set_fuel(limits.fuel - (ABI_FUEL.min(limits.fuel) - left));
+        live
+    }
+}
+
+/// Makes sure that the thread has the stack that the guest may use: the engine takes it for granted.
+#[inline]
+fn with_stack<R>(limits: &Limits, run: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(limits.native_stack, 2 * limits.native_stack, run)
+}
+
+fn get(instance: &Instance, store: &mut Store<Data>, export: &ModuleExport) -> wasmtime::Extern {
+    instance.get_module_export(store, export).expect("the instance has what its module has")
+}
+
+fn typed<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(
+    instance: &Instance,
+    store: &mut Store<Data>,
+    export: &ModuleExport,
+) -> TypedFunc<P, R> {
+    let func = get(instance, store, export).into_func().expect("a function");
+    func.typed(store).expect("of this type")
+}
+
+/// A store with its instance.
+pub struct Live {
+    store: Store<Data>,
+    instance: Instance,
+    memory: Memory,
+    fuel: Global,
+    stack: Global,
+    alloc: Option<TypedFunc<u32, u32>>,
+    process: Option<TypedFunc<(u32, u32), u64>>,
+    add: Option<TypedFunc<(i32, i32), i32>>,
+    limits: Limits,
+}
+
+impl Live {
+    fn arm(&mut self) {
+        self.store.data_mut().rearm(&self.limits);
+        if self.limits.is_interruptible {
+            self.store.set_epoch_deadline(1);
+        }
+        self.set_fuel(self.limits.fuel);
+    }
+
+    /// Once for an instance: a guest that returns has given back its frames.
+    fn set_stack(&mut self) {
+        self.stack.set(&mut self.store, Val::I64(self.limits.stack)).expect("a mutable i64");
+    }
+
+    fn set_fuel(&mut self, fuel: i64) {
+        self.fuel.set(&mut self.store, Val::I64(fuel)).expect("a mutable i64");
+    }
+
+    fn left(&mut self) -> i64 {
+        self.fuel.get(&mut self.store).i64().expect("an i64")
+    }
+
+    fn bytes(&mut self, input: &[u8]) -> Reply {
+        let alloc = self.alloc.as_ref().expect("the guest exports alloc");
+        let len = input.len() as u32;
+        let at = with_stack(&self.limits, || alloc.call(&mut self.store, len)).expect("the guest has room");
+        self.memory.data_mut(&mut self.store)[at as usize..][..input.len()].copy_from_slice(input);
+        let process = self.process.as_ref().expect("the guest exports the entry");
+        let packed = with_stack(&self.limits, || process.call(&mut self.store, (at, len))).expect("the guest answers");
+        let (at, len) = unpack(packed);
+        assert!(len as u64 <= self.limits.output, "the reply is allowed");
+        let bytes = self.memory.data(&self.store)[at..][..len].to_vec();
+        let used = (self.limits.fuel - self.left()) as u64;
+        self.store.data().reply(bytes, used)
+    }
+}
+
+impl super::Live for Live {
+    fn call(&mut self, input: &[u8]) -> Reply {
+        self.arm();
+        self.bytes(input)
+    }
+
+    #[inline]
+    fn add(&mut self, a: i32, b: i32) -> i32 {
+        self.arm();
+        let add = self.add.as_ref().expect("the guest exports add");
+        with_stack(&self.limits, || add.call(&mut self.store, (a, b))).expect("the guest adds")
+    }
+}
+
+impl ResourceLimiter for Data {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired - current))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow((desired - current).saturating_mul(8)))
+    }
+}

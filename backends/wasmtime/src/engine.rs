@@ -68,7 +68,7 @@ impl Profile {
         let rules = policy.rules();
         let largest = if rules.proposals.contains(Proposal::Memory64) { u64::MAX >> 1 } else { MEMORY32 };
         Self {
-            proposals: rules.proposals,
+            proposals: policy.engine_proposals(),
             floats: rules.floats,
             counts_fuel: policy.needs_engine_fuel(),
             is_interruptible: policy.is_interruptible(),

@@ -67,8 +67,7 @@ fn main() {
 /// The families in which no backend can lie.
 const NOT_OF_BACKENDS: &[&str] = &[
     // What a backend's author declares of it, not what it does.
-    "suite",
-    // Core says what went wrong; a backend only says that it did.
+    "suite", // Core says what went wrong; a backend only says that it did.
     "messages",
 ];
 

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Policy(common) => policy::show(&common),
         Command::Conformance(args) => match args.suite {
-            Some(args::Suite::Differential) => differential::run(&args.differential),
+            Some(args::Suite::Differential) => differential::run(&args),
             _ if args.list => conformance::list(&args),
             _ => conformance::run(&args),
         },

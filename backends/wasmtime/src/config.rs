@@ -38,7 +38,7 @@ pub fn sandbox_config(policy: &Policy) -> Config {
     config.max_wasm_stack(stack);
     // Nothing here is asynchronous, but the engine wants this number above the other.
     config.async_stack_size(stack.saturating_mul(2));
-    allow_proposals(&mut config, rules.proposals, rules.floats);
+    allow_proposals(&mut config, policy.engine_proposals(), rules.floats);
     config
 }
 

@@ -60,7 +60,7 @@ impl Profile {
     fn of(policy: &Policy, max_instances: u32, options: Options) -> Self {
         let rules = policy.rules();
         Self {
-            proposals: rules.proposals,
+            proposals: policy.engine_proposals(),
             floats: rules.floats,
             counts_fuel: policy.needs_engine_fuel(),
             is_interruptible: policy.is_interruptible(),

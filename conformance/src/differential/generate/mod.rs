@@ -245,7 +245,7 @@ impl Plan {
     fn global_section(&self, numbers: &mut Numbers) -> GlobalSection {
         let mut globals = GlobalSection::new();
         for (index, (val_type, mutable)) in self.globals.iter().copied().enumerate() {
-            let number = numbers.next();
+            let number = numbers.number();
             let init = match val_type {
                 ValType::I32 if index == 0 => ConstExpr::i32_const(numbers.pick(&[0, 1, 5, 30, 300, 5_000])),
                 ValType::I32 => ConstExpr::i32_const(number as i32),

@@ -41,7 +41,7 @@ fn plugin<B: Backend>(policy: Policy, wasm: &[u8]) -> Plugin<B> {
 /// Whether or not somebody asked for backtraces.
 fn backtraces_change_no_message<B: Subject>() {
     if child::is_child() {
-        for (_, message) in hotcell_conformance::messages::<B>().unwrap() {
+        for (_, message) in hotcell_conformance::messages::collect::<B>().unwrap() {
             println!("message {}", message.escape_debug());
         }
         return;

@@ -1,23 +1,7 @@
 //! What a policy file or a name from the command line says is quoted short, and moves no cursor.
 
 use hotcell::{HostOptions, Policy, Proposal, parse_policy, sandbox};
-
-/// Longest message.
-const LONGEST: usize = 16 << 10;
-
-/// Colours, a new line, a bell, text from right to left, a byte order mark, and more than any line holds.
-fn evil(len: usize) -> String {
-    let mut name = "\x1b[2J\x1b]0;title\x07\n\r\0\u{202e}live\u{2066}\u{feff}\u{200b}\u{2028}\u{9b}1mé".to_owned();
-    while name.len() < len {
-        name.push_str("\x1b[31m\u{202e}");
-    }
-    let mut end = len.max(40).min(name.len());
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    name.truncate(end);
-    name
-}
+use hotcell_conformance::messages::{LONGEST, evil, harm};
 
 #[test]
 fn policies_and_names_are_quoted_harmlessly() {
@@ -40,13 +24,6 @@ fn policies_and_names_are_quoted_harmlessly() {
     for message in messages {
         assert!(message.len() <= LONGEST, "{} bytes", message.len());
         // A policy file's error quotes it in lines.
-        let moves = message.chars().find(|char| *char != '\n' && !is_harmless(*char));
-        assert_eq!(moves, None, "{}", message.escape_debug());
+        assert_eq!(message.lines().find_map(harm), None);
     }
-}
-
-/// Whether it shows itself and moves nothing.
-fn is_harmless(char: char) -> bool {
-    !(char.is_control()
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'))
 }

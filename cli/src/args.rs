@@ -105,6 +105,13 @@ pub(crate) struct ConformanceArgs {
     pub differential: DifferentialArgs,
 }
 
+impl ConformanceArgs {
+    /// Whether something is asked that only checks can answer.
+    pub(crate) fn is_about_checks(&self) -> bool {
+        self.filter.is_some() || self.backend.is_some() || self.list
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Suite {
     /// The contract of a backend

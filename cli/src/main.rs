@@ -15,7 +15,7 @@ mod run;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use args::{Cli, Command};
 
@@ -26,6 +26,11 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Policy(common) => policy::show(&common),
         Command::Conformance(args) => match args.suite {
+            Some(args::Suite::Differential) if args.is_about_checks() => {
+                let message =
+                    "--filter, --backend and --list choose checks; the differential suite has none";
+                Cli::command().error(ErrorKind::ArgumentConflict, message).exit()
+            }
             Some(args::Suite::Differential) => differential::run(&args),
             _ if args.list => conformance::list(&args),
             _ => conformance::run(&args),

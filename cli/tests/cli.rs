@@ -810,4 +810,6 @@ fn conformance_lists_and_does_not_pass_over_nothing() {
         assert_eq!(exit_code(&output), 1, "{nothing:?}");
         assert_eq!(json(&output)["verdict"], "error");
     }
+    let confused = output(["conformance", "--suite", "differential", "--filter", "limits."]);
+    assert_eq!(exit_code(&confused), 2);
 }

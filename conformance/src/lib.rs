@@ -34,7 +34,7 @@ mod suite;
 mod tally;
 
 pub use check::{Check, Need, Outcome};
-pub use checks::messages::collect as messages;
+pub use checks::messages;
 pub use failure::Failure;
 pub use front::{test, test_with};
 pub use report::{Counts, Entry, Report, Verdict};

@@ -24,6 +24,11 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[lie("call.rs", "if [[offered.is_err()]]", "drop(offered); false")],
     ),
     Saboteur::new(
+        "looks for host functions in one module only",
+        "host.names",
+        &[lie("call.rs", "linker.func_wrap([[&module]], &name, host)", r#""env""#)],
+    ),
+    Saboteur::new(
         "gives a call from a host function a budget of its own",
         "host.reentry_budget",
         &[lie(

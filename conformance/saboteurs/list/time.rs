@@ -31,6 +31,16 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     )
     .that_hangs(),
     Saboteur::new(
+        "forgets the cancel token when it is armed again",
+        "cancel.session",
+        &[lie(
+            "store.rs",
+            "self.store.data_mut().armed.rearm(budget)",
+            "self.store.data_mut().armed.rearm(Budget { cancel: None, ..budget })",
+        )],
+    )
+    .that_hangs(),
+    Saboteur::new(
         "counts slices instead of time",
         "deadline.stands_still",
         &[

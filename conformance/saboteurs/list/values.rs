@@ -24,6 +24,28 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         )],
     ),
     Saboteur::new(
+        "loses the sign of zero",
+        "spec.wasm-v2.f64",
+        &[lie(
+            "convert.rs",
+            "Value::F64(bits) => Val::F64(F64::from_bits([[bits]]))",
+            "if bits == 1 << 63 { 0 } else { bits }",
+        )],
+    ),
+    Saboteur::new(
+        "loses the highest bit of a typed result",
+        "values.typed",
+        &[lie(
+            "call.rs",
+            "TypedResumableCall::Finished(results) => [[Step::Finished(results)]]",
+            "let mut results = results;
+            if let Some(number) = (&mut results as &mut dyn std::any::Any).downcast_mut::<u32>() {
+                *number &= u32::MAX >> 1;
+            }
+            Step::Finished(results)",
+        )],
+    ),
+    Saboteur::new(
         "turns the halves of a vector",
         "values.vectors",
         &[lie("convert.rs", "Value::V128([[value.as_u128()]])", "value.as_u128().rotate_left(64)")],

@@ -1,6 +1,6 @@
 //! Every message is short and shows nothing that moves a cursor, whatever the guest is called.
 
-use std::{error::Error, fmt::Write as _, panic::resume_unwind};
+use std::{error::Error, panic::resume_unwind};
 
 use hotcell_core::{Contract, Fault, HostError, LoadError, Policy, Preset, Proposal, Rules, Value, policy::Abi};
 use wasm_encoder::{
@@ -22,11 +22,12 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
     )]
 }
 
-/// Longest message. A list of imports shows five of them, each with two names of up to 1 KiB and a type.
-const LONGEST: usize = 16 << 10;
+/// Bytes of the longest message. A list of imports shows five of them, each with two names of up to 1 KiB and a type.
+pub const LONGEST: usize = 16 << 10;
 
-/// Colours, a new line, a bell, text from right to left, a byte order mark, and more than any line holds.
-fn evil(len: usize) -> String {
+/// A name of about so many bytes: colours, a new line, a bell, text from right to left, a byte order mark, and more than
+/// any line holds.
+pub fn evil(len: usize) -> String {
     let mut name = "\x1b[2J\x1b]0;title\x07\n\r\0\u{202e}live\u{2066}\u{feff}\u{200b}\u{2028}\u{9b}1mé".to_owned();
     while name.len() < len {
         name.push_str("\x1b[31m\u{202e}");
@@ -191,6 +192,15 @@ fn traps<B: Subject>(messages: &mut Messages) -> Outcome {
     Ok(())
 }
 
+/// What is wrong with a message, if anything: it is too long, or has a character that moves a cursor.
+pub fn harm(message: &str) -> Option<String> {
+    if message.len() > LONGEST {
+        return Some(format!("{} bytes: {:.60}", message.len(), message.escape_debug().to_string()));
+    }
+    let moves = message.chars().find(|char| !is_harmless(*char))?;
+    Some(format!("has {moves:?}: {:.200}", message.escape_debug().to_string()))
+}
+
 /// Whether it shows itself and moves nothing.
 fn is_harmless(char: char) -> bool {
     !(char.is_control()
@@ -198,16 +208,9 @@ fn is_harmless(char: char) -> bool {
 }
 
 fn harmless<B: Subject>() -> Outcome {
-    let mut wrong = String::new();
     for (what, message) in collect::<B>()? {
-        let what = what.escape_debug().to_string().chars().take(30).collect::<String>();
-        if message.len() > LONGEST {
-            writeln!(wrong, "{what}: {} bytes: {:.60}", message.len(), message.escape_debug().to_string())?;
-        }
-        if let Some(char) = message.chars().find(|char| !is_harmless(*char)) {
-            writeln!(wrong, "{what}: has {char:?}: {:.200}", message.escape_debug().to_string())?;
-        }
+        let harm = harm(&message).unwrap_or_default();
+        ensure!(harm.is_empty(), "{:.30}: {harm}", what.escape_debug().to_string());
     }
-    ensure!(wrong.is_empty(), "{wrong}");
     Ok(())
 }

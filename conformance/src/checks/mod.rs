@@ -14,7 +14,7 @@ mod fuel;
 mod host;
 mod isolation;
 mod memory;
-pub(crate) mod messages;
+pub mod messages;
 mod neighbours;
 mod objects;
 pub(crate) mod readback;

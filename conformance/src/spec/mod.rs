@@ -91,6 +91,7 @@ impl Script {
     fn is_obeyed<B: Subject>(&self) -> Outcome {
         for (metering, floats) in WAYS {
             if metering == Metering::Engine && is_unsupported::<B>(Field::EngineMetering) {
+                tally::note(format!("not with {metering:?} metering, which the backend refuses"));
                 continue;
             }
             let outcome = self.run::<B>(metering, floats)?;

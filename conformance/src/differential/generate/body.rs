@@ -117,7 +117,8 @@ impl Body<'_> {
         }
         match self.numbers.below(100) {
             0..22 => self.run_of_locals(),
-            22..28 => {
+            22..25 => self.run_under_branch(),
+            25..28 => {
                 let ty = self.plan.value_type(self.numbers);
                 self.constant(ty);
             }
@@ -251,10 +252,14 @@ impl Body<'_> {
         if self.locals.is_empty() {
             return self.constant(I32);
         }
+        let count = self.locals.len() as u64;
+        let mut local = self.numbers.below(count);
+        // In order, or not.
+        let step = self.numbers.below(2);
         for _ in 0..1 + self.numbers.below(5) {
-            let local = self.numbers.below(self.locals.len() as u64) as u32;
             let ty = self.locals[local as usize];
-            self.apply(&I::LocalGet(local), &[], &[ty]);
+            self.apply(&I::LocalGet(local as u32), &[], &[ty]);
+            local = if step == 1 { (local + 1) % count } else { self.numbers.below(count) };
         }
     }
 

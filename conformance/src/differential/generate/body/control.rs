@@ -24,6 +24,58 @@ impl Body<'_> {
         }
     }
 
+    /// A block whose results are locals in order and values that were just computed, and a branch with them: an engine that
+    /// keeps the locals where they are and the others where they must go has something to copy and something not to.
+    pub(super) fn run_under_branch(&mut self) {
+        if self.locals.is_empty() || self.frames.len() > MOST_NESTED {
+            return self.run_of_locals();
+        }
+        let from = self.numbers.below(self.locals.len() as u64) as usize;
+        let run = self.locals[from..].len().min(1 + self.numbers.below(MOST_RESULTS) as usize);
+        let computed = (MOST_RESULTS as usize - run).min(self.numbers.below(3) as usize);
+        let computed: Vec<ValType> = (0..computed).map(|_| self.plan.value_type(self.numbers)).collect();
+        let is_run_first = !self.numbers.once_in(4);
+        let locals = self.locals[from..from + run].to_vec();
+        let results = if is_run_first { [locals, computed.clone()] } else { [computed.clone(), locals] }.concat();
+        self.open(I::Block, &[], &results, results.clone());
+        if !is_run_first {
+            computed.iter().for_each(|ty| self.computed(*ty));
+        }
+        for local in from..from + run {
+            self.apply(&I::LocalGet(local as u32), &[], &[self.locals[local]]);
+        }
+        if is_run_first {
+            computed.iter().for_each(|ty| self.computed(*ty));
+        }
+        match self.numbers.below(3) {
+            0 => {}
+            1 => {
+                self.value(I32);
+                self.apply(&I::BrIf(0), &[I32], &[]);
+            }
+            _ => {
+                self.emit(&I::Br(0));
+                let frame = self.frames.last_mut().expect("the block is open");
+                frame.is_unreachable = true;
+                self.stack.truncate(frame.height);
+            }
+        }
+        self.close(&results);
+    }
+
+    /// A value that no local or constant is.
+    fn computed(&mut self, ty: ValType) {
+        self.value(ty);
+        let operator = match ty {
+            I32 => I::I32Clz,
+            I64 => I::I64Extend8S,
+            ValType::F32 => I::F32Neg,
+            ValType::F64 => I::F64Abs,
+            _ => I::V128Not,
+        };
+        self.apply(&operator, &[ty], &[ty]);
+    }
+
     /// Parameters that are on the stack, and any results.
     fn block_type(&mut self) -> (Vec<ValType>, Vec<ValType>) {
         let above = &self.stack[self.frame().height..];

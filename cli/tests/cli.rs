@@ -776,15 +776,8 @@ fn a_very_poor_environment() {
 fn bench_measures_every_backend_and_draws() {
     let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench.svg");
     let (module, input) = (shipped("ledger-check.wasm"), shipped("ledger-check/sample.journal"));
-    let output = output([
-        "bench",
-        path_text(&module),
-        "--input",
-        path_text(&input),
-        "--svg",
-        path_text(&picture),
-        "--json",
-    ]);
+    let output =
+        output(["bench", path_text(&module), "--input", path_text(&input), "--svg", path_text(&picture), "--json"]);
     assert_eq!(exit_code(&output), 0, "{}", text(&output.stderr));
     let object = json(&output);
     assert_eq!(object["verdict"], "ok");

@@ -787,8 +787,9 @@ fn bench_measures_every_backend_and_draws() {
         for key in ["compile_us", "instantiate_us", "first_call_us", "call_us", "live_call_us", "fuel_per_second"] {
             assert!(engine[key].as_f64().unwrap() > 0.0, "{key} of {engine}");
         }
-        assert_eq!(engine["peak_memory_bytes"], 65_536);
-        assert_eq!(engine["fuel_per_call"], engines[0]["fuel_per_call"], "fuel is the same everywhere");
+        for key in ["fuel_per_call", "peak_memory_bytes"] {
+            assert_eq!(engine[key], engines[0][key], "{key} is the same everywhere");
+        }
     }
     let svg = fs::read_to_string(picture).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("wasmi (interpreter)"), "{svg}");

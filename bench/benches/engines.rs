@@ -6,14 +6,12 @@
 use std::{hint::black_box, time::Duration};
 
 use criterion::{BatchSize, Criterion};
-use hotcell::{
-    Contract, Offered, Policy, Sandbox, Wasmi, Wasmtime, admit,
-    backend::{Backend, SandboxBackend},
-};
+use hotcell::{Contract, Offered, Policy, Sandbox, Wasmi, Wasmtime, admit, backend::SandboxBackend};
 use hotcell_bench::{
-    cases::{self, Case},
+    cases::{self, Case, Twin},
     guests::{GUESTS, Guest},
     paired::Pair,
+    raw::Raw,
 };
 
 /// Guests whose modules differ: the kernels share one.
@@ -62,7 +60,7 @@ fn loading(criterion: &mut Criterion) {
     }
 }
 
-fn on<B: Backend>(criterion: &mut Criterion, guest: &Guest, contract: &Contract) {
+fn on<B: Twin>(criterion: &mut Criterion, guest: &Guest, contract: &Contract) {
     let sandbox = Sandbox::<B>::on(Policy::default()).expect("the backend takes the policy");
     let load = || sandbox.load_with(guest.wasm, &sandbox.imports::<()>(), contract).expect("the guest loads");
     let admitted = admit::admit(guest.wasm, sandbox.policy(), &Offered::default(), contract).expect("it is admitted");
@@ -72,6 +70,10 @@ fn on<B: Backend>(criterion: &mut Criterion, guest: &Guest, contract: &Contract)
     criterion.bench_function(&id("compile"), |bencher| {
         bencher.iter(|| sandbox.backend().compile(&admitted).map(drop).expect("the guest compiles"));
     });
+    let raw = B::Raw::load(sandbox.policy(), &admitted, guest.entry);
+    let raw_id = format!("compile/{}.raw/{}", <B as SandboxBackend>::ID, guest.name);
+    criterion.bench_function(&raw_id, |bencher| bencher.iter(|| raw.compile(&admitted)));
+
     let plugin = load();
     plugin.call(guest.entry, &input).expect("the guest answers");
     criterion.bench_function(&id("instantiate"), |bencher| {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 pub use cpu_time::ThreadTime;
 
-use crate::estimate::{Estimate, Verdict, median};
+use crate::estimate::{Estimate, median};
 
 /// The fewest rounds that an estimate rests on.
 pub const ROUNDS: usize = 31;
@@ -143,15 +143,6 @@ impl Pair {
     pub fn ratio(&self) -> Estimate {
         let ratio = |round: &Round| round.ours.as_secs_f64() / round.theirs.as_secs_f64();
         Estimate::of(&self.rounds.iter().map(ratio).collect::<Vec<_>>())
-    }
-
-    /// What the ratio says about a bound.
-    ///
-    /// # Panics
-    ///
-    /// Before the first round.
-    pub fn verdict(&self, bound: f64) -> Verdict {
-        self.ratio().verdict(bound)
     }
 
     /// Seconds of one run, ours and theirs: the medians of the rounds. For scale only.

@@ -813,3 +813,36 @@ fn conformance_lists_and_does_not_pass_over_nothing() {
     let confused = output(["conformance", "--suite", "differential", "--filter", "limits."]);
     assert_eq!(exit_code(&confused), 2);
 }
+
+#[test]
+fn bench_measures_every_backend_and_draws() {
+    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench.svg");
+    let (module, input) = (shipped("ledger-check.wasm"), shipped("ledger-check/sample.journal"));
+    let output =
+        output(["bench", path_text(&module), "--input", path_text(&input), "--svg", path_text(&picture), "--json"]);
+    assert_eq!(exit_code(&output), 0, "{}", text(&output.stderr));
+    let object = json(&output);
+    assert_eq!(object["verdict"], "ok");
+    let engines = object["backends"].as_array().unwrap();
+    assert_eq!(engines.iter().map(|engine| &engine["backend"]).collect::<Vec<_>>(), BACKENDS);
+    for engine in engines {
+        for key in ["compile_us", "instantiate_us", "first_call_us", "call_us", "live_call_us", "fuel_per_second"] {
+            assert!(engine[key].as_f64().unwrap() > 0.0, "{key} of {engine}");
+        }
+        for key in ["fuel_per_call", "peak_memory_bytes"] {
+            assert_eq!(engine[key], engines[0][key], "{key} is the same everywhere");
+        }
+    }
+    let svg = fs::read_to_string(picture).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("wasmi (interpreter)"), "{svg}");
+    // The compiler is never free, and the interpreter is never as fast.
+    let calls = object["break_even"]["calls"].as_u64().unwrap();
+    assert!(svg.contains(&format!("break-even: {calls} calls")), "{calls}");
+}
+
+#[test]
+fn bench_says_what_went_wrong() {
+    let endless = file("bench-endless.wat", guest(LOOP));
+    let output = output(["bench", path_text(&endless), "--fuel", "1000", "--json"]);
+    assert_eq!((exit_code(&output), &json(&output)["code"]), (6, &Value::from("out-of-fuel")));
+}

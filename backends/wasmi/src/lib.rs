@@ -35,7 +35,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use hotcell_core::{
     Admitted, BackendError, Budget, Enforcement, Field, HostOptions, Offered, Policy, PolicyError, Proposal,
     SandboxBackend,
-    backend::{Armed, InstantiateError, catch_panic},
+    backend::{Armed, FuelCounter, InstantiateError, catch_panic},
     policy::Fingerprint,
 };
 
@@ -49,7 +49,7 @@ const VERSION: &str = "1.1.0";
 /// The wasmi engine under one policy.
 pub struct Wasmi {
     config: wasmi::Config,
-    metering: meter::Metering,
+    fuel_counter: FuelCounter,
     engine_counts: bool,
     ticks: Ticks,
     stack_cells: i64,
@@ -123,7 +123,7 @@ impl SandboxBackend for Wasmi {
     fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError> {
         Ok(Self {
             config: engine::config(policy),
-            metering: meter::Metering::of(policy),
+            fuel_counter: FuelCounter::of(policy),
             engine_counts: engine::counts_fuel(policy),
             ticks: Ticks::new(policy.is_interruptible()),
             stack_cells: policy.stack_cells(),
@@ -180,8 +180,10 @@ impl SandboxBackend for Wasmi {
             Ok(shard) => shard,
             Err(error) => return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) }),
         };
-        let mut store =
-            store::armed_store(shard.engine(), Data::new(state, armed, self.metering, self.engine_counts, self.ticks));
+        let mut store = store::armed_store(
+            shard.engine(),
+            Data::new(state, armed, self.fuel_counter, self.engine_counts, self.ticks),
+        );
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
         match convert::settle(instantiated, &mut store) {
             Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells)),

@@ -1,31 +1,12 @@
 //! Fuel and stack: the counters that a guest carries with `metering = exact`, and the engine's own otherwise.
 
 use hotcell_core::{
-    Policy,
-    backend::MOST_FUEL,
+    backend::{FuelCounter, MOST_FUEL},
     meter::{FUEL, STACK},
 };
 use wasmi::{AsContext, AsContextMut, Global, Instance, Val};
 
 use crate::{slices, store::Data};
-
-/// Who counts fuel for the policy. The engine counts all the same where a call must be able to pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Metering {
-    Guest,
-    Engine,
-    Nobody,
-}
-
-impl Metering {
-    pub(crate) fn of(policy: &Policy) -> Self {
-        match (policy.is_exact(), policy.needs_engine_fuel()) {
-            (true, _) => Self::Guest,
-            (false, true) => Self::Engine,
-            (false, false) => Self::Nobody,
-        }
-    }
-}
 
 /// The counters that a guest carries.
 #[derive(Clone, Copy)]
@@ -58,12 +39,12 @@ impl Counters {
 pub(crate) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> Option<u64> {
     let context = store.as_context();
     let data = context.data();
-    match (data.metering, data.counters) {
-        (Metering::Guest, Some(counters)) => Some(u64::try_from(read(counters.fuel, &store)).unwrap_or(0)),
+    match (data.fuel_counter, data.counters) {
+        (FuelCounter::Guest, Some(counters)) => Some(u64::try_from(read(counters.fuel, &store)).unwrap_or(0)),
         // Nothing of the guest has run before its counters are known.
-        (Metering::Guest, None) => Some(data.armed.fuel_given()),
-        (Metering::Engine, _) => Some(slices::fuel(&store)),
-        (Metering::Nobody, _) => None,
+        (FuelCounter::Guest, None) => Some(data.armed.fuel_given()),
+        (FuelCounter::Engine, _) => Some(slices::fuel(&store)),
+        (FuelCounter::Nobody, _) => None,
     }
 }
 
@@ -71,10 +52,10 @@ pub(crate) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> Option<u64> {
 pub(crate) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
     let context = store.as_context();
     let data = context.data();
-    match (data.metering, data.counters) {
-        (Metering::Guest, Some(counters)) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
-        (Metering::Engine, _) => slices::set_fuel(store.as_context_mut(), fuel),
-        (Metering::Guest, None) | (Metering::Nobody, _) => {}
+    match (data.fuel_counter, data.counters) {
+        (FuelCounter::Guest, Some(counters)) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
+        (FuelCounter::Engine, _) => slices::set_fuel(store.as_context_mut(), fuel),
+        (FuelCounter::Guest, None) | (FuelCounter::Nobody, _) => {}
     }
 }
 
@@ -86,7 +67,7 @@ pub(crate) fn arm<T>(mut store: impl AsContextMut<Data = Data<T>>) {
     if data.armed.is_interruptible() {
         data.ticks.begin();
     }
-    if data.engine_counts && data.metering != Metering::Engine {
+    if data.engine_counts && data.fuel_counter != FuelCounter::Engine {
         slices::set_fuel(context, MOST_FUEL);
     }
     set_fuel(store, given);

@@ -2,14 +2,14 @@ use alloc::vec::Vec;
 
 use hotcell_core::{
     CancelToken, Fault, Instant, Value,
-    backend::{Armed, catch_panic},
+    backend::{Armed, FuelCounter, catch_panic},
 };
 use wasmi::{AsContextMut, Engine, Memory, Store};
 
 use crate::{
     call::call_values,
     convert,
-    meter::{self, Counters, Metering},
+    meter::{self, Counters},
     slices::Slices,
     ticks::Ticks,
 };
@@ -22,7 +22,7 @@ pub(crate) struct Data<T> {
     pub(crate) memory: Option<Memory>,
     pub(crate) slices: Slices,
     pub(crate) ticks: Ticks,
-    pub(crate) metering: Metering,
+    pub(crate) fuel_counter: FuelCounter,
     /// Whether the engine counts fuel: for the policy, or to be able to pause.
     pub(crate) engine_counts: bool,
     /// The counters that the guest carries, once the instance is there.
@@ -30,8 +30,8 @@ pub(crate) struct Data<T> {
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed, metering: Metering, engine_counts: bool, ticks: Ticks) -> Self {
-        Self { state, armed, memory: None, slices: Slices::new(), ticks, metering, engine_counts, counters: None }
+    pub(crate) fn new(state: T, armed: Armed, fuel_counter: FuelCounter, engine_counts: bool, ticks: Ticks) -> Self {
+        Self { state, armed, memory: None, slices: Slices::new(), ticks, fuel_counter, engine_counts, counters: None }
     }
 }
 

@@ -21,14 +21,14 @@ use std::sync::Arc;
 use hotcell_core::{
     Admitted, BackendError, Budget, Enforcement, Fault, Field, HostOptions, Offered, Policy, PolicyError, Proposal,
     SandboxBackend,
-    backend::{Armed, InstantiateError, catch_panic},
+    backend::{Armed, FuelCounter, InstantiateError, catch_panic},
     policy::Fingerprint,
 };
 
 use self::{
     convert::{backend_error, fault},
     engine::SharedEngine,
-    meter::{Counters, Metering},
+    meter::Counters,
     store::Data,
 };
 
@@ -42,7 +42,7 @@ pub struct Wasmtime {
     engine: Arc<SharedEngine>,
     policy: Fingerprint,
     options: HostOptions,
-    metering: Metering,
+    fuel_counter: FuelCounter,
     stack_cells: i64,
 }
 
@@ -57,7 +57,7 @@ impl Wasmtime {
             engine: engine::shared(policy, host.max_instances, options)?,
             policy: policy.fingerprint(),
             options: host.clone(),
-            metering: Metering::of(policy),
+            fuel_counter: FuelCounter::of(policy),
             stack_cells: policy.stack_cells(),
         })
     }
@@ -204,7 +204,7 @@ impl SandboxBackend for Wasmtime {
         if let Err(error) = self.check_origin(linked) {
             return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
         }
-        let data = Data::new(state, armed, self.metering, self.engine.is_interruptible());
+        let data = Data::new(state, armed, self.fuel_counter, self.engine.is_interruptible());
         let mut store = store::armed_store(&self.engine, data);
         let stack = self.engine.stack();
         match stack.provide(|| linked.pre.instantiate(&mut store)) {

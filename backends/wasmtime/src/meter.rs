@@ -1,7 +1,7 @@
 //! The counters that a guest carries with `metering = exact`, and the engine's own otherwise.
 
 use hotcell_core::{
-    Policy,
+    backend::FuelCounter,
     meter::{FUEL, STACK},
 };
 use wasmtime::{AsContextMut, Global, Val};
@@ -41,34 +41,16 @@ impl Counters<Global> {
     }
 }
 
-/// Who counts fuel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Metering {
-    Guest,
-    Engine,
-    Nobody,
-}
-
-impl Metering {
-    pub(crate) fn of(policy: &Policy) -> Self {
-        match (policy.is_exact(), policy.needs_engine_fuel()) {
-            (true, _) => Self::Guest,
-            (false, true) => Self::Engine,
-            (false, false) => Self::Nobody,
-        }
-    }
-}
-
 /// Fuel left; `None` where nobody counts.
 pub(crate) fn fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>) -> Option<u64> {
     let context = store.as_context();
     let data = context.data();
-    match (data.metering, data.counters) {
-        (Metering::Guest, Some(counters)) => Some(u64::try_from(read(counters.fuel, store)).unwrap_or(0)),
+    match (data.fuel_counter, data.counters) {
+        (FuelCounter::Guest, Some(counters)) => Some(u64::try_from(read(counters.fuel, store)).unwrap_or(0)),
         // Nothing of the guest has run before its counters are known.
-        (Metering::Guest, None) => Some(data.armed.fuel_given()),
-        (Metering::Engine, _) => store.as_context_mut().get_fuel().ok(),
-        (Metering::Nobody, _) => None,
+        (FuelCounter::Guest, None) => Some(data.armed.fuel_given()),
+        (FuelCounter::Engine, _) => store.as_context_mut().get_fuel().ok(),
+        (FuelCounter::Nobody, _) => None,
     }
 }
 
@@ -77,11 +59,11 @@ pub(crate) fn fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>) -> 
 pub(crate) fn set_fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
     let context = store.as_context();
     let data = context.data();
-    match (data.metering, data.counters) {
-        (Metering::Guest, Some(counters)) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
+    match (data.fuel_counter, data.counters) {
+        (FuelCounter::Guest, Some(counters)) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
         // The only error is that the engine does not count, and it does.
-        (Metering::Engine, _) => drop(store.as_context_mut().set_fuel(fuel)),
-        (Metering::Guest, None) | (Metering::Nobody, _) => {}
+        (FuelCounter::Engine, _) => drop(store.as_context_mut().set_fuel(fuel)),
+        (FuelCounter::Guest, None) | (FuelCounter::Nobody, _) => {}
     }
 }
 

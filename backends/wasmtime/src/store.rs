@@ -1,6 +1,6 @@
 use hotcell_core::{
     CancelToken, Fault, Instant, Value,
-    backend::{Armed, HostStop},
+    backend::{Armed, FuelCounter, HostStop},
     ticker,
 };
 use wasmtime::{AsContextMut, Global, Memory, ModuleExport, Store, UpdateDeadline};
@@ -10,7 +10,7 @@ use crate::{
     call::call_values,
     convert,
     engine::{SharedEngine, Stack},
-    meter::{self, Counters, Metering},
+    meter::{self, Counters},
 };
 
 /// What a store carries.
@@ -21,7 +21,7 @@ pub(crate) struct Data<T> {
     pub(crate) memory: Option<Memory>,
     /// The counters that the guest carries, once the instance is there.
     pub(crate) counters: Option<Counters<Global>>,
-    pub(crate) metering: Metering,
+    pub(crate) fuel_counter: FuelCounter,
     /// Whether the engine looks at epochs.
     pub(crate) has_epochs: bool,
     /// The tick at which the clock was last looked at.
@@ -29,8 +29,8 @@ pub(crate) struct Data<T> {
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed, metering: Metering, has_epochs: bool) -> Self {
-        Self { state, armed, memory: None, counters: None, metering, has_epochs, seen: ticker::ticks() }
+    pub(crate) fn new(state: T, armed: Armed, fuel_counter: FuelCounter, has_epochs: bool) -> Self {
+        Self { state, armed, memory: None, counters: None, fuel_counter, has_epochs, seen: ticker::ticks() }
     }
 
     /// Looks at the clock and the cancel flag.

@@ -26,7 +26,7 @@ pub trait Raw: Sized + 'static {
     /// An instance that stays.
     fn live(&self) -> Self::Live;
 
-    /// Compiles only.
+    /// Compiles, and keeps nothing.
     fn compile(&self, admitted: &Admitted<'_>);
 }
 

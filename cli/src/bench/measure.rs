@@ -21,7 +21,7 @@ use super::{
 use crate::{args::Common, backends::chosen, outcome::Failure};
 
 /// Time for all loads of one backend, for the calls of all, and for all else that is repeated.
-const LOADING: Duration = Duration::from_secs(4);
+const LOADING: Duration = Duration::from_secs(2);
 const CALLING: Duration = Duration::from_secs(20);
 const REPEATING: Duration = Duration::from_millis(400);
 /// Repetitions are no fewer than this, whatever they take, and no more.

@@ -53,6 +53,28 @@ impl Default for HostOptions {
     }
 }
 
+/// Who counts fuel, as a backend must know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FuelCounter {
+    /// The guest, in counters of its own.
+    Guest,
+    /// The engine.
+    Engine,
+    /// Nobody: the policy has no limit.
+    Nobody,
+}
+
+impl FuelCounter {
+    /// Who counts under `policy`.
+    pub fn of(policy: &Policy) -> Self {
+        match (policy.is_exact(), policy.needs_engine_fuel()) {
+            (true, _) => Self::Guest,
+            (false, true) => Self::Engine,
+            (false, false) => Self::Nobody,
+        }
+    }
+}
+
 /// An engine, configured for one policy.
 ///
 /// # Behavior

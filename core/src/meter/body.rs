@@ -463,11 +463,9 @@ impl<'a> Walk<'a> {
                 self.edit(at, 0, What::BeforeCall { is_checked });
                 self.begin_run(end, What::RunAfterCall);
             }
-            O::ReturnCall { function_index } => {
-                if context.linkages.callee(*function_index).is_none() {
-                    let is_checked = context.is_imported(*function_index);
-                    self.edit(at, 0, What::BeforeTailCall { is_checked });
-                }
+            O::ReturnCall { function_index } if context.linkages.callee(*function_index).is_none() => {
+                let is_checked = context.is_imported(*function_index);
+                self.edit(at, 0, What::BeforeTailCall { is_checked });
             }
             O::ReturnCallIndirect { .. } => {
                 let is_checked = context.passed.imported_functions > 0;

@@ -135,13 +135,19 @@ fn print_table(out: &mut impl Write, report: &Report) -> io::Result<()> {
             entry.verdict.failure().map(|failure| format!("FAILED: {failure}\n    {}", entry.proves))
         }
     };
+    // Many checks may have the same to say.
+    let mut said: Vec<(&str, String, usize)> = Vec::new();
     for entry in &report.checks {
-        for note in &entry.notes {
-            writeln!(out, "  {}: {note}", entry.id)?;
+        for words in entry.notes.iter().cloned().chain(words(entry)) {
+            match said.iter_mut().find(|(_, other, _)| *other == words) {
+                Some((_, _, more)) => *more += 1,
+                None => said.push((&entry.id, words, 0)),
+            }
         }
-        if let Some(words) = words(entry) {
-            writeln!(out, "  {}: {words}", entry.id)?;
-        }
+    }
+    for (id, words, more) in said {
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        writeln!(out, "  {id}{more}: {words}")?;
     }
     writeln!(out, "{}\n", report.counts)?;
     out.flush()

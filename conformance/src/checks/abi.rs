@@ -101,7 +101,7 @@ fn counts<B: Subject>() -> Outcome {
         (i32.const 1)";
     let used = |abi: &str| -> Result<_, Failure> {
         let reply = answering::<B>(&answer(abi), |_| ())?.call("process", b"")?;
-        Ok(reply.report.usage.fuel_used.present()?)
+        reply.report.usage.fuel_used.present()
     };
     ensure!(used(slow)? > used("(i32.const 1)")? + 5_000);
     Ok(())

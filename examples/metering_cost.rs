@@ -1,15 +1,18 @@
-//! What exact metering costs against the engines' own fuel, and against none.
+//! What exact metering costs against the engines' own fuel, and against none; and what the rewrite costs against one plain
+//! validation.
 //!
 //! `cargo run --release --features wasmi --example metering_cost` prints ratios: interleaved rounds in one process, the
 //! median of the rounds' ratios.
 
-use std::time::Instant;
+use std::{fs, hint::black_box, time::Instant};
 
 use hotcell::{
-    Contract, Plugin, Policy, Sandbox, Value, Wasmi, Wasmtime,
+    Contract, Offered, Plugin, Policy, Sandbox, Signature, Value, Wasmi, Wasmtime, admit,
+    admit::{ExternType, summarize},
     backend::{Backend, SandboxBackend},
     policy::Metering,
 };
+use wasmparser::{Parser, Payload, Validator};
 
 const ROUNDS: usize = 31;
 
@@ -60,20 +63,23 @@ fn load<B: Backend>(policy: Policy, text: &str) -> Plugin<B> {
     sandbox.load_with(&wasm, &sandbox.imports(), &Contract::None).expect("the kernel is admitted")
 }
 
-/// The median over rounds of `ours / theirs`.
+/// The median over rounds of the time of a call: `ours / theirs`.
 fn ratio<B: Backend>(ours: &Plugin<B>, theirs: &Plugin<B>, argument: i32) -> f64 {
     let run = |plugin: &Plugin<B>| {
         let begin = Instant::now();
         let (results, _) = plugin.call_values("run", &[Value::I32(argument)], (), None).expect("the kernel runs");
         (results, begin.elapsed().as_secs_f64())
     };
-    let mut ratios: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let ((one, ours), (other, theirs)) = (run(ours), run(theirs));
-            assert_eq!(one, other, "metering changes no result");
-            ours / theirs
-        })
-        .collect();
+    median(|| {
+        let ((one, ours), (other, theirs)) = (run(ours), run(theirs));
+        assert_eq!(one, other, "metering changes no result");
+        ours / theirs
+    })
+}
+
+/// The median over rounds.
+fn median(round: impl FnMut() -> f64) -> f64 {
+    let mut ratios: Vec<f64> = std::iter::repeat_with(round).take(ROUNDS).collect();
     ratios.sort_by(f64::total_cmp);
     ratios[ROUNDS / 2]
 }
@@ -92,8 +98,54 @@ fn rows<B: Backend>(scale: i32) {
     }
 }
 
+/// The time of the rewrite, as a multiple of that of a validation, and the code that it makes, as a multiple of the guest's.
+fn rewrite_row(guest: &str) {
+    let module = fs::read(format!("{}/guests/{guest}.wasm", env!("CARGO_MANIFEST_DIR"))).expect("the guest is there");
+    let (exact, engine) = (policy(Metering::Exact, true), policy(Metering::Engine, true));
+    let offered = everything_imported(&module, &exact);
+    let admitted = |policy| admit(&module, policy, &offered, &Contract::None).expect("the guest is admitted");
+    let seconds = |work: &dyn Fn()| {
+        let begin = Instant::now();
+        work();
+        begin.elapsed().as_secs_f64()
+    };
+    let ratio = median(|| {
+        let with = seconds(&|| drop(black_box(admitted(&exact))));
+        let without = seconds(&|| drop(black_box(admitted(&engine))));
+        let validation = seconds(&|| drop(black_box(Validator::new().validate_all(&module))));
+        (with - without) / validation
+    });
+    let growth = code_bytes(admitted(&exact).bytes()) as f64 / code_bytes(&module) as f64;
+    println!("{guest:<16} {ratio:>8.2} {growth:>8.2}");
+}
+
+fn everything_imported(module: &[u8], policy: &Policy) -> Offered {
+    let mut offered = Offered::default();
+    for import in summarize(module, policy).expect("the guest is valid").imports {
+        if let ExternType::Function(ty) = import.ty {
+            let ty = (*ty).clone();
+            offered.offer(Signature { module: import.module, name: import.name, ty }).expect("it is imported once");
+        }
+    }
+    offered
+}
+
+/// Bytes of the code section.
+fn code_bytes(module: &[u8]) -> usize {
+    let sections = Parser::new(0).parse_all(module).flatten();
+    let code = sections.filter_map(|payload| match payload {
+        Payload::CodeSectionStart { range, .. } => Some(range.len()),
+        _ => None,
+    });
+    code.sum()
+}
+
 fn main() {
     println!("{:<9} {:<6} {:>8} {:>8}", "backend", "kernel", "/ engine", "/ none");
     rows::<Wasmtime>(20);
     rows::<Wasmi>(1);
+    println!("\n{:<16} {:>8} {:>8}", "rewrite of", "/ valid.", "code");
+    for guest in ["markdown", "ledger-check", "kv", "wordcount"] {
+        rewrite_row(guest);
+    }
 }

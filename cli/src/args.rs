@@ -108,7 +108,7 @@ pub(crate) struct ConformanceArgs {
 impl ConformanceArgs {
     /// Whether something is asked that only checks can answer.
     pub(crate) fn is_about_checks(&self) -> bool {
-        self.filter.is_some() || self.backend.is_some() || self.list || self.json
+        self.filter.is_some() || self.backend.is_some() || self.list
     }
 }
 

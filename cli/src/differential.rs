@@ -1,13 +1,19 @@
 //! `hotcell conformance --suite differential`
 
 use std::{
-    env, io,
+    env,
+    io::{self, Write},
+    path::PathBuf,
     process::{Command, ExitCode},
 };
 
-use hotcell_conformance::differential::{Findings, LongRun};
+use hotcell_conformance::differential::{Findings, LongRun, Stats};
+use serde::Serialize;
 
-use crate::args::DifferentialArgs;
+use crate::{
+    args::{ConformanceArgs, DifferentialArgs},
+    outcome::{SCHEMA, exit, exit_with, print_json},
+};
 
 /// The backends that are compared. In a build with one, only what the rewrite does is looked at.
 #[cfg(feature = "wasmtime")]
@@ -20,13 +26,15 @@ type Other = hotcell::Wasmi;
 type Other = hotcell::Wasmtime;
 
 /// Runs the cases in children, and says what was found.
-pub(crate) fn run(args: &DifferentialArgs) -> ExitCode {
-    match compare(args) {
-        Ok(findings) => {
-            print(&findings);
-            ExitCode::from(u8::from(!findings.files.is_empty()))
-        }
-        Err(error) => fail(&error),
+pub(crate) fn run(args: &ConformanceArgs) -> ExitCode {
+    let findings = match compare(&args.differential) {
+        Ok(findings) => findings,
+        Err(error) => return fail(&error),
+    };
+    let code = if findings.files.is_empty() { "ok" } else { "not-conforming" };
+    match if args.json { print_object(code, &findings) } else { print(&findings) } {
+        Ok(()) => exit_with(code),
+        Err(error) => exit(Err(error)),
     }
 }
 
@@ -51,24 +59,37 @@ fn compare(args: &DifferentialArgs) -> io::Result<Findings> {
     })
 }
 
-fn print(findings: &Findings) {
+fn print_object(code: &'static str, findings: &Findings) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Json<'a> {
+        schema: u32,
+        verdict: &'static str,
+        code: &'static str,
+        stats: &'a Stats,
+        findings: &'a [PathBuf],
+    }
+    let verdict = if code == "ok" { "ok" } else { "error" };
+    print_json(&Json { schema: SCHEMA, verdict, code, stats: &findings.stats, findings: &findings.files })
+}
+
+fn print(findings: &Findings) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     let stats = &findings.stats;
-    println!(
+    writeln!(
+        out,
         "{} modules, {} calls, {} of them on the module as it was too; {} calls counted by the reference",
         stats.modules,
         stats.all_calls(),
         stats.transparent,
         stats.counted
-    );
+    )?;
     for (what, counts) in [("refused", &stats.rejected), ("ended", &stats.calls)] {
         for (code, count) in counts {
-            println!("{what:>8}  {code:<32} {count:>10}");
+            writeln!(out, "{what:>8}  {code:<32} {count:>10}")?;
         }
     }
-    println!("{} findings", findings.files.len());
-    for file in &findings.files {
-        println!("{}", file.display());
-    }
+    writeln!(out, "{} findings", findings.files.len())?;
+    findings.files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))
 }
 
 fn fail(error: &io::Error) -> ExitCode {

@@ -21,6 +21,7 @@ mod checks;
 pub mod differential;
 mod failure;
 mod front;
+pub mod fuzz;
 pub mod guests;
 mod hostile;
 pub mod modules;

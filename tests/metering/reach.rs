@@ -69,6 +69,17 @@ fn no_operator_names_a_counter() {
     }
 }
 
+/// What the rewrite adds needs no more of the policy than what the guest has.
+#[test]
+fn every_proposal_may_be_denied() {
+    let wasm = plain(r#"(memory 1) (func (export "f") (result i32) (i32.const 7))"#);
+    for denied in Proposal::ALL {
+        let both = Both::new(&policy(PLENTY, |rules| rules.proposals.deny(*denied)));
+        let observed = both.call(&wasm, "f", &[]).unwrap();
+        assert_eq!((observed.code, observed.values), ("ok", vec![Value::I32(7)]), "without {denied:?}");
+    }
+}
+
 /// A host function that calls the guest back hands the counters over, and gets them back.
 #[test]
 fn reentry_goes_on_counting() {

@@ -24,7 +24,8 @@ const INITIAL_CELLS: usize = 256;
 /// A configuration for guests under `policy`.
 pub(crate) fn config(policy: &Policy) -> Config {
     let rules = policy.rules();
-    let allows = |proposal| rules.proposals.contains(proposal);
+    let proposals = policy.engine_proposals();
+    let allows = |proposal| proposals.contains(proposal);
     // With exact metering the guest counts its own frames, and the engine's limits are safely above.
     let spare = if policy.is_exact() { METERED_SPARE } else { 1 };
     let cells = usize::try_from(rules.limits.stack_bytes / CELL_BYTES * spare).unwrap_or(usize::MAX).max(1);

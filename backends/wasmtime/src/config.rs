@@ -29,7 +29,7 @@ pub fn sandbox_config(policy: &Policy) -> Config {
     config.max_wasm_stack(stack);
     // Nothing here is asynchronous, but the engine wants this number above the other.
     config.async_stack_size(stack.saturating_mul(2));
-    allow_proposals(&mut config, rules.proposals, rules.floats);
+    allow_proposals(&mut config, policy.engine_proposals(), rules.floats);
     config
 }
 
@@ -45,10 +45,12 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
 /// Bytes of native stack that guests under `policy` may use.
 ///
 /// With exact metering the guest counts its own frames, and this must be safely above what it counts: the compiler
-/// keeps at most as many values alive as a frame is charged for, so twice the bytes hold them and what surrounds them.
+/// keeps at most as many values alive as a frame is charged for, so twice the bytes hold them and what surrounds them. Half
+/// as much again is for the entrance through which a table or the host calls a function that is also called by name: it
+/// passes parameters on in a frame that nobody counts.
 pub(crate) fn native_stack_bytes(policy: &Policy) -> u64 {
     let bytes = policy.rules().limits.stack_bytes;
-    if policy.is_exact() { 2 * bytes + NATIVE_MARGIN } else { bytes }
+    if policy.is_exact() { 3 * bytes + NATIVE_MARGIN } else { bytes }
 }
 
 /// Room for the first frames, whatever the policy's number.

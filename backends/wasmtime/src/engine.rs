@@ -23,6 +23,8 @@ const SMALL_GUARD: u64 = 1 << 16;
 const KEEP_RESIDENT: usize = 64 << 10;
 /// Bytes of an instance's own structure: enough for the caps of every preset but `ceiling`.
 const INSTANCE_BYTES: usize = 16 << 20;
+/// Most slots of a pool. The engine allocates a record for each when it is made, and aborts where it cannot.
+const MOST_SLOTS: u64 = 1 << 20;
 /// Stack for host functions and the engine itself, beyond what the guest may use.
 const HOST_STACK: usize = 256 << 10;
 /// Stack for the compiler.
@@ -66,7 +68,7 @@ impl Profile {
         let rules = policy.rules();
         let largest = if rules.proposals.contains(Proposal::Memory64) { u64::MAX >> 1 } else { MEMORY32 };
         Self {
-            proposals: rules.proposals,
+            proposals: policy.engine_proposals(),
             floats: rules.floats,
             counts_fuel: policy.needs_engine_fuel(),
             is_interruptible: policy.is_interruptible(),
@@ -78,6 +80,11 @@ impl Profile {
             max_instances,
             options,
         }
+    }
+
+    /// Slots that a pool would have, of the kind of which it has most.
+    fn slots(&self) -> u64 {
+        self.tables.max(self.memories).max(1).saturating_mul(self.max_instances.into())
     }
 }
 
@@ -106,7 +113,7 @@ impl SharedEngine {
         match self.is_pooled {
             true => Vec::new(),
             false => {
-                vec!["address space is short: memory is allocated on demand, fresh instances cost more".to_owned()]
+                vec!["there is no room for a pool: memory is allocated on demand, fresh instances cost more".to_owned()]
             }
         }
     }
@@ -151,9 +158,10 @@ fn build(policy: &Policy, profile: Profile) -> Result<SharedEngine, PolicyError>
     let mut config = sandbox_config(policy);
     config.parallel_compilation(profile.options.parallel_compilation);
     config.signals_based_traps(profile.options.signals_based_traps);
-    let (engine, is_pooled) = match Engine::new(&pooled(config.clone(), &profile)) {
-        Ok(engine) => (engine, true),
-        Err(_) => (Engine::new(&on_demand(config, &profile)).map_err(|_| unavailable())?, false),
+    let pool = (profile.slots() <= MOST_SLOTS).then(|| Engine::new(&pooled(config.clone(), &profile)));
+    let (engine, is_pooled) = match pool {
+        Some(Ok(engine)) => (engine, true),
+        _ => (Engine::new(&on_demand(config, &profile)).map_err(|_| unavailable())?, false),
     };
     if profile.is_interruptible && !ticker::register(&engine) {
         return Err(PolicyError::NotEnforceable {

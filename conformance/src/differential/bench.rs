@@ -35,7 +35,16 @@ impl<B: Subject> Bench<B> {
     ///
     /// As [`Loader::load`].
     pub fn load(&self, wasm: &[u8]) -> Result<Plugin<B, Host>, LoadError> {
-        self.loader.load(wasm, &self.imports, &Contract::None)
+        self.load_as(wasm, &Contract::None)
+    }
+
+    /// The same for a module of another contract.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load`].
+    pub fn load_as(&self, wasm: &[u8], contract: &Contract) -> Result<Plugin<B, Host>, LoadError> {
+        self.loader.load(wasm, &self.imports, contract)
     }
 
     /// One call on a fresh instance.

@@ -269,14 +269,14 @@ fn argument(ty: ValType, numbers: &mut Numbers) -> Value {
         0 => 0,
         1 => numbers.below(64),
         2 => u64::MAX >> numbers.below(64),
-        _ => numbers.next(),
+        _ => numbers.number(),
     };
     match ty {
         ValType::I32 => Value::I32(number as u32 as i32),
         ValType::I64 => Value::I64(number.cast_signed()),
         ValType::F32 => Value::F32(number as u32),
         ValType::F64 => Value::F64(number),
-        ValType::V128 => Value::V128(u128::from(number) << 64 | u128::from(numbers.next())),
+        ValType::V128 => Value::V128(u128::from(number) << 64 | u128::from(numbers.number())),
         ValType::FuncRef | ValType::OtherRef => Value::NullFuncRef,
     }
 }

@@ -99,7 +99,8 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     /// * What is stated must be what is observed. (`readback.*`, `suite.*`)
     fn enforcement(field: Field) -> Enforcement;
 
-    /// An engine for `policy`. The caller has checked it with [`check_enforceable`].
+    /// An engine for `policy`, with [its proposals](Policy::engine_proposals) on and all others off. The caller has checked
+    /// the policy with [`check_enforceable`].
     ///
     /// # Errors
     ///

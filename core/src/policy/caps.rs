@@ -117,7 +117,7 @@ caps! {
         /// Locals of a function times its blocks.
         locals_x_blocks = "module.locals_x_blocks": [2_000_000, 500_000, 50_000, 10_000_000_000],
         /// Locals of a function times its branches.
-        locals_x_branches = "module.locals_x_branches": [4_000_000, 400_000, 50_000, 10_000_000_000],
+        locals_x_branches = "module.locals_x_branches": [4_000_000, 300_000, 50_000, 10_000_000_000],
         /// Targets of one `br_table`.
         br_table = "module.br_table": [8_192, 4_096, 512, 65_519],
         /// Targets of all `br_table`s together.

@@ -249,6 +249,17 @@ impl Policy {
         self.rules.metering == Metering::Exact
     }
 
+    /// The proposals that an engine must know for modules as the [rewrite](crate::meter) made them: those that the policy
+    /// allows, and what the counters of exact metering need.
+    pub fn engine_proposals(&self) -> Proposals {
+        let mut proposals = self.rules.proposals;
+        if self.is_exact() {
+            // The host sets the counters.
+            proposals.allow(Proposal::MutableGlobal);
+        }
+        proposals
+    }
+
     /// Cells of stack that a guest may use, as [exact metering](crate::meter) counts them.
     pub fn stack_cells(&self) -> i64 {
         i64::try_from(self.rules.limits.stack_bytes / crate::meter::CELL_BYTES).unwrap_or(i64::MAX)

@@ -20,6 +20,9 @@ use super::{
 /// Most values that a block, a branch or a function passes on: the cap of every policy.
 const MOST_RESULTS: u64 = 3;
 
+/// Most parameters of a function: the cap of the strict policy.
+const MOST_PARAMS: u64 = 64;
+
 /// What a generated module may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kinds {
@@ -119,7 +122,8 @@ impl Plan {
         let again = plan.ty(vec![ValType::I32], vec![ValType::I32]);
         plan.functions.push(again);
         for _ in 0..numbers.below(6) {
-            let (params, results) = (plan.value_types(numbers, 5), plan.value_types(numbers, MOST_RESULTS));
+            let most = if numbers.once_in(30) { MOST_PARAMS } else { 5 };
+            let (params, results) = (plan.value_types(numbers, most), plan.value_types(numbers, MOST_RESULTS));
             let ty = plan.ty(params, results);
             plan.functions.push(ty);
         }
@@ -241,7 +245,7 @@ impl Plan {
     fn global_section(&self, numbers: &mut Numbers) -> GlobalSection {
         let mut globals = GlobalSection::new();
         for (index, (val_type, mutable)) in self.globals.iter().copied().enumerate() {
-            let number = numbers.next();
+            let number = numbers.number();
             let init = match val_type {
                 ValType::I32 if index == 0 => ConstExpr::i32_const(numbers.pick(&[0, 1, 5, 30, 300, 5_000])),
                 ValType::I32 => ConstExpr::i32_const(number as i32),

@@ -30,11 +30,6 @@ impl Saboteur {
         Self { name, caught_by, end: End::Fails, lies }
     }
 
-    /// The check never ends.
-    const fn that_hangs(self) -> Self {
-        Self { end: End::Hangs, ..self }
-    }
-
     /// The process dies.
     const fn that_kills(self) -> Self {
         Self { end: End::Dies, ..self }

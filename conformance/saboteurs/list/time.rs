@@ -16,8 +16,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                 return Err(fault);
             }",
         )],
-    )
-    .that_hangs(),
+    ),
     Saboteur::new(
         "never looks at the cancel flag",
         "cancel.loop",
@@ -28,8 +27,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                 return Err(fault);
             }",
         )],
-    )
-    .that_hangs(),
+    ),
     Saboteur::new(
         "forgets the cancel token when it is armed again",
         "cancel.session",
@@ -38,8 +36,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
             "self.store.data_mut().armed.rearm(deadline, cancel)",
             "self.store.data_mut().armed.rearm(deadline, None)",
         )],
-    )
-    .that_hangs(),
+    ),
     Saboteur::new(
         "forgets the deadline when it is armed again",
         "deadline.host",

@@ -27,8 +27,7 @@ fn main() -> ExitCode {
         Command::Policy(common) => policy::show(&common),
         Command::Conformance(args) => match args.suite {
             Some(args::Suite::Differential) if args.is_about_checks() => {
-                let message =
-                    "--filter, --backend and --list choose checks; the differential suite has none";
+                let message = "--filter, --backend and --list choose checks; the differential suite has none";
                 Cli::command().error(ErrorKind::ArgumentConflict, message).exit()
             }
             Some(args::Suite::Differential) => differential::run(&args),

@@ -154,6 +154,16 @@ fn tail_calls_go_on_for_as_long_as_there_is_fuel() {
             (return_call_indirect (param i32) (result i32) (local.get 0) (i32.const 0)))"#,
         ),
         (
+            "through a table and by name",
+            r#"(table 2 2 funcref) (elem (i32.const 0) $f $g)
+        (func $f (export "f") (param i32) (result i32)
+            (if (i32.eqz (local.get 0)) (then (return (i32.const 7))))
+            (if (i32.eq (local.get 0) (i32.const -1)) (then (return (i32.add (call $g (i32.const 0)) (call $f (i32.const 0))))))
+            (return_call_indirect (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)) (i32.const 1)))
+        (func $g (param i32) (result i32)
+            (return_call_indirect (param i32) (result i32) (local.get 0) (i32.const 0)))"#,
+        ),
+        (
             "called and tail called",
             r#"(func $f (export "f") (param i32) (result i32)
             (if (i32.eqz (local.get 0)) (then (return (i32.const 7))))

@@ -114,8 +114,15 @@ impl Linkages {
 /// The body of an entrance: calls `body` with the counter from its global.
 ///
 /// An exported one gives the counter back to the host for its next call, and checks the last run's fuel, which inside the
-/// guest the caller's next check does.
-pub(super) fn entrance(ty: &FuncType, shape: BodyShape, body: u32, counters: Counters) -> Vec<u8> {
+/// guest the caller's next check does. Where there are tail calls every body does that by itself, and an entrance must not
+/// stay below one that is replaced by the next.
+pub(super) fn entrance(
+    ty: &FuncType,
+    shape: BodyShape,
+    body: u32,
+    counters: Counters,
+    has_tail_calls: bool,
+) -> Vec<u8> {
     let mut out = Vec::new();
     let params = u32::try_from(ty.params.len()).unwrap_or(u32::MAX);
     let pass = |out: &mut Vec<u8>| {
@@ -124,7 +131,11 @@ pub(super) fn entrance(ty: &FuncType, shape: BodyShape, body: u32, counters: Cou
         }
         InstructionSink::new(out).global_get(counters.stack);
     };
-    if shape.is_exported {
+    if has_tail_calls {
+        encode_locals(&mut out, &[], &[]);
+        pass(&mut out);
+        InstructionSink::new(&mut out).return_call(body);
+    } else if shape.is_exported {
         let stack = params;
         encode_locals(&mut out, &[], &[ValType::I64]);
         pass(&mut out);

@@ -192,7 +192,7 @@ impl Rewrite<'_> {
                 Linkage::Parameter => self.body(&mut code, &bodies[index], *shape, true)?,
                 Linkage::Split(body) => {
                     let ty = self.context.function_type(shape.ty);
-                    code.raw(&entrance(ty, *shape, body, self.context.counters));
+                    code.raw(&entrance(ty, *shape, body, self.context.counters, self.passed.has_tail_calls));
                 }
             }
         }

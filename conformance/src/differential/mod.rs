@@ -1,6 +1,6 @@
 //! The same modules on two backends: verdict, code, phase, fuel, results bit for bit, memory, globals, memory peak,
 //! refused growths and what the host functions saw are equal; on each backend the module that was rewritten does what the
-//! module did before; and where the module is of integers alone, both count what the [`reference`] counts.
+//! module did before; and where the module is of integers alone, both count what the [`mod@reference`] counts.
 //!
 //! A case is a seed. It says everything: the generator, the module, the regime (a policy), the arguments.
 

@@ -39,6 +39,7 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
     ]
 }
 
+/// Every check asks for a number of its own: a backend may let sandboxes of the same policy and number share their room.
 fn few_instances<B: Subject>(max_instances: u32) -> Result<Stand<B>, Failure> {
     let options = HostOptions { max_instances, ..HostOptions::default() };
     Ok(Stand::with_options(policy(|_| ()), &options)?)
@@ -114,7 +115,7 @@ fn holds<B: Subject>() -> Outcome {
 }
 
 fn outlives<B: Subject>() -> Outcome {
-    let stand = few_instances::<B>(2)?;
+    let stand = few_instances::<B>(5)?;
     let plugin = stand.load(&guest(QUIET))?;
     let (mut first, mut second) = (plugin.session(())?, plugin.session(())?);
     let process = first.func::<(u32, u32), u64>("process")?;

@@ -164,7 +164,7 @@ fn many_threads<B: Subject>() -> Outcome {
 }
 
 fn panic<B: Subject>() -> Outcome {
-    let stand = few_instances::<B>(4)?;
+    let stand = few_instances::<B>(6)?;
     let mut imports = stand.imports::<()>();
     imports.func("env", "panic", |_, ()| -> Result<(), HostError> { resume_unwind(Box::new("a bug")) })?;
     let wasm = guest(

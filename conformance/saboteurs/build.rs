@@ -21,7 +21,8 @@ fn main() {
         fs::write(custom.join(file), with_lies(file, &honest)).expect("room for the output");
     }
     // Only a file that begins without inner documentation can be included.
-    fs::write(Path::new(&out).join("sabotaged.rs"), "#[allow(warnings)]\nmod custom;\n").expect("room for the output");
+    let entrance = "#[allow(warnings, reason = \"a lie leaves unused what the honest code used\")]\nmod custom;\n";
+    fs::write(Path::new(&out).join("sabotaged.rs"), entrance).expect("room for the output");
 }
 
 /// A place in a file that ends there, with the name of each who lies in it, and the lie.

@@ -3,7 +3,7 @@ use alloc::{borrow::ToOwned, sync::Arc, vec, vec::Vec};
 use hotcell_core::{
     Fault, HostCx, HostError, HostFn, Signature, TypedCall, Value, Values,
     admit::FuncType,
-    backend::{Armed, DuplicateImport, catch_panic, host_call},
+    backend::{Armed, DuplicateImport, catch_panic, host_call, refill},
     value::Scalar,
 };
 use wasmi::{
@@ -117,6 +117,15 @@ pub(crate) fn call_values<T>(
     Ok(results.iter().filter_map(from_val).collect())
 }
 
+/// What a guest calls where its fuel or its stack is below zero.
+pub(crate) fn give_fuel<T: Send + 'static>(
+    caller: wasmi::Caller<'_, Data<T>>,
+    left: i64,
+    stack: i64,
+) -> Result<i64, Error> {
+    refill(&mut Caller(caller), left, stack).map_err(stop)
+}
+
 /// What a host function borrows of the store that called it.
 pub struct Caller<'a, T: 'static>(wasmi::Caller<'a, Data<T>>);
 
@@ -148,6 +157,10 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
 
     fn set_fuel(&mut self, fuel: u64) {
         meter::set_fuel(&mut self.0, fuel);
+    }
+
+    fn add_to_counter(&mut self, fuel: i64) {
+        meter::add_to_counter(&mut self.0, fuel);
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
-use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, backend::HostStop, meter::verdict};
+use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, backend::HostStop};
 use wasmi::{
     AsContextMut, Error, F32, F64, Func, Ref, TrapCode, V128, Val,
     errors::{ErrorKind, HostError, InstantiationError, TableError},
@@ -84,18 +84,13 @@ pub(crate) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Opti
     let mut context = store.as_context_mut();
     let data = context.data_mut();
     let (parked, counters) = (data.armed.take_parked(), data.counters);
-    let fault = parked.unwrap_or_else(|| match error {
+    if let Some(counters) = counters {
+        counters.give_stack(store);
+    }
+    parked.unwrap_or_else(|| match error {
         None => BackendError::Engine { backend: ID, source: Box::new(HostStop) }.into(),
         Some(error) => guest_fault(&error).unwrap_or_else(|| backend_error(error).into()),
-    });
-    match counters {
-        None => fault,
-        Some(counters) => {
-            let (fuel, stack) = counters.read(&store);
-            counters.give_stack(store);
-            verdict(fault, fuel, stack)
-        }
-    }
+    })
 }
 
 fn guest_fault(error: &Error) -> Option<Fault> {

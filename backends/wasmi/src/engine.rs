@@ -61,7 +61,7 @@ pub(crate) fn config(policy: &Policy) -> Config {
 
 /// Whether the engine counts fuel: for the policy, or so that a call can pause.
 pub(crate) fn counts_fuel(policy: &Policy) -> bool {
-    policy.needs_engine_fuel() || policy.is_interruptible()
+    policy.needs_engine_fuel() || (policy.is_interruptible() && !policy.is_exact())
 }
 
 /// A module compiled on one engine.

@@ -30,12 +30,13 @@ mod ticks;
 pub use engine::{Linked, Module};
 pub use store::Instance;
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec, vec::Vec};
 
 use hotcell_core::{
     Admitted, BackendError, Budget, Enforcement, Field, HostOptions, Offered, Policy, PolicyError, Proposal,
     SandboxBackend,
     backend::{Armed, FuelCounter, InstantiateError, catch_panic},
+    meter::{REFILL, REFILL_MODULE},
     policy::Fingerprint,
 };
 
@@ -145,7 +146,11 @@ impl SandboxBackend for Wasmi {
     }
 
     fn imports<T: Send + 'static>(&self) -> Imports<T> {
-        Imports { recipes: Vec::new(), offered: Offered::default() }
+        let give_fuel: Recipe<T> = Arc::new(|linker| {
+            // The only error is a name that is taken, and no host function may have this one.
+            let _ = linker.func_wrap(REFILL_MODULE, REFILL, call::give_fuel);
+        });
+        Imports { recipes: vec![give_fuel], offered: Offered::default() }
     }
 
     fn offered<'i, T: Send + 'static>(&self, imports: &'i Imports<T>) -> &'i Offered {

@@ -28,11 +28,6 @@ impl Counters {
     pub(crate) fn give_stack(self, store: impl AsContextMut) {
         write(self.stack, store, self.cells);
     }
-
-    /// Fuel and stack cells left; negative when the guest ran out of them.
-    pub(crate) fn read(self, store: impl AsContext) -> (i64, i64) {
-        (read(self.fuel, &store), read(self.stack, &store))
-    }
 }
 
 /// Fuel left; `None` where the policy counts none.
@@ -40,7 +35,7 @@ pub(crate) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> Option<u64> {
     let context = store.as_context();
     let data = context.data();
     match (data.fuel_counter, data.counters) {
-        (FuelCounter::Guest, Some(counters)) => Some(u64::try_from(read(counters.fuel, &store)).unwrap_or(0)),
+        (FuelCounter::Guest, Some(counters)) => Some(data.armed.fuel_left(read(counters.fuel, &store))),
         // Nothing of the guest has run before its counters are known.
         (FuelCounter::Guest, None) => Some(data.armed.fuel_given()),
         (FuelCounter::Engine, _) => Some(slices::fuel(&store)),
@@ -50,10 +45,13 @@ pub(crate) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> Option<u64> {
 
 /// Sets the fuel left, for the guest's counter or for the engine's.
 pub(crate) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
-    let context = store.as_context();
-    let data = context.data();
+    let mut context = store.as_context_mut();
+    let data = context.data_mut();
     match (data.fuel_counter, data.counters) {
-        (FuelCounter::Guest, Some(counters)) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
+        (FuelCounter::Guest, Some(counters)) => {
+            let counter = data.armed.slice(fuel);
+            write(counters.fuel, store, counter);
+        }
         (FuelCounter::Engine, _) => slices::set_fuel(store.as_context_mut(), fuel),
         (FuelCounter::Guest, None) | (FuelCounter::Nobody, _) => {}
     }
@@ -67,10 +65,18 @@ pub(crate) fn arm<T>(mut store: impl AsContextMut<Data = Data<T>>) {
     if data.armed.is_interruptible() {
         data.ticks.begin();
     }
-    if data.engine_counts && data.fuel_counter != FuelCounter::Engine {
+    if data.engine_counts && data.fuel_counter == FuelCounter::Nobody {
         slices::set_fuel(context, MOST_FUEL);
     }
     set_fuel(store, given);
+}
+
+/// Adds to the fuel counter of the guest, where it carries one.
+pub(crate) fn add_to_counter<T>(store: impl AsContextMut<Data = Data<T>>, fuel: i64) {
+    if let Some(counters) = store.as_context().data().counters {
+        let counter = read(counters.fuel, &store);
+        write(counters.fuel, store, counter.saturating_add(fuel));
+    }
 }
 
 fn read(counter: Global, store: impl AsContext) -> i64 {

@@ -1,7 +1,7 @@
 use hotcell_core::{
     Fault, HostCx, HostError, HostFn, Signature, TypedCall, Value, Values,
     admit::FuncType,
-    backend::{Armed, DuplicateImport, host_call},
+    backend::{Armed, DuplicateImport, host_call, refill},
     ticker,
     value::Scalar,
 };
@@ -59,6 +59,15 @@ pub(crate) fn call_values<T: Send + 'static>(
     Ok(results.into_iter().filter_map(from_val).collect())
 }
 
+/// What a guest calls where its fuel or its stack is below zero.
+pub(crate) fn give_fuel<T: Send + 'static>(
+    caller: wasmtime::Caller<'_, Data<T>>,
+    left: i64,
+    stack: i64,
+) -> wasmtime::Result<i64> {
+    refill(&mut Caller(caller), left, stack).map_err(stop)
+}
+
 /// What a host function borrows of the store that called it.
 pub struct Caller<'a, T: 'static>(wasmtime::Caller<'a, Data<T>>);
 
@@ -90,6 +99,10 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
 
     fn set_fuel(&mut self, fuel: u64) {
         meter::set_fuel(&mut self.0, fuel);
+    }
+
+    fn add_to_counter(&mut self, fuel: i64) {
+        meter::add_to_counter(&mut self.0, fuel);
     }
 
     #[inline]

@@ -33,13 +33,21 @@ pub fn sandbox_config(policy: &Policy) -> Config {
     config.relaxed_simd_deterministic(true);
     config.consume_fuel(policy.needs_engine_fuel());
     config.operator_cost(operator_cost());
-    config.epoch_interruption(policy.is_interruptible());
+    config.epoch_interruption(needs_epochs(policy));
+    // The hints are those of exact metering; a guest's own are dropped at admission.
+    config.wasm_branch_hinting(true);
     let stack = usize::try_from(native_stack_bytes(policy)).unwrap_or(usize::MAX);
     config.max_wasm_stack(stack);
     // Nothing here is asynchronous, but the engine wants this number above the other.
     config.async_stack_size(stack.saturating_mul(2));
     allow_proposals(&mut config, policy.engine_proposals(), rules.floats);
     config
+}
+
+/// Whether the engine must look whether a call is to be interrupted. With exact metering the guest asks the host now and
+/// then.
+pub(crate) fn needs_epochs(policy: &Policy) -> bool {
+    policy.is_interruptible() && !policy.is_exact()
 }
 
 /// A pool for instances under `policy`: as many slots as instances may run, each large enough for what the policy

@@ -1,6 +1,6 @@
 //! Between wasmtime's values, traps and errors, and ours.
 
-use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, backend::HostStop, meter::verdict};
+use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, backend::HostStop};
 use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Trap, Val};
 
 use crate::{ID, store::Data};
@@ -55,19 +55,14 @@ pub(crate) fn fault<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, er
     let mut context = store.as_context_mut();
     let data = context.data_mut();
     let (parked, counters) = (data.armed.take_parked(), data.counters);
-    let fault = parked.unwrap_or_else(|| match error.downcast_ref::<Trap>() {
+    if let Some(counters) = counters {
+        counters.give_stack(store);
+    }
+    parked.unwrap_or_else(|| match error.downcast_ref::<Trap>() {
         Some(trap) => trap_fault(*trap).unwrap_or_else(|| backend_error(error).into()),
         None if error.is::<PoolConcurrencyLimitError>() => Fault::Busy { allowed: 0 },
         None => backend_error(error).into(),
-    });
-    match counters {
-        None => fault,
-        Some(counters) => {
-            let (fuel, stack) = counters.read(&mut store);
-            counters.give_stack(store);
-            verdict(fault, fuel, stack)
-        }
-    }
+    })
 }
 
 pub(crate) fn backend_error(error: wasmtime::Error) -> BackendError {

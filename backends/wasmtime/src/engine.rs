@@ -11,7 +11,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
 use crate::{
     ID,
-    config::{MEMORY32, memory_class, native_stack_bytes, pooling_config, sandbox_config},
+    config::{MEMORY32, memory_class, native_stack_bytes, needs_epochs, pooling_config, sandbox_config},
 };
 
 /// Address space behind a memory when it cannot be reserved whole.
@@ -44,7 +44,7 @@ struct Profile {
     proposals: Proposals,
     floats: Floats,
     counts_fuel: bool,
-    is_interruptible: bool,
+    has_epochs: bool,
     /// Bytes of native stack for a guest.
     stack_bytes: u64,
     /// Bytes of the largest memory, rounded up to a power of two.
@@ -63,7 +63,7 @@ impl Profile {
             proposals: policy.engine_proposals(),
             floats: rules.floats,
             counts_fuel: policy.needs_engine_fuel(),
-            is_interruptible: policy.is_interruptible(),
+            has_epochs: needs_epochs(policy),
             stack_bytes: native_stack_bytes(policy),
             memory_class: memory_class(policy),
             table_elements: rules.limits.table_elements,
@@ -93,8 +93,8 @@ impl SharedEngine {
     }
 
     /// Whether stores must set an epoch deadline.
-    pub(crate) fn is_interruptible(&self) -> bool {
-        self.profile.is_interruptible
+    pub(crate) fn has_epochs(&self) -> bool {
+        self.profile.has_epochs
     }
 
     pub(crate) fn stack(&self) -> Stack {
@@ -135,6 +135,10 @@ static ENGINES: Mutex<Vec<Weak<SharedEngine>>> = Mutex::new(Vec::new());
 
 /// The engine for `policy`: one that is there already, or a new one.
 pub(crate) fn shared(policy: &Policy, max_instances: u32, options: Options) -> Result<Arc<SharedEngine>, PolicyError> {
+    // Whatever ends a guest, host functions look at the clock when there was a tick.
+    if policy.is_interruptible() && !ticker::start() {
+        return Err(no_ticker());
+    }
     let profile = Profile::of(policy, max_instances, options);
     let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
     engines.retain(|engine| engine.strong_count() > 0);
@@ -155,12 +159,8 @@ fn build(policy: &Policy, profile: Profile) -> Result<SharedEngine, PolicyError>
         Some(Ok(engine)) => (engine, true),
         _ => (Engine::new(&on_demand(config, &profile)).map_err(|_| unavailable())?, false),
     };
-    if profile.is_interruptible && !tick(&engine) {
-        return Err(PolicyError::NotEnforceable {
-            backend: ID,
-            field: "limits.deadline",
-            reason: "the thread that interrupts guests cannot be started",
-        });
+    if profile.has_epochs && !tick(&engine) {
+        return Err(no_ticker());
     }
     Ok(SharedEngine { engine, profile, is_pooled })
 }
@@ -169,6 +169,14 @@ fn build(policy: &Policy, profile: Profile) -> Result<SharedEngine, PolicyError>
 fn tick(engine: &Engine) -> bool {
     let engine = engine.weak();
     ticker::listen(move || engine.upgrade().inspect(Engine::increment_epoch).is_some())
+}
+
+fn no_ticker() -> PolicyError {
+    PolicyError::NotEnforceable {
+        backend: ID,
+        field: "limits.deadline",
+        reason: "the thread that interrupts guests cannot be started",
+    }
 }
 
 fn unavailable() -> PolicyError {

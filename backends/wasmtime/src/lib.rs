@@ -22,6 +22,7 @@ use hotcell_core::{
     Admitted, BackendError, Budget, Enforcement, Fault, Field, HostOptions, Offered, Policy, PolicyError, Proposal,
     SandboxBackend,
     backend::{Armed, FuelCounter, InstantiateError, catch_panic},
+    meter::{REFILL, REFILL_MODULE},
     policy::Fingerprint,
 };
 
@@ -169,7 +170,10 @@ impl SandboxBackend for Wasmtime {
     }
 
     fn imports<T: Send + 'static>(&self) -> Imports<T> {
-        Imports { linker: wasmtime::Linker::new(self.engine.engine()), offered: Offered::default() }
+        let mut linker = wasmtime::Linker::new(self.engine.engine());
+        // The only error is a name that is taken, and no host function may have this one.
+        let _ = linker.func_wrap(REFILL_MODULE, REFILL, call::give_fuel);
+        Imports { linker, offered: Offered::default() }
     }
 
     fn offered<'i, T: Send + 'static>(&self, imports: &'i Imports<T>) -> &'i Offered {
@@ -204,7 +208,7 @@ impl SandboxBackend for Wasmtime {
         if let Err(error) = self.check_origin(linked) {
             return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
         }
-        let data = Data::new(state, armed, self.fuel_counter, self.engine.is_interruptible());
+        let data = Data::new(state, armed, self.fuel_counter, self.engine.has_epochs());
         let mut store = store::armed_store(&self.engine, data);
         let stack = self.engine.stack();
         match stack.provide(|| linked.pre.instantiate(&mut store)) {

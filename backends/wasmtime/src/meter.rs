@@ -30,11 +30,6 @@ impl<G> Counters<G> {
 }
 
 impl Counters<Global> {
-    /// Fuel and stack cells left; negative when the guest ran out of them.
-    pub(crate) fn read(self, mut store: impl AsContextMut) -> (i64, i64) {
-        (read(self.fuel, &mut store), read(self.stack, &mut store))
-    }
-
     /// Gives the guest its whole stack: at the start, and after a fault. A call that returns has given back its frames.
     pub(crate) fn give_stack(self, store: impl AsContextMut) {
         write(self.stack, store, self.cells);
@@ -46,7 +41,10 @@ pub(crate) fn fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>) -> 
     let context = store.as_context();
     let data = context.data();
     match (data.fuel_counter, data.counters) {
-        (FuelCounter::Guest, Some(counters)) => Some(u64::try_from(read(counters.fuel, store)).unwrap_or(0)),
+        (FuelCounter::Guest, Some(counters)) => {
+            let counter = read(counters.fuel, &mut store);
+            Some(store.as_context().data().armed.fuel_left(counter))
+        }
         // Nothing of the guest has run before its counters are known.
         (FuelCounter::Guest, None) => Some(data.armed.fuel_given()),
         (FuelCounter::Engine, _) => store.as_context_mut().get_fuel().ok(),
@@ -57,13 +55,24 @@ pub(crate) fn fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>) -> 
 /// Sets the fuel left. Does nothing where nobody counts.
 #[inline]
 pub(crate) fn set_fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
-    let context = store.as_context();
-    let data = context.data();
+    let mut context = store.as_context_mut();
+    let data = context.data_mut();
     match (data.fuel_counter, data.counters) {
-        (FuelCounter::Guest, Some(counters)) => write(counters.fuel, store, i64::try_from(fuel).unwrap_or(i64::MAX)),
+        (FuelCounter::Guest, Some(counters)) => {
+            let counter = data.armed.slice(fuel);
+            write(counters.fuel, store, counter);
+        }
         // The only error is that the engine does not count, and it does.
         (FuelCounter::Engine, _) => drop(store.as_context_mut().set_fuel(fuel)),
         (FuelCounter::Guest, None) | (FuelCounter::Nobody, _) => {}
+    }
+}
+
+/// Adds to the fuel counter of the guest, where it carries one.
+pub(crate) fn add_to_counter<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, fuel: i64) {
+    if let Some(counters) = store.as_context().data().counters {
+        let counter = read(counters.fuel, &mut store);
+        write(counters.fuel, store, counter.saturating_add(fuel));
     }
 }
 

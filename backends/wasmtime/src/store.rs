@@ -66,10 +66,13 @@ pub(crate) fn armed_store<T: Send + 'static>(engine: &SharedEngine, data: Data<T
 fn arm<T: 'static>(store: &mut Store<Data<T>>) {
     let fuel = store.data().armed.fuel_given();
     meter::set_fuel(&mut *store, fuel);
-    if store.data().armed.is_interruptible() {
+    let (is_interruptible, has_epochs) = (store.data().armed.is_interruptible(), store.data().has_epochs);
+    if is_interruptible {
         ticker::want();
+    }
+    if is_interruptible && has_epochs {
         store.set_epoch_deadline(1);
-    } else if store.data().has_epochs {
+    } else if has_epochs {
         // Far enough never to come, and far from overflow: an engine ticks 250 times a second.
         store.set_epoch_deadline(1 << 62);
     }

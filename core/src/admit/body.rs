@@ -57,8 +57,9 @@ fn words_of(operator: &Operator<'_>) -> u64 {
         | O::TableGrow { .. }
         | O::TableFill { .. }
         | O::TableCopy { .. }
-        | O::TableInit { .. } => 24,
-        O::Loop { .. } | O::If { .. } | O::BrIf { .. } => 8,
+        | O::TableInit { .. } => 36,
+        O::Loop { .. } => 20,
+        O::If { .. } | O::BrIf { .. } => 8,
         _ => WORDS,
     }
 }

@@ -69,9 +69,12 @@ impl Offered {
     ///
     /// # Errors
     ///
-    /// The signature, when one of the same names is there already.
+    /// The signature, when one of the same names is there already, be it the [reserved](crate::meter::REFILL) one.
     pub fn offer(&mut self, signature: Signature) -> Result<(), Signature> {
         let Signature { module, name, ty } = signature;
+        if module == meter::REFILL_MODULE && name == meter::REFILL {
+            return Err(Signature { module, name, ty });
+        }
         match self.0.entry((module, name)) {
             alloc::collections::btree_map::Entry::Vacant(entry) => {
                 entry.insert(ty);

@@ -16,7 +16,7 @@ use alloc::{borrow::Cow, string::ToString, vec::Vec};
 
 use wasmparser::WasmFeatures;
 
-pub(crate) use self::pass::{BodyShape, Passed};
+pub(crate) use self::pass::{BodyShape, Passed, Section};
 
 use self::pass::pass;
 use crate::{

@@ -46,6 +46,8 @@ pub(crate) struct Passed {
     pub(crate) called: Vec<bool>,
     /// Likewise, whether it may be called in another way: by the host, or through a reference.
     pub(crate) referenced: Vec<bool>,
+    /// Where in the binary the index of a function stands, outside of bodies and of the start section. In order.
+    pub(crate) references: Vec<u32>,
     /// Index of the start function.
     pub(crate) start: Option<u32>,
 }
@@ -97,6 +99,7 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
             has_tail_calls: false,
             called: Vec::new(),
             referenced: Vec::new(),
+            references: Vec::new(),
             start: None,
         },
     };
@@ -357,14 +360,13 @@ impl Pass<'_> {
     fn exports(&mut self, section: wasmparser::ExportSectionReader<'_>) -> Result<(), Rejection> {
         for export in section.into_iter_with_offsets() {
             let (offset, export) = export.map_err(malformed)?;
-            let offset = offset as u64;
-            let name = self.name(export.name, offset)?;
+            let name = self.name(export.name, offset as u64)?;
             let index = export.index as usize;
             let mut imported = false;
             let ty = match export.kind {
                 ExternalKind::Func => {
                     self.exported_functions.insert(export.index);
-                    mark(&mut self.passed.referenced, export.index);
+                    self.refer(export.index, self.index_of_export(offset)?);
                     imported = index < self.passed.imported_functions;
                     ExternType::Function(self.functions.get(index).map(|ty| self.func_type(*ty)).unwrap_or_default())
                 }
@@ -377,7 +379,7 @@ impl Pass<'_> {
                 }
                 ExternalKind::Tag => ExternType::Tag,
             };
-            self.passed.summary.exports.push(Export { name, ty, imported, offset });
+            self.passed.summary.exports.push(Export { name, ty, imported, offset: offset as u64 });
         }
         Ok(())
     }
@@ -416,8 +418,9 @@ impl Pass<'_> {
         for element in section {
             match element.map_err(malformed)?.items {
                 ElementItems::Functions(items) => {
-                    for function in items {
-                        mark(&mut self.passed.referenced, function.map_err(malformed)?);
+                    for item in items.into_iter_with_offsets() {
+                        let (at, function) = item.map_err(malformed)?;
+                        self.refer(function, at);
                     }
                 }
                 ElementItems::Expressions(_, items) => {
@@ -432,12 +435,28 @@ impl Pass<'_> {
 
     /// Functions that a constant expression refers to.
     fn references(&mut self, expr: &ConstExpr<'_>) -> Result<(), Rejection> {
-        for operator in expr.get_operators_reader() {
-            if let Operator::RefFunc { function_index } = operator.map_err(malformed)? {
-                mark(&mut self.passed.referenced, function_index);
+        for operator in expr.get_operators_reader().into_iter_with_offsets() {
+            if let (Operator::RefFunc { function_index }, at) = operator.map_err(malformed)? {
+                // Behind the operator's one byte.
+                self.refer(function_index, at + 1);
             }
         }
         Ok(())
+    }
+
+    /// Where the index of the export at byte `offset` stands: behind its name and its kind.
+    fn index_of_export(&self, offset: usize) -> Result<usize, Rejection> {
+        let mut reader = BinaryReader::new(self.bytes.get(offset..).unwrap_or_default(), offset);
+        reader.skip_string().map_err(malformed)?;
+        reader.read_u8().map_err(malformed)?;
+        Ok(reader.original_position())
+    }
+
+    /// Notes that the index of `function` stands at byte `at`, where it may be called by somebody else than a body.
+    fn refer(&mut self, function: u32, at: usize) {
+        mark(&mut self.passed.referenced, function);
+        // A binary is far smaller than the type's end.
+        self.passed.references.push(u32::try_from(at).unwrap_or(u32::MAX));
     }
 
     fn data(&mut self, section: wasmparser::DataSectionReader<'_>) -> Result<(), Rejection> {

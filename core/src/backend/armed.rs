@@ -54,6 +54,8 @@ pub struct Armed {
     memory: u64,
     tables: u64,
     peak: u64,
+    /// Fuel that the guest's counter does not hold.
+    pub(super) reserve: u64,
     /// What to restore when a growth that was granted fails.
     before_growth: (u64, u64, u64),
     refused: u64,
@@ -74,6 +76,7 @@ impl Armed {
             memory: 0,
             tables: 0,
             peak: 0,
+            reserve: 0,
             before_growth: (0, 0, 0),
             refused: 0,
             host_calls: 0,

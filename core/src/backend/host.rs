@@ -30,6 +30,9 @@ pub trait Caller<T> {
     /// Sets the fuel left. Does nothing where nobody counts.
     fn set_fuel(&mut self, fuel: u64);
 
+    /// Adds to the [counter](crate::meter::FUEL) that the guest carries with `metering = exact`.
+    fn add_to_counter(&mut self, fuel: i64);
+
     /// Whether so much time may have passed since the store last looked at the clock that it must look again. Asked
     /// after every host function, so it must be cheap; `true` is always right.
     fn is_clock_due(&mut self) -> bool;

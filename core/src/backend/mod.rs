@@ -11,10 +11,12 @@
 mod armed;
 mod enforcement;
 mod host;
+mod slices;
 
 pub use armed::{Armed, Budget, MOST_FUEL};
 pub use enforcement::{Enforcement, Field, check_enforceable};
 pub use host::{BadPointer, Caller, HostCx, HostError, HostStop, catch_panic, host_call};
+pub use slices::refill;
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 
@@ -205,9 +207,10 @@ pub struct InstantiateError {
 ///   give the guest -1, and must be counted. (`limits.memory.*`, `limits.table.*`)
 /// * With `metering = exact` the module exports two counters, [`meter::FUEL`](crate::meter::FUEL) and
 ///   [`meter::STACK`](crate::meter::STACK). The instance must set both at the start, the first again when armed, and the
-///   second again after a fault; must let [`meter::verdict`](crate::meter::verdict) have the last word on a trap; and the
-///   engine's own limits of fuel and stack must be above what the counters allow. (`counters.*`, `readback.exact`,
-///   `readback.stack`)
+///   second again after a fault. The first holds a [slice](Armed::slice) of what is [left](Armed::fuel_left). The module
+///   imports a function, [`meter::REFILL`](crate::meter::REFILL), which must be [`refill`]: a deadline and a token are
+///   held there. The engine's own limits of fuel and stack must be above what the counters allow. (`counters.*`,
+///   `readback.exact`, `readback.stack`)
 /// * The handshake and the byte contract, which are written above it, must hold on it. (`abi.*`, `bytes.*`)
 pub trait Instance<T>: Send {
     /// Begins a new operation: fuel and all else that the budget gives to one is there again. Memory in use stays in use.

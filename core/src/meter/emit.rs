@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
 
 use super::{
-    body::{Access, Context, Width},
+    context::Context,
     cost::BULK_SHIFT,
+    linkage::Callee,
     nan::Float,
+    walk::{Access, Width},
 };
 
 /// Most table elements that one operator is charged for: no table that a policy allows is larger, and the counter
@@ -91,20 +93,12 @@ temporaries! {
     v128: V128,
 }
 
-/// How the guest is stopped where a counter has run out.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Stop {
-    /// On the spot.
-    Here,
-    /// By a branch of this depth to the function's one place for it.
-    Branch(u32),
-}
-
-/// Indices of the counters.
+/// Indices of the counters, and of the function that is called where one is below zero.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counters {
     pub(super) fuel: u32,
     pub(super) stack: u32,
+    pub(super) refill: u32,
 }
 
 /// Writes operators behind those that were copied.
@@ -112,7 +106,8 @@ pub(super) struct Emitter<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) context: &'a Context<'a>,
     pub(super) locals: &'a mut Temporaries,
-    pub(super) stop: Stop,
+    /// Where in `out` a branch stands that is seldom taken.
+    pub(super) unlikely: Vec<usize>,
 }
 
 impl Emitter<'_> {
@@ -130,7 +125,9 @@ impl Emitter<'_> {
             false => self.sink().global_get(stack_global),
         };
         self.sink().i64_const(cells).i64_sub().local_tee(s).i64_or().i64_const(0).i64_lt_s();
-        self.stop_if();
+        let refill = self.context.counters.refill;
+        self.unlikely_if();
+        self.sink().local_get(f).local_get(s).call(refill).local_set(f).end();
     }
 
     /// Takes fuel for a run that begins.
@@ -150,33 +147,35 @@ impl Emitter<'_> {
             self.sink().local_get(f);
         }
         self.sink().i64_const(-ahead).i64_lt_s();
-        self.stop_if();
+        self.refill_if(ahead);
     }
 
-    /// Stops the guest when the value on the stack, the fuel left, is negative.
-    fn stop_if_negative(&mut self) {
+    /// Asks for fuel when the value on the stack, what is left, is below zero.
+    fn refill_if_negative(&mut self) {
         self.sink().i64_const(0).i64_lt_s();
-        self.stop_if();
+        self.refill_if(0);
     }
 
-    /// Stops the guest when the condition on the stack holds.
-    fn stop_if(&mut self) {
-        match self.stop {
-            Stop::Here => {
-                self.sink().if_(BlockType::Empty);
-                self.stop();
-                self.sink().end();
-            }
-            Stop::Branch(depth) => {
-                self.sink().br_if(depth);
-            }
+    /// Asks for fuel when the condition on the stack holds.
+    fn refill_if(&mut self, ahead: i64) {
+        let (f, refill) = (self.locals.fuel(), self.context.counters.refill);
+        self.unlikely_if();
+        self.sink().local_get(f);
+        if ahead != 0 {
+            self.sink().i64_const(ahead).i64_add();
         }
+        // The stack counter is not below zero: it was checked at entry.
+        self.sink().i64_const(0).call(refill);
+        if ahead != 0 {
+            self.sink().i64_const(ahead).i64_sub();
+        }
+        self.sink().local_set(f).end();
     }
 
-    /// Stores the counters and ends the guest.
-    pub(super) fn stop(&mut self) {
-        self.save();
-        self.sink().unreachable();
+    /// Begins what is seldom reached.
+    fn unlikely_if(&mut self) {
+        self.unlikely.push(self.out.len());
+        self.sink().if_(BlockType::Empty);
     }
 
     /// Hands the counters to a callee.
@@ -186,18 +185,39 @@ impl Emitter<'_> {
         self.sink().local_get(f).global_set(fuel_global).local_get(s).global_set(stack_global);
     }
 
-    /// Calls a function that takes the stack counter.
-    pub(super) fn call(&mut self, callee: u32) {
+    /// Calls a function of the module.
+    pub(super) fn call(&mut self, callee: Callee) {
+        if !callee.takes_stack {
+            self.save();
+            self.sink().call(callee.index);
+            return;
+        }
         let (f, s) = (self.locals.fuel(), self.locals.stack());
         let fuel_global = self.context.counters.fuel;
-        self.sink().local_get(f).global_set(fuel_global).local_get(s).call(callee);
+        self.sink().local_get(f).global_set(fuel_global).local_get(s).call(callee.index);
     }
 
     /// Calls it in place of this frame of `cells`.
-    pub(super) fn tail_call(&mut self, callee: u32, cells: i64) {
+    pub(super) fn tail_call(&mut self, callee: Callee, cells: i64) {
+        if !callee.takes_stack {
+            self.save_without_frame(cells);
+            self.sink().return_call(callee.index);
+            return;
+        }
         let (f, s) = (self.locals.fuel(), self.locals.stack());
         let fuel_global = self.context.counters.fuel;
-        self.sink().local_get(f).global_set(fuel_global).local_get(s).i64_const(cells).i64_add().return_call(callee);
+        self.sink().local_get(f).global_set(fuel_global).local_get(s).i64_const(cells).i64_add();
+        self.sink().return_call(callee.index);
+    }
+
+    /// `ref.func` of a function of the module.
+    pub(super) fn reference(&mut self, function: u32) {
+        self.sink().ref_func(function);
+    }
+
+    /// `return`, as a branch out of all blocks.
+    pub(super) fn return_(&mut self, depth: u32) {
+        self.sink().br(depth);
     }
 
     /// An operator on a local.
@@ -267,7 +287,7 @@ impl Emitter<'_> {
         self.push_count(width);
         scale(self);
         self.sink().i64_sub().local_tee(f);
-        self.stop_if_negative();
+        self.refill_if_negative();
         self.sink().local_get(count);
     }
 
@@ -310,7 +330,7 @@ impl Emitter<'_> {
         self.push_count(width);
         scale(self);
         self.sink().i64_sub().local_tee(f);
-        self.stop_if_negative();
+        self.refill_if_negative();
     }
 
     fn count(&mut self, width: Width) -> u32 {

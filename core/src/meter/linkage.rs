@@ -8,16 +8,13 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
 
-use super::{
-    body::encoded,
-    emit::{Counters, encode_locals},
-};
+use super::{body::Written, context::encoded, emit::Counters};
 use crate::admit::{BodyShape, FuncType, Passed};
 
 /// What engines take.
 const MOST_PARAMS: usize = 1_000;
 const MOST_TYPES: usize = 1_000_000;
-const MOST_FUNCTIONS: usize = 1_000_000;
+pub(super) const MOST_FUNCTIONS: usize = 1_000_000;
 
 /// How one function is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +27,24 @@ pub(super) enum Linkage {
     Split(u32),
 }
 
+/// Whom to call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Callee {
+    pub(super) index: u32,
+    pub(super) takes_stack: bool,
+}
+
+/// Functions of the rewrite's own in front of those that the module defines: the import by which it asks for fuel.
+pub(super) const IMPORTS: u32 = 1;
+
 /// The linkage of every function of a module.
 pub(super) struct Linkages {
     /// Of the functions that the module defines.
     functions: Vec<Linkage>,
+    /// Functions that the guest imports.
     imported: usize,
+    /// Functions that are imported beside them.
+    added: u32,
     /// Positions of the types with one more parameter, by the type without.
     types: BTreeMap<u32, u32>,
     /// Functions whose bodies moved, in the order in which they stand.
@@ -47,6 +57,7 @@ impl Linkages {
         Self {
             functions: alloc::vec![Linkage::Global; passed.bodies.len()],
             imported: passed.imported_functions,
+            added: 0,
             types: BTreeMap::new(),
             split: Vec::new(),
         }
@@ -54,7 +65,8 @@ impl Linkages {
 
     /// `types_before` counts the types in front of those that this adds.
     pub(super) fn of(passed: &Passed, types_before: usize) -> Self {
-        let mut linkages = Self::none(passed);
+        let mut linkages = Self { added: IMPORTS, ..Self::none(passed) };
+        let first = linkages.imported + linkages.added as usize;
         let is_set = |flags: &[bool], function: usize| flags.get(function).copied().unwrap_or(false);
         for (index, body) in passed.bodies.iter().enumerate() {
             let function = linkages.imported + index;
@@ -63,7 +75,7 @@ impl Linkages {
             if !is_set(&passed.called, function) || !has_room {
                 continue;
             }
-            let body_index = linkages.imported + passed.bodies.len() + linkages.split.len();
+            let body_index = first + passed.bodies.len() + linkages.split.len();
             linkages.functions[index] = if !is_set(&passed.referenced, function) {
                 Linkage::Parameter
             } else if body_index < MOST_FUNCTIONS {
@@ -83,14 +95,24 @@ impl Linkages {
         self.functions[index]
     }
 
-    /// Whom a call of `function` by name must call in its place, handing over the counter; `None` where it must not.
-    pub(super) fn callee(&self, function: u32) -> Option<u32> {
+    /// Whom a call of `function` by name must call; `None` where the guest imports it.
+    pub(super) fn callee(&self, function: u32) -> Option<Callee> {
         let index = (function as usize).checked_sub(self.imported)?;
-        match self.functions[index] {
-            Linkage::Global => None,
-            Linkage::Parameter => Some(function),
-            Linkage::Split(body) => Some(body),
-        }
+        Some(match self.functions[index] {
+            Linkage::Global => Callee { index: self.index(function), takes_stack: false },
+            Linkage::Parameter => Callee { index: self.index(function), takes_stack: true },
+            Linkage::Split(body) => Callee { index: body, takes_stack: true },
+        })
+    }
+
+    /// The index that `function` has now.
+    pub(super) fn index(&self, function: u32) -> u32 {
+        if (function as usize) < self.imported { function } else { function + self.added }
+    }
+
+    /// Whether functions have other indices than before.
+    pub(super) fn renumbers(&self) -> bool {
+        self.added > 0
     }
 
     /// Defined functions whose bodies moved to the end, in that order.
@@ -122,41 +144,30 @@ pub(super) fn entrance(
     body: u32,
     counters: Counters,
     has_tail_calls: bool,
-) -> Vec<u8> {
-    let mut out = Vec::new();
+) -> Written {
     let params = u32::try_from(ty.params.len()).unwrap_or(u32::MAX);
-    let pass = |out: &mut Vec<u8>| {
-        for param in 0..params {
-            InstructionSink::new(out).local_get(param);
-        }
-        InstructionSink::new(out).global_get(counters.stack);
-    };
+    let (mut out, mut added, mut unlikely) = (Vec::new(), Vec::new(), Vec::new());
+    let mut sink = InstructionSink::new(&mut out);
+    for param in 0..params {
+        sink.local_get(param);
+    }
+    sink.global_get(counters.stack);
     if has_tail_calls {
-        encode_locals(&mut out, &[], &[]);
-        pass(&mut out);
-        InstructionSink::new(&mut out).return_call(body);
+        sink.return_call(body);
     } else if shape.is_exported {
         let stack = params;
-        encode_locals(&mut out, &[], &[ValType::I64]);
-        pass(&mut out);
-        InstructionSink::new(&mut out)
-            .local_tee(stack)
-            .call(body)
-            .global_get(counters.fuel)
-            .i64_const(0)
-            .i64_lt_s()
-            .if_(BlockType::Empty)
-            .unreachable()
-            .end()
-            .local_get(stack)
-            .global_set(counters.stack);
+        added.push(ValType::I64);
+        sink.local_tee(stack).call(body).global_get(counters.fuel).i64_const(0).i64_lt_s();
+        unlikely.push(out.len());
+        let mut sink = InstructionSink::new(&mut out);
+        // The host sets the global, too.
+        sink.if_(BlockType::Empty).global_get(counters.fuel).i64_const(0).call(counters.refill).drop().end();
+        sink.local_get(stack).global_set(counters.stack);
     } else {
-        encode_locals(&mut out, &[], &[]);
-        pass(&mut out);
-        InstructionSink::new(&mut out).call(body);
+        sink.call(body);
     }
     InstructionSink::new(&mut out).end();
-    out
+    Written::new(&[], &added, &out, unlikely)
 }
 
 /// A function type with one more parameter, the counter.

@@ -2,36 +2,42 @@
 //!
 //! Engines count fuel and stack differently and cannot be configured to agree. The rewrite appends two mutable globals,
 //! [`FUEL`] and [`STACK`], and has every function keep them; the numbers, and the instruction at which they run out, are
-//! then the same on every engine by construction. `docs/metering.md` has the algorithm and its price.
+//! then the same on every engine by construction. Where one is below zero the guest calls the host, by an import that the
+//! rewrite adds: the host gives it the next slice of its fuel, or ends it. `docs/metering.md` has the algorithm and its
+//! price.
 //!
 //! In both metering modes the same rewrite drops custom sections, gives the start function a name by which the host can
 //! call it, canonicalises NaNs where the policy asks for it, and keeps conditional branches of large functions in a
 //! shape that wasmi 1.1 translates.
 
 mod body;
+mod context;
 mod cost;
 mod emit;
 mod linkage;
 mod nan;
 mod runs;
+mod walk;
 
 pub use cost::{BYTES_PER_UNIT, COST_VERSION, FRAME_CELLS};
 
 use alloc::{borrow::Cow, vec::Vec};
 
 use wasm_encoder::{
-    CodeSection, ConstExpr, Encode, ExportKind, FunctionSection, GlobalType, Module, RawSection, SectionId, ValType,
+    BranchHint, BranchHints, CodeSection, ConstExpr, Encode, EntityType, ExportKind, FunctionSection, GlobalType, Module,
+    RawSection, SectionId, ValType,
 };
 use wasmparser::{BinaryReader, FunctionBody};
 
 use self::{
-    body::{Context, rewrite_body},
-    linkage::{Linkage, encode_type, entrance},
+    body::{Written, rewrite_body},
+    context::Context,
+    linkage::{Linkage, MOST_FUNCTIONS, encode_type, entrance},
 };
 use crate::{
-    admit::{BodyShape, Passed},
+    admit::{BodyShape, Passed, Section},
     policy::{Floats, Metering, Rules},
-    verdict::{Fault, Reason, Rejection, TrapKind},
+    verdict::{Reason, Rejection},
 };
 
 /// Export of the fuel counter, an i64: what is left. Negative: the guest ran out of it. Reserved: no module may export
@@ -41,6 +47,11 @@ pub const FUEL: &str = "__hotcell_fuel";
 pub const STACK: &str = "__hotcell_stack";
 /// Export of the start function. Reserved.
 pub const START: &str = "__hotcell_start";
+/// Module name of the function that a guest calls where one of its counters is below zero. Reserved: no host function may
+/// have it.
+pub const REFILL_MODULE: &str = "__hotcell";
+/// Its name in that module. It is `(i64, i64) -> i64`: what [`refill`](crate::backend::refill) takes and gives.
+pub const REFILL: &str = "refill";
 /// Bytes of a stack cell.
 pub const CELL_BYTES: u64 = 8;
 
@@ -68,6 +79,10 @@ pub(crate) fn for_engine<'a>(bytes: &'a [u8], passed: &Passed, rules: &Rules) ->
         return Ok(Cow::Borrowed(bytes));
     }
     let context = Context::new(passed, counts, canonicalises);
+    let functions = passed.imported_functions + passed.bodies.len();
+    if counts && functions >= MOST_FUNCTIONS {
+        return Err(too_large("module.functions (rewritten)", functions as u64 + 1, MOST_FUNCTIONS as u64));
+    }
     Rewrite { bytes, passed, context }.module().map(Cow::Owned)
 }
 
@@ -82,18 +97,23 @@ impl Rewrite<'_> {
     fn module(&self) -> Result<Vec<u8>, Rejection> {
         let mut module = Module::new();
         for id in ORDER {
-            let content = self.passed.sections.iter().find(|section| section.id == id as u8);
-            let content = content.map(|section| &self.bytes[section.content.clone()]);
-            match (id, content) {
-                (SectionId::Type, _) => append(&mut module, id, content, self.types()),
+            let section = self.passed.sections.iter().find(|section| section.id == id as u8);
+            let content = section.map(|section| self.renumbered(section));
+            match (id, content.as_deref()) {
+                (SectionId::Type, content) => append(&mut module, id, content, self.types()),
+                (SectionId::Import, content) => append(&mut module, id, content, self.imports()),
                 (SectionId::Function, Some(_)) => {
                     module.section(&self.functions());
                 }
-                (SectionId::Global, _) => append(&mut module, id, content, self.globals()),
-                (SectionId::Export, _) => append(&mut module, id, content, self.exports()),
+                (SectionId::Global, content) => append(&mut module, id, content, self.globals()),
+                (SectionId::Export, content) => append(&mut module, id, content, self.exports()),
                 (SectionId::Start, _) | (_, None) => {}
                 (SectionId::Code, Some(content)) => {
-                    module.section(&self.code(content)?);
+                    let Code { bodies, hints } = self.code(content)?;
+                    if self.context.counts {
+                        module.section(&hints);
+                    }
+                    module.section(&bodies);
                 }
                 (_, Some(data)) => {
                     module.section(&RawSection { id: id as u8, data });
@@ -106,8 +126,33 @@ impl Rewrite<'_> {
         Ok(bytes)
     }
 
-    /// Types for the blocks around bodies with several results: no parameters, the function's results. Then those of
-    /// functions that take the stack counter.
+    /// What is in a section, with the new indices of functions. Bodies have theirs still.
+    fn renumbered(&self, section: &Section) -> Cow<'_, [u8]> {
+        let range = section.content.clone();
+        let references = &self.passed.references;
+        let here = |offset: usize| references.partition_point(|at| (*at as usize) < offset);
+        let references = &references[here(range.start)..here(range.end)];
+        if references.is_empty() || !self.context.linkages.renumbers() {
+            return Cow::Borrowed(&self.bytes[range]);
+        }
+        let mut out = Vec::with_capacity(range.len() + references.len());
+        let mut copied = range.start;
+        for &at in references {
+            let at = at as usize;
+            let mut reader = BinaryReader::new(&self.bytes[at..range.end], at);
+            let Ok(function) = reader.read_var_u32() else {
+                unreachable!("admission has read this index");
+            };
+            out.extend_from_slice(&self.bytes[copied..at]);
+            self.context.linkages.index(function).encode(&mut out);
+            copied = reader.original_position();
+        }
+        out.extend_from_slice(&self.bytes[copied..range.end]);
+        Cow::Owned(out)
+    }
+
+    /// Types for the blocks around bodies with several results: no parameters, the function's results. Then that of the
+    /// function that gives fuel, and those of functions that take the stack counter.
     fn types(&self) -> Items {
         let mut types = Items::default();
         for results in &self.context.wide_results {
@@ -118,6 +163,13 @@ impl Rewrite<'_> {
                 results.iter().for_each(|ty| ty.encode(out));
             });
         }
+        if self.context.counts {
+            types.add(|out| {
+                out.push(FUNCTION_TYPE);
+                [ValType::I64, ValType::I64].encode(out);
+                [ValType::I64].encode(out);
+            });
+        }
         for ty in self.context.linkages.types() {
             types.add(|out| {
                 out.push(FUNCTION_TYPE);
@@ -125,6 +177,18 @@ impl Rewrite<'_> {
             });
         }
         types
+    }
+
+    fn imports(&self) -> Items {
+        let mut imports = Items::default();
+        if self.context.counts {
+            imports.add(|out| {
+                REFILL_MODULE.encode(out);
+                REFILL.encode(out);
+                EntityType::Function(self.context.refill_type).encode(out);
+            });
+        }
+        imports
     }
 
     fn functions(&self) -> FunctionSection {
@@ -169,13 +233,13 @@ impl Rewrite<'_> {
             export(STACK, ExportKind::Global, self.context.counters.stack);
         }
         if let Some(start) = self.passed.start {
-            export(START, ExportKind::Func, start);
+            export(START, ExportKind::Func, self.context.linkages.index(start));
         }
         exports
     }
 
-    fn code(&self, content: &[u8]) -> Result<CodeSection, Rejection> {
-        let mut code = CodeSection::new();
+    fn code(&self, content: &[u8]) -> Result<Code, Rejection> {
+        let mut code = Code::default();
         let mut reader = BinaryReader::new(content, 0);
         let Ok(_count) = reader.read_var_u32() else {
             unreachable!("admission has read this section");
@@ -186,52 +250,69 @@ impl Rewrite<'_> {
                 Err(_) => unreachable!("admission has read every body"),
             })
             .collect();
+        let first = self.context.linkages.index(u32::try_from(self.passed.imported_functions).unwrap_or(u32::MAX));
         for (index, shape) in self.passed.bodies.iter().enumerate() {
-            match self.context.linkages.of_defined(index) {
-                Linkage::Global => self.body(&mut code, &bodies[index], *shape, false)?,
-                Linkage::Parameter => self.body(&mut code, &bodies[index], *shape, true)?,
+            let written = match self.context.linkages.of_defined(index) {
+                Linkage::Global => self.body(&bodies[index], *shape, false),
+                Linkage::Parameter => self.body(&bodies[index], *shape, true),
                 Linkage::Split(body) => {
                     let ty = self.context.function_type(shape.ty);
-                    code.raw(&entrance(ty, *shape, body, self.context.counters, self.passed.has_tail_calls));
+                    entrance(ty, *shape, body, self.context.counters, self.passed.has_tail_calls)
                 }
-            }
+            };
+            code.add(first, &written)?;
         }
         for &index in self.context.linkages.split() {
-            self.body(&mut code, &bodies[index], self.passed.bodies[index], true)?;
+            code.add(first, &self.body(&bodies[index], self.passed.bodies[index], true))?;
         }
         Ok(code)
     }
 
     /// Writes one body.
-    fn body(
-        &self,
-        code: &mut CodeSection,
-        body: &BinaryReader<'_>,
-        shape: BodyShape,
-        takes_stack: bool,
-    ) -> Result<(), Rejection> {
+    fn body(&self, body: &BinaryReader<'_>, shape: BodyShape, takes_stack: bool) -> Written {
         if self.context.counts || self.context.canonicalises || shape.words > LARGE_BODY {
-            let rewritten = rewrite_body(&FunctionBody::new(body.clone()), shape, takes_stack, &self.context);
-            check_size(rewritten.len() as u64)?;
-            code.raw(&rewritten);
-        } else {
-            let mut body = body.clone();
-            let Ok(bytes) = body.read_bytes(body.bytes_remaining()) else {
-                unreachable!("all its bytes are there");
-            };
-            code.raw(bytes);
+            return rewrite_body(&FunctionBody::new(body.clone()), shape, takes_stack, &self.context);
         }
+        let mut body = body.clone();
+        let Ok(bytes) = body.read_bytes(body.bytes_remaining()) else {
+            unreachable!("all its bytes are there");
+        };
+        Written { bytes: bytes.to_vec(), unlikely: Vec::new() }
+    }
+}
+
+/// The bodies, and which of their branches are seldom taken: a compiler then keeps what is behind them out of the way.
+#[derive(Default)]
+struct Code {
+    bodies: CodeSection,
+    hints: BranchHints,
+}
+
+impl Code {
+    /// Adds the next body of a module whose first has the index `first`. One that calls at every turn may have become
+    /// several times as large.
+    fn add(&mut self, first: u32, written: &Written) -> Result<(), Rejection> {
+        let size = written.bytes.len() as u64;
+        if size > LARGEST_BODY {
+            return Err(too_large("module.body_bytes (rewritten)", size, LARGEST_BODY));
+        }
+        let hint = |at: &usize| BranchHint {
+            branch_func_offset: u32::try_from(*at).unwrap_or(u32::MAX),
+            branch_hint_value: NOT_TAKEN,
+        };
+        if !written.unlikely.is_empty() {
+            self.hints.function_hints(first + self.bodies.len(), written.unlikely.iter().map(hint));
+        }
+        self.bodies.raw(&written.bytes);
         Ok(())
     }
 }
 
-/// A body that calls at every turn may become several times as large.
-fn check_size(found: u64) -> Result<(), Rejection> {
-    if found <= LARGEST_BODY {
-        return Ok(());
-    }
-    let reason = Reason::LimitExceeded { limit: "module.body_bytes (rewritten)", found, allowed: LARGEST_BODY };
-    Err(Rejection { offset: None, reason })
+/// Of a hint.
+const NOT_TAKEN: u32 = 0;
+
+fn too_large(limit: &'static str, found: u64, allowed: u64) -> Rejection {
+    Rejection { offset: None, reason: Reason::LimitExceeded { limit, found, allowed } }
 }
 
 /// The order in which sections stand in a module; custom sections are left out.
@@ -282,14 +363,4 @@ fn append(module: &mut Module, id: SectionId, content: Option<&[u8]>, new: Items
     data.extend_from_slice(items);
     data.extend_from_slice(&new.bytes);
     module.section(&RawSection { id: id as u8, data: &data });
-}
-
-/// The verdict on a call that ended in `fault`, given the counters as the guest left them: `unreachable` with a counter
-/// below zero is the rewrite's own.
-pub fn verdict(fault: Fault, fuel: i64, stack: i64) -> Fault {
-    match fault {
-        Fault::Trap(TrapKind::Unreachable) if fuel < 0 => Fault::OutOfFuel,
-        Fault::Trap(TrapKind::Unreachable) if stack < 0 => Fault::StackOverflow,
-        fault => fault,
-    }
 }

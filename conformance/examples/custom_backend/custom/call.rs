@@ -5,23 +5,16 @@ use std::sync::Arc;
 use hotcell_core::{
     Fault, HostCx, HostError, HostFn, Signature, TypedCall, Value, Values,
     admit::FuncType,
-    backend::{Armed, DuplicateImport, catch_panic, host_call},
+    backend::{Armed, DuplicateImport, catch_panic, host_call, refill},
     value::Scalar,
 };
-use wasmi::{
-    AsContextMut, Error, Func, ResumableCall, StoreContextMut, TypedFunc, TypedResumableCall, Val, WasmParams,
-    WasmResults, WasmRet, WasmTy,
-};
+use wasmi::{AsContextMut, Error, Func, StoreContextMut, TypedFunc, Val, WasmParams, WasmResults, WasmRet, WasmTy};
 
 use super::{
     Custom, Imports,
     convert::{fault, from_val, panicked, stop, to_val, val_type},
     store::{self, Data, Instance},
 };
-
-/// Fuel of the engine after which a call pauses and the clock is looked at. The slowest operators of an admitted module
-/// make this some ten milliseconds.
-const SLICE: u64 = 1 << 14;
 
 impl<P, R> TypedCall<P, R> for Custom
 where
@@ -35,18 +28,8 @@ where
     }
 
     fn call<T: Send + 'static>(instance: &mut Instance<T>, func: &TypedFunc<P, R>, params: P) -> Result<R, Fault> {
-        let step = |call| match call {
-            TypedResumableCall::Finished(results) => Step::Finished(results),
-            TypedResumableCall::HostTrap(_) => Step::Stopped,
-            TypedResumableCall::OutOfFuel(call) => Step::Paused { needs: call.required_fuel(), call },
-        };
-        let outcome = catch_panic(|| {
-            drive(
-                instance.store.as_context_mut(),
-                |store| func.call_resumable(store, params).map(step),
-                |store, call| call.resume(store).map(step),
-            )
-        });
+        let store = instance.store.as_context_mut();
+        let outcome = catch_panic(|| run(store, |store| func.call(store, params)));
         outcome.unwrap_or_else(|panic| Err(panicked(panic).into()))
     }
 }
@@ -64,53 +47,32 @@ pub(super) fn call_values<T>(
     let declared = FuncType { params: own(ty.params()), results: own(ty.results()) };
     declared.check_arguments(export, params)?;
     let params: Vec<_> = params.iter().map(|value| to_val(*value)).collect();
-    let step = |call, results| match call {
-        ResumableCall::Finished => Step::Finished(results),
-        ResumableCall::HostTrap(_) => Step::Stopped,
-        ResumableCall::OutOfFuel(call) => Step::Paused { needs: call.required_fuel(), call: (call, results) },
-    };
-    let results: Vec<_> = drive(
-        store,
-        |store| {
-            let mut results = vec![Val::I32(0); ty.results().len()];
-            func.call_resumable(store, &params, &mut results).map(|call| step(call, results))
-        },
-        |store, (call, mut results)| call.resume(store, &mut results).map(|call| step(call, results)),
-    )?;
+    let results = run(store, |store| {
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        func.call(store, &params, &mut results).map(|()| results)
+    })?;
     Ok(results.iter().filter_map(from_val).collect())
 }
 
-/// Where a call has come.
-enum Step<R, P> {
-    Finished(R),
-    /// A host function stopped it; the fault is parked.
-    Stopped,
-    Paused {
-        needs: u64,
-        call: P,
-    },
+/// Makes a call and says how it ended.
+fn run<T, R>(
+    mut store: StoreContextMut<'_, Data<T>>,
+    call: impl FnOnce(&mut StoreContextMut<'_, Data<T>>) -> Result<R, Error>,
+) -> Result<R, Fault> {
+    match call(&mut store) {
+        Ok(results) => Ok(results),
+        Err(error) => Err(fault(store, error)),
+    }
 }
 
-/// Drives a call to its end. It pauses when the engine's fuel is used up, so that a deadline or a cancel token can end it.
-fn drive<T, R, P>(
-    mut store: StoreContextMut<'_, Data<T>>,
-    start: impl FnOnce(&mut StoreContextMut<'_, Data<T>>) -> Result<Step<R, P>, Error>,
-    resume: impl Fn(&mut StoreContextMut<'_, Data<T>>, P) -> Result<Step<R, P>, Error>,
-) -> Result<R, Fault> {
-    store::set_engine_fuel(&mut store, SLICE);
-    let mut step = start(&mut store);
-    loop {
-        match step {
-            Ok(Step::Finished(results)) => return Ok(results),
-            Ok(Step::Stopped) => return Err(fault(store, None)),
-            Ok(Step::Paused { needs, call }) => {
-                store.data().armed.check()?;
-                store::set_engine_fuel(&mut store, needs.max(SLICE));
-                step = resume(&mut store, call);
-            }
-            Err(error) => return Err(fault(store, Some(error))),
-        }
-    }
+/// What a guest calls where its fuel or its stack is below zero: a deadline or a cancel token can end it here.
+pub(super) fn give_fuel<T: Send + 'static>(
+    caller: wasmi::Caller<'_, Data<T>>,
+    left: i64,
+    stack: i64,
+) -> Result<i64, Error> {
+    let mut caller = Caller(caller);
+    refill(&mut caller, left, stack).map_err(stop)
 }
 
 /// What a host function borrows of the store that called it.
@@ -141,6 +103,10 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
 
     fn set_fuel(&mut self, fuel: u64) {
         store::set_fuel(&mut self.0, fuel);
+    }
+
+    fn add_to_counter(&mut self, fuel: i64) {
+        store::add_to_counter(&mut self.0, fuel);
     }
 
     fn is_clock_due(&mut self) -> bool {

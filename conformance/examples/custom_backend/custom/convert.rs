@@ -2,16 +2,13 @@
 
 use std::fmt;
 
-use hotcell_core::{BackendError, Fault, SandboxBackend, TrapKind, ValType, Value, backend::HostStop, meter::verdict};
+use hotcell_core::{BackendError, Fault, SandboxBackend, TrapKind, ValType, Value, backend::HostStop};
 use wasmi::{
     AsContextMut, Error, F32, F64, Func, Ref, TrapCode, V128, Val,
     errors::{ErrorKind, HostError, InstantiationError, TableError},
 };
 
-use super::{
-    Custom,
-    store::{Data, counted},
-};
+use super::{Custom, store::Data};
 
 pub(super) fn to_val(value: Value) -> Val {
     match value {
@@ -72,22 +69,13 @@ pub(super) fn settle<T, R>(
     store: impl AsContextMut<Data = Data<T>>,
     outcome: Result<Result<R, Error>, String>,
 ) -> Result<R, Fault> {
-    outcome.map_err(panicked)?.map_err(|error| fault(store, Some(error)))
+    outcome.map_err(panicked)?.map_err(|error| fault(store, error))
 }
 
 /// The verdict on a call that the engine ended. What our own code parked is the cause; a bare trap is the guest's.
-pub(super) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Option<Error>) -> Fault {
-    if let Some(parked) = store.as_context_mut().data_mut().armed.take_parked() {
-        return parked;
-    }
-    let fault = match error {
-        None => panicked("a host function stopped without a reason".to_owned()).into(),
-        Some(error) => guest_fault(&error).unwrap_or_else(|| backend_error(error).into()),
-    };
-    match counted(store) {
-        None => fault,
-        Some([fuel, stack]) => verdict(fault, fuel, stack),
-    }
+pub(super) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Error) -> Fault {
+    let parked = store.as_context_mut().data_mut().armed.take_parked();
+    parked.or_else(|| guest_fault(&error)).unwrap_or_else(|| backend_error(error).into())
 }
 
 fn guest_fault(error: &Error) -> Option<Fault> {
@@ -105,7 +93,7 @@ fn guest_fault(error: &Error) -> Option<Fault> {
             TrapCode::IntegerDivisionByZero => TrapKind::IntegerDivisionByZero,
             TrapCode::BadConversionToInteger => TrapKind::BadConversionToInteger,
             TrapCode::StackOverflow => return Some(Fault::StackOverflow),
-            // Calls pause for fuel, and a refused growth is -1: the engine has no cause for either.
+            // The engine counts no fuel, and a refused growth is -1.
             TrapCode::OutOfFuel | TrapCode::GrowthOperationLimited => return None,
         },
     };

@@ -13,6 +13,7 @@ use hotcell_core::{
     Admitted, BackendError, Budget, Enforcement, Field, HostOptions, Offered, Policy, PolicyError, Proposal,
     SandboxBackend,
     backend::{Armed, InstantiateError, catch_panic},
+    meter::{REFILL, REFILL_MODULE},
     policy::{Fingerprint, Floats},
 };
 use wasmi::{CompilationMode, Config, Engine, Linker};
@@ -124,7 +125,11 @@ impl SandboxBackend for Custom {
     }
 
     fn imports<T: Send + 'static>(&self) -> Imports<T> {
-        Imports { recipes: Vec::new(), offered: Offered::default() }
+        let give_fuel: Recipe<T> = Arc::new(|linker| {
+            // The linker is empty, and no host function may have this name.
+            let _ = linker.func_wrap(REFILL_MODULE, REFILL, call::give_fuel);
+        });
+        Imports { recipes: vec![give_fuel], offered: Offered::default() }
     }
 
     fn offered<'i, T: Send + 'static>(&self, imports: &'i Imports<T>) -> &'i Offered {
@@ -181,7 +186,6 @@ fn config(policy: &Policy) -> Config {
     let mut config = Config::default();
     config.compilation_mode(CompilationMode::Eager);
     config.ignore_custom_sections(true);
-    config.consume_fuel(true);
     config.set_min_stack_height(cells.min(256));
     config.set_max_stack_height(cells);
     config.set_max_recursion_depth(frames);

@@ -2,7 +2,7 @@
 
 use hotcell_core::{
     CancelToken, Fault, Instant, Value,
-    backend::{Armed, MOST_FUEL, catch_panic},
+    backend::{Armed, catch_panic},
     meter::{FUEL, STACK},
 };
 use wasmi::{AsContext, AsContextMut, Engine, Global, Memory, ResourceLimiter, Store, Val};
@@ -62,13 +62,7 @@ impl<T> ResourceLimiter for Data<T> {
 pub(super) fn armed_store<T: 'static>(engine: &Engine, data: Data<T>) -> Store<Data<T>> {
     let mut store = Store::new(engine, data);
     store.limiter(|data| data);
-    set_engine_fuel(&mut store, MOST_FUEL);
     store
-}
-
-/// The engine's own fuel is what makes a call pause. The only error is an engine that does not count.
-pub(super) fn set_engine_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
-    let _ = store.as_context_mut().set_fuel(fuel);
 }
 
 /// A limited store with its one instance.
@@ -85,12 +79,12 @@ impl<T: 'static> Instance<T> {
         store.data_mut().memory = instance.get_memory(&store, "memory");
         store.data_mut().counters = counters;
         let mut made = Self { store, instance, stack_cells };
-        made.refill();
+        made.begin();
         made
     }
 
     /// Gives the guest the budget's fuel and its whole stack: no frame of it is left.
-    fn refill(&mut self) {
+    fn begin(&mut self) {
         let fuel = self.store.data().armed.fuel_given();
         set_fuel(&mut self.store, fuel);
         if let Some([_, stack]) = self.store.data().counters {
@@ -99,23 +93,36 @@ impl<T: 'static> Instance<T> {
     }
 }
 
-/// Fuel and stack left, as the guest counts them; negative when it ran out.
-pub(super) fn counted<T>(store: impl AsContext<Data = Data<T>>) -> Option<[i64; 2]> {
-    let counters = store.as_context().data().counters?;
-    Some(counters.map(|counter| counter.get(&store).i64().unwrap_or(0)))
-}
-
 /// Fuel left. Before there are counters, nothing has run that they would count.
 pub(super) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> u64 {
-    let given = store.as_context().data().armed.fuel_given();
-    counted(store).map_or(given, |[fuel, _]| u64::try_from(fuel).unwrap_or(0))
+    let context = store.as_context();
+    let data = context.data();
+    match data.counters {
+        Some([counter, _]) => data.armed.fuel_left(read(counter, &store)),
+        None => data.armed.fuel_given(),
+    }
 }
 
-/// Sets the fuel left.
-pub(super) fn set_fuel<T>(store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
-    if let Some([counter, _]) = store.as_context().data().counters {
-        write(counter, store, i64::try_from(fuel).unwrap_or(i64::MAX));
+/// Sets the fuel left: the counter holds a slice of it.
+pub(super) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
+    let mut context = store.as_context_mut();
+    let data = context.data_mut();
+    if let Some([counter, _]) = data.counters {
+        let slice = data.armed.slice(fuel);
+        write(counter, store, slice);
     }
+}
+
+/// Adds to the fuel counter.
+pub(super) fn add_to_counter<T>(store: impl AsContextMut<Data = Data<T>>, fuel: i64) {
+    if let Some([counter, _]) = store.as_context().data().counters {
+        let counted = read(counter, &store);
+        write(counter, store, counted.saturating_add(fuel));
+    }
+}
+
+fn read(counter: Global, store: impl AsContext) -> i64 {
+    counter.get(store).i64().unwrap_or(0)
 }
 
 /// A counter is a mutable i64, so nothing can go wrong.
@@ -126,7 +133,7 @@ fn write(counter: Global, store: impl AsContextMut, value: i64) {
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
     fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
         self.store.data_mut().armed.rearm(deadline, cancel);
-        self.refill();
+        self.begin();
     }
 
     fn armed(&self) -> &Armed {

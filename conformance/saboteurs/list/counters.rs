@@ -1,29 +1,25 @@
 //! Fuel and stack.
 
-use super::{Saboteur, lie};
+use super::{FUEL_IS_GIVEN, Saboteur, lie};
 
 const FUEL_IS_SET: &str = "let fuel = [[self.store.data().armed.fuel_given()]];";
-const VERDICT: &str = "Some([fuel, stack]) => [[verdict(fault, fuel, stack)]]";
-const CALL_BEGINS: &str = "let mut step = [[start(&mut store)]]";
-const SLICE_BEGINS: &str = "store::set_engine_fuel(&mut store, needs.max(SLICE))";
-const CALL_ENDS: &str = "return Ok(results)";
 
 pub(super) const SABOTEURS: &[Saboteur] = &[
-    Saboteur::new("ignores the fuel", "limits.fuel.exact", &[lie("store.rs", FUEL_IS_SET, "MOST_FUEL")]),
+    Saboteur::new("ignores the fuel", "limits.fuel.exact", &[lie("store.rs", FUEL_IS_SET, "hotcell_core::backend::MOST_FUEL")]),
     Saboteur::new(
         "gives one unit of fuel too many",
         "counters.fuel",
         &[lie("store.rs", FUEL_IS_SET, "self.store.data().armed.fuel_given().saturating_add(1)")],
     ),
     Saboteur::new(
-        "takes the counters' trap for the guest's when fuel runs out",
+        "goes on when fuel has run out",
         "limits.fuel.exact",
-        &[lie("convert.rs", VERDICT, "verdict(fault, fuel.max(0), stack)")],
+        &[lie("call.rs", FUEL_IS_GIVEN, goes_on_after!("OutOfFuel"))],
     ),
     Saboteur::new(
-        "takes the counters' trap for the guest's when the stack runs out",
+        "goes on when the stack has run out",
         "counters.stack",
-        &[lie("convert.rs", VERDICT, "verdict(fault, fuel, stack.max(0))")],
+        &[lie("call.rs", FUEL_IS_GIVEN, goes_on_after!("StackOverflow"))],
     ),
     Saboteur::new(
         "leaves the stack to the engine",
@@ -38,37 +34,32 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "loses fuel at the end of a slice",
         "counters.fuel",
-        &[
-            lie(
-                "call.rs",
-                CALL_BEGINS,
-                "crate::MINE.set(0);
-                start(&mut store)",
-            ),
-            lie(
-                "call.rs",
-                SLICE_BEGINS,
-                "crate::MINE.set(crate::MINE.get() + 1);
-                store::set_engine_fuel(&mut store, needs.max(SLICE))",
-            ),
-            lie(
-                "call.rs",
-                CALL_ENDS,
-                "let left = store::fuel(&store).saturating_sub(crate::MINE.get());
-                store::set_fuel(&mut store, left);
-                return Ok(results)",
-            ),
-        ],
+        &[lie("call.rs", FUEL_IS_GIVEN, "refill(&mut caller, left, stack).map(|left| left - 1)")],
     ),
     Saboteur::new(
         "takes the end of a slice for the end of the fuel",
         "counters.fuel",
-        &[lie("call.rs", SLICE_BEGINS, "return Err(Fault::OutOfFuel)")],
+        &[lie(
+            "call.rs",
+            FUEL_IS_GIVEN,
+            "caller.0.data_mut().armed.park(Fault::OutOfFuel);
+            Err(hotcell_core::backend::HostStop)",
+        )],
+    ),
+    Saboteur::new(
+        "gives a slice and does not count it",
+        "counters.trap",
+        &[lie("call.rs", "store::add_to_counter(&mut self.0, fuel)", "drop(fuel)")],
+    ),
+    Saboteur::new(
+        "gives all the fuel in one slice",
+        "deadline.jump",
+        &[lie("store.rs", "let slice = [[data.armed.slice(fuel)]];", "fuel.cast_signed()")],
     ),
     Saboteur::new(
         "goes on with the fuel that the last call left",
         "limits.fuel.largest",
-        &[lie("store.rs", "self.store.data_mut().armed.rearm(deadline, cancel);\n        [[self.refill()]]", "()")],
+        &[lie("store.rs", "self.store.data_mut().armed.rearm(deadline, cancel);\n        [[self.begin()]]", "()")],
     ),
     Saboteur::new(
         "takes fuel and does not give it back",

@@ -8,12 +8,12 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "abi.range",
         &[lie(
             "call.rs",
-            "TypedResumableCall::Finished(results) => [[Step::Finished(results)]]",
-            "let mut results = results;
+            "func.call(store, params)",
+            "let mut results = func.call(store, params)?;
             if let Some(version) = (&mut results as &mut dyn std::any::Any).downcast_mut::<u32>() {
                 *version = 1;
             }
-            Step::Finished(results)",
+            Ok(results)",
         )],
     ),
     Saboteur::new(

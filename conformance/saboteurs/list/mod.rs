@@ -3,6 +3,33 @@
 //! A lie is an expression in the place of another. Of a text with `[[` and `]]` only what is between them is replaced; the
 //! rest says where it stands.
 
+/// Where a guest gets its next slice.
+const FUEL_IS_GIVEN: &str = "[[refill(&mut caller, left, stack)]].map_err(stop)";
+
+/// Gives the next slice in place of this fault.
+macro_rules! goes_on_after {
+    ($fault:literal) => {
+        concat!(
+            "use hotcell_core::backend::Caller as _;
+            match refill(&mut caller, left, stack) {
+                Ok(left) => Ok(left),
+                Err(stop) => match caller.armed().take_parked() {
+                    Some(Fault::",
+            $fault,
+            ") => {
+                        let fuel = caller.fuel().unwrap_or(0);
+                        Ok(caller.armed().slice(fuel))
+                    }
+                    parked => {
+                        parked.into_iter().for_each(|fault| caller.armed().park(fault));
+                        Err(stop)
+                    }
+                },
+            }"
+        )
+    };
+}
+
 mod counters;
 mod handshake;
 mod hosts;

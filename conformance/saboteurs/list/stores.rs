@@ -2,7 +2,7 @@
 
 use super::{Saboteur, lie};
 
-const INSTANCE_IS_MADE: &str = "made.refill()";
+const INSTANCE_IS_MADE: &str = "made.begin()";
 
 pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
@@ -11,16 +11,17 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[
             lie(
                 "call.rs",
-                "return Ok(results)",
-                "if let Some(memory) = store.data().memory {
+                "let outcome = [[call(&mut store)]]",
+                "let outcome = call(&mut store);
+                if let Some(memory) = store.data().memory {
                     *crate::KEPT.lock().unwrap() = memory.data(&store).to_vec();
                 }
-                return Ok(results)",
+                outcome",
             ),
             lie(
                 "store.rs",
                 INSTANCE_IS_MADE,
-                "made.refill();
+                "made.begin();
                 let kept = crate::KEPT.lock().unwrap();
                 if let Some(memory) = made.store.data().memory {
                     let memory = memory.data_mut(&mut made.store);
@@ -37,14 +38,14 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
             lie(
                 "store.rs",
                 INSTANCE_IS_MADE,
-                "made.refill();
+                "made.begin();
                 crate::MINE.set(1)",
             ),
             lie(
                 "call.rs",
-                "let mut step = [[start(&mut store)]]",
+                "let outcome = [[call(&mut store)]]",
                 "assert_eq!(crate::MINE.get(), 1);
-                start(&mut store)",
+                call(&mut store)",
             ),
         ],
     ),
@@ -80,14 +81,14 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "limits.stack.everything",
         &[lie(
             "call.rs",
-            "let mut step = [[start(&mut store)]]",
+            "let outcome = [[call(&mut store)]]",
             "#[inline(never)]
             fn deeper(kib: usize) -> u8 {
                 let frame = std::hint::black_box([1; 1 << 10]);
                 if kib == 0 { frame[0] } else { deeper(kib - 1).wrapping_add(std::hint::black_box(&frame)[9]) }
             }
             std::hint::black_box(deeper(128));
-            start(&mut store)",
+            call(&mut store)",
         )],
     )
     .that_kills(),

@@ -1,32 +1,42 @@
 //! Deadlines, cancelling, and neighbours.
 
-use super::{Saboteur, lie};
+use super::{FUEL_IS_GIVEN, Saboteur, lie};
 
-const CALL_BEGINS: &str = "let mut step = [[start(&mut store)]]";
-const SLICE_ENDS: &str = "store.data().armed.check()?";
+const CALL_BEGINS: &str = "let outcome = [[call(&mut store)]]";
+
+/// Gives fuel until a call has ended with this fault, then to none that is running.
+macro_rules! ends_all_with {
+    ($fault:literal) => {
+        concat!(
+            "let given = refill(&mut caller, left, stack);
+            let armed = &mut caller.0.data_mut().armed;
+            let parked = armed.take_parked();
+            if let Some(Fault::",
+            $fault,
+            ") = parked {
+                crate::ALL.fetch_add(1, crate::SeqCst);
+            }
+            let is_over = crate::ALL.load(crate::SeqCst) != crate::MINE.get();
+            let parked = parked.or(is_over.then_some(Fault::",
+            $fault,
+            "));
+            let given = if is_over { Err(hotcell_core::backend::HostStop) } else { given };
+            parked.into_iter().for_each(|fault| armed.park(fault));
+            given"
+        )
+    };
+}
 
 pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "never looks at the clock",
         "deadline.jump",
-        &[lie(
-            "call.rs",
-            SLICE_ENDS,
-            "if let Err(fault @ Fault::Cancelled) = store.data().armed.check() {
-                return Err(fault);
-            }",
-        )],
+        &[lie("call.rs", FUEL_IS_GIVEN, goes_on_after!("DeadlineExceeded"))],
     ),
     Saboteur::new(
         "never looks at the cancel flag",
         "cancel.loop",
-        &[lie(
-            "call.rs",
-            SLICE_ENDS,
-            "if let Err(fault @ Fault::DeadlineExceeded) = store.data().armed.check() {
-                return Err(fault);
-            }",
-        )],
+        &[lie("call.rs", FUEL_IS_GIVEN, goes_on_after!("Cancelled"))],
     ),
     Saboteur::new(
         "forgets the cancel token when it is armed again",
@@ -54,14 +64,18 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                 "call.rs",
                 CALL_BEGINS,
                 "crate::MINE.set(0);
-                start(&mut store)",
+                call(&mut store)",
             ),
             lie(
                 "call.rs",
-                SLICE_ENDS,
+                FUEL_IS_GIVEN,
                 "crate::MINE.set(crate::MINE.get() + 1);
                 if crate::MINE.get() > 100 {
-                    return Err(Fault::DeadlineExceeded);
+                    caller.0.data_mut().armed.park(Fault::DeadlineExceeded);
+                }
+                match crate::MINE.get() {
+                    0..=100 => refill(&mut caller, left, stack),
+                    _ => Err(hotcell_core::backend::HostStop),
                 }",
             ),
         ],
@@ -74,19 +88,12 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                 "call.rs",
                 CALL_BEGINS,
                 "crate::MINE.set(crate::ALL.load(crate::SeqCst));
-                start(&mut store)",
+                call(&mut store)",
             ),
             lie(
                 "call.rs",
-                SLICE_ENDS,
-                "let ended = store.data().armed.check();
-                if let Err(Fault::DeadlineExceeded) = ended {
-                    crate::ALL.fetch_add(1, crate::SeqCst);
-                }
-                ended?;
-                if crate::ALL.load(crate::SeqCst) != crate::MINE.get() {
-                    return Err(Fault::DeadlineExceeded);
-                }",
+                FUEL_IS_GIVEN,
+                ends_all_with!("DeadlineExceeded"),
             ),
         ],
     ),
@@ -98,19 +105,12 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                 "call.rs",
                 CALL_BEGINS,
                 "crate::MINE.set(crate::ALL.load(crate::SeqCst));
-                start(&mut store)",
+                call(&mut store)",
             ),
             lie(
                 "call.rs",
-                SLICE_ENDS,
-                "let ended = store.data().armed.check();
-                if let Err(Fault::Cancelled) = ended {
-                    crate::ALL.fetch_add(1, crate::SeqCst);
-                }
-                ended?;
-                if crate::ALL.load(crate::SeqCst) != crate::MINE.get() {
-                    return Err(Fault::Cancelled);
-                }",
+                FUEL_IS_GIVEN,
+                ends_all_with!("Cancelled"),
             ),
         ],
     ),

@@ -37,12 +37,12 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "values.typed",
         &[lie(
             "call.rs",
-            "TypedResumableCall::Finished(results) => [[Step::Finished(results)]]",
-            "let mut results = results;
+            "func.call(store, params)",
+            "let mut results = func.call(store, params)?;
             if let Some(number) = (&mut results as &mut dyn std::any::Any).downcast_mut::<u32>() {
                 *number &= u32::MAX >> 1;
             }
-            Step::Finished(results)",
+            Ok(results)",
         )],
     ),
     Saboteur::new(

@@ -21,6 +21,11 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
             exhausted::<B>,
         ),
         Check::mandatory(
+            "counters.trap",
+            "The fuel that a call used until it trapped is what was counted at the last call, however many slices came after.",
+            trap::<B>,
+        ),
+        Check::mandatory(
             "counters.stack",
             "A guest may go exactly as deep as its frames fit into the policy's stack.",
             stack::<B>,
@@ -95,6 +100,23 @@ fn exhausted<B: Subject>() -> Outcome {
         ensure_eq!(session.call_values("run", &[]).denied()?.code(), "out-of-fuel");
         ensure_eq!(session.global("rounds"), Some(Value::I32(300_000)));
         ensure_eq!(session.usage().fuel_used, Some(1 + 7 * 300_000));
+    }
+    Ok(())
+}
+
+fn trap<B: Subject>() -> Outcome {
+    let text = r#"(module
+        (func $nothing)
+        (func (export "run") (param $n i32)
+            (call $nothing)
+            (loop $again
+                (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            unreachable))"#;
+    for policy in policies(|_| ()) {
+        let mut session = plain_plugin::<B>(policy, &wasm(text))?.session(())?;
+        ensure_eq!(session.call_values("run", &[Value::I32(1_000_000)]).denied()?.code(), "trap-unreachable");
+        // To enter, the call, and to enter what it calls.
+        ensure_eq!(session.usage().fuel_used, Some(3));
     }
     Ok(())
 }

@@ -59,10 +59,8 @@ fn run<T, R>(
     mut store: StoreContextMut<'_, Data<T>>,
     call: impl FnOnce(&mut StoreContextMut<'_, Data<T>>) -> Result<R, Error>,
 ) -> Result<R, Fault> {
-    match call(&mut store) {
-        Ok(results) => Ok(results),
-        Err(error) => Err(fault(store, error)),
-    }
+    let outcome = call(&mut store);
+    outcome.map_err(|error| fault(store, error))
 }
 
 /// What a guest calls where its fuel or its stack is below zero: a deadline or a cancel token can end it here.

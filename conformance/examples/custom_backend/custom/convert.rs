@@ -74,8 +74,10 @@ pub(super) fn settle<T, R>(
 
 /// The verdict on a call that the engine ended. What our own code parked is the cause; a bare trap is the guest's.
 pub(super) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Error) -> Fault {
-    let parked = store.as_context_mut().data_mut().armed.take_parked();
-    parked.or_else(|| guest_fault(&error)).unwrap_or_else(|| backend_error(error).into())
+    if let Some(parked) = store.as_context_mut().data_mut().armed.take_parked() {
+        return parked;
+    }
+    guest_fault(&error).unwrap_or_else(|| backend_error(error).into())
 }
 
 fn guest_fault(error: &Error) -> Option<Fault> {

@@ -112,8 +112,6 @@ impl<'p> Machine<'p> {
                 let types = self.program.function_type(function).results();
                 ("ok", types.iter().zip(values).map(|(ty, bits)| value(*ty, bits)).collect())
             }
-            // A callee that overran its fuel has stored that; the host cannot tell its caller's `unreachable` from a stop.
-            Err(Stop::Trap("trap-unreachable")) if self.fuel < 0 => ("out-of-fuel", Vec::new()),
             Err(Stop::Trap(code)) => (code, Vec::new()),
             Err(Stop::OutOfFuel) => ("out-of-fuel", Vec::new()),
             Err(Stop::StackOverflow) => ("stack-overflow", Vec::new()),

@@ -86,8 +86,15 @@ impl Limits {
     }
 }
 
-/// What a store carries.
-struct Data {
+/// Fuel of a slice, after which the clock is looked at: hotcell's number.
+const SLICE: i64 = 1 << 15;
+
+/// What a store carries, with the engine's handle to a global.
+struct Data<G> {
+    /// The guest's fuel counter, once it is there, and the fuel that it does not hold.
+    fuel: Option<G>,
+    reserve: i64,
+    is_interruptible: bool,
     held: u64,
     allowed: u64,
     peak: u64,
@@ -99,11 +106,14 @@ struct Data {
     state: u64,
 }
 
-impl Data {
+impl<G> Data<G> {
     fn new(limits: &Limits) -> Self {
         let begin = limits.deadline.map(|_| Instant::now());
         let deadline = begin.zip(limits.deadline).map(|(begin, limit)| begin + limit);
         Self {
+            fuel: None,
+            reserve: 0,
+            is_interruptible: limits.is_interruptible,
             held: 0,
             allowed: limits.memory,
             peak: 0,
@@ -123,6 +133,24 @@ impl Data {
             let now = Instant::now();
             (self.begin, self.deadline) = (Some(now), Some(now + limit));
         }
+    }
+
+    /// What the guest's counter must say.
+    #[inline]
+    fn slice(&mut self, fuel: i64) -> i64 {
+        let slice = if self.is_interruptible { fuel.min(SLICE) } else { fuel };
+        self.reserve = fuel - slice;
+        slice
+    }
+
+    /// The next slice, for a guest that has `left`; `None` where it must end.
+    fn next_slice(&mut self, left: i64) -> Option<i64> {
+        if left + self.reserve < 0 || self.is_late() {
+            return None;
+        }
+        let slice = (SLICE - left).min(self.reserve);
+        self.reserve -= slice;
+        Some(slice)
     }
 
     fn grow(&mut self, bytes: usize) -> bool {

@@ -1,20 +1,21 @@
 use hotcell::{Admitted, Policy};
+use hotcell_core::meter::{REFILL, REFILL_MODULE};
 use wasmi::{
     Caller, CompilationMode, Config, Engine, Global, Instance, Linker, Memory, Module, ResourceLimiter, Store,
-    TypedFunc, TypedResumableCall, Val, WasmParams, WasmResults,
+    TypedFunc, Val, WasmParams, WasmResults,
 };
 use wasmi_core::LimiterError;
 
-use super::{ABI_FUEL, Data, Limits, Raw, Reply, unpack};
+use super::{ABI_FUEL, Limits, Raw, Reply, unpack};
 
-/// Fuel of a slice, after which the clock is looked at.
-const SLICE: u64 = 1 << 20;
+type Data = super::Data<Global>;
+
 /// Bytes of a stack cell, and of stack for each frame: the backend's numbers, and its factor.
 const CELL_BYTES: u64 = 8;
 const FRAME_BYTES: u64 = 64;
 const SPARE: u64 = 4;
 
-/// wasmi by hand: eager, sliced, with a limiter and a linker that is made once.
+/// wasmi by hand: eager, with slices, a limiter and a linker that is made once.
 pub struct Wasmi {
     engine: Engine,
     module: Module,
@@ -28,11 +29,20 @@ fn config(policy: &Policy) -> Config {
     let mut config = Config::default();
     config.compilation_mode(CompilationMode::Eager);
     config.ignore_custom_sections(true);
-    config.consume_fuel(policy.is_interruptible());
     config.set_min_stack_height(256);
     config.set_max_stack_height((stack / CELL_BYTES) as usize);
     config.set_max_recursion_depth((stack / FRAME_BYTES) as usize);
     config
+}
+
+/// Gives a guest its next slice of fuel.
+fn give_fuel(mut caller: Caller<'_, Data>, left: i64, stack: i64) -> Result<i64, wasmi::Error> {
+    assert!(stack >= 0, "the guest's stack is deep enough");
+    let slice = caller.data_mut().next_slice(left).ok_or_else(|| wasmi::Error::new("too late"))?;
+    let counter = caller.data().fuel.expect("the instance is there");
+    let counted = counter.get(&caller).i64().expect("an i64");
+    counter.set(&mut caller, Val::I64(counted + slice)).expect("a mutable i64");
+    Ok(left + slice)
 }
 
 impl Raw for Wasmi {
@@ -51,6 +61,7 @@ impl Raw for Wasmi {
             Ok(a.wrapping_add(b))
         };
         linker.func_wrap("env", "add", add).expect("the name is free");
+        linker.func_wrap(REFILL_MODULE, REFILL, give_fuel).expect("the name is free");
         Self { engine, module, linker, entry: entry.to_owned(), limits: Limits::of(policy) }
     }
 
@@ -77,9 +88,6 @@ impl Wasmi {
         let limits = self.limits;
         let mut store = Store::new(&self.engine, Data::new(&limits));
         store.limiter(|data| data);
-        if limits.is_interruptible {
-            store.set_fuel(SLICE).expect("the engine counts");
-        }
         let instance = self.linker.instantiate_and_start(&mut store, &self.module).expect("the module instantiates");
         let mut live = Live {
             memory: instance.get_memory(&store, "memory").expect("a memory"),
@@ -92,6 +100,7 @@ impl Wasmi {
             store,
             limits,
         };
+        live.store.data_mut().fuel = Some(live.fuel);
         let abi: TypedFunc<(), u32> = typed(&instance, &live.store, "__hotcell_abi_version").expect("a function");
         live.set_stack();
         live.set_fuel(ABI_FUEL.min(limits.fuel));
@@ -127,9 +136,6 @@ pub struct Live {
 impl Live {
     fn arm(&mut self) {
         self.store.data_mut().rearm(&self.limits);
-        if self.limits.is_interruptible {
-            self.store.set_fuel(SLICE).expect("the engine counts");
-        }
         self.set_fuel(self.limits.fuel);
     }
 
@@ -139,31 +145,17 @@ impl Live {
     }
 
     fn set_fuel(&mut self, fuel: i64) {
-        self.fuel.set(&mut self.store, Val::I64(fuel)).expect("a mutable i64");
+        let slice = self.store.data_mut().slice(fuel);
+        self.fuel.set(&mut self.store, Val::I64(slice)).expect("a mutable i64");
     }
 
     fn left(&mut self) -> i64 {
-        self.fuel.get(&self.store).i64().expect("an i64")
+        self.fuel.get(&self.store).i64().expect("an i64") + self.store.data().reserve
     }
 
-    /// A call, in slices where something may interrupt it.
     #[inline]
     fn run<P: WasmParams, R: WasmResults>(&mut self, func: &TypedFunc<P, R>, params: P) -> R {
-        if !self.limits.is_interruptible {
-            return func.call(&mut self.store, params).expect("the guest answers");
-        }
-        let mut call = func.call_resumable(&mut self.store, params).expect("the guest answers");
-        loop {
-            match call {
-                TypedResumableCall::Finished(results) => return results,
-                TypedResumableCall::HostTrap(_) => panic!("the host function fails"),
-                TypedResumableCall::OutOfFuel(paused) => {
-                    assert!(!self.store.data().is_late(), "the guest is in time");
-                    self.store.set_fuel(SLICE.max(paused.required_fuel())).expect("the engine counts");
-                    call = paused.resume(&mut self.store).expect("the guest answers");
-                }
-            }
-        }
+        func.call(&mut self.store, params).expect("the guest answers")
     }
 
     fn bytes(&mut self, input: &[u8]) -> Reply {

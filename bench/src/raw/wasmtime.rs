@@ -1,15 +1,16 @@
-use std::{thread, time::Duration};
-
 use hotcell::{Admitted, HostOptions, Policy};
+use hotcell_core::meter::{REFILL, REFILL_MODULE};
 use hotcell_wasmtime::config::{pooling_config, sandbox_config};
 use wasmtime::{
     Caller, Config, Engine, Global, Instance, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module,
-    ModuleExport, ResourceLimiter, Store, TypedFunc, UpdateDeadline, Val,
+    ModuleExport, ResourceLimiter, Store, TypedFunc, Val,
 };
 
-use super::{ABI_FUEL, Data, Limits, Raw, Reply, unpack};
+use super::{ABI_FUEL, Limits, Raw, Reply, unpack};
 
-/// wasmtime by hand: a pool, a pre-linked module, exports by index, epochs and a limiter.
+type Data = super::Data<Global>;
+
+/// wasmtime by hand: a pool, a pre-linked module, exports by index, slices and a limiter.
 pub struct Wasmtime {
     engine: Engine,
     pre: InstancePre<Data>,
@@ -35,16 +36,14 @@ fn config(policy: &Policy) -> Config {
     config
 }
 
-/// Ticks for as long as the engine lives.
-fn tick(engine: &Engine) {
-    let engine = engine.weak();
-    thread::spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            thread::sleep(Duration::from_millis(4));
-        }
-    });
+/// Gives a guest its next slice of fuel.
+fn give_fuel(mut caller: Caller<'_, Data>, left: i64, stack: i64) -> wasmtime::Result<i64> {
+    assert!(stack >= 0, "the guest's stack is deep enough");
+    let slice = caller.data_mut().next_slice(left).ok_or_else(|| wasmtime::Error::msg("too late"))?;
+    let counter = caller.data().fuel.expect("the instance is there");
+    let counted = counter.get(&mut caller).i64().expect("an i64");
+    counter.set(&mut caller, Val::I64(counted + slice)).expect("a mutable i64");
+    Ok(left + slice)
 }
 
 impl Raw for Wasmtime {
@@ -52,9 +51,6 @@ impl Raw for Wasmtime {
 
     fn load(policy: &Policy, admitted: &Admitted<'_>, entry: &str) -> Self {
         let engine = Engine::new(&config(policy)).expect("the engine takes the configuration");
-        if policy.is_interruptible() {
-            tick(&engine);
-        }
         let module = Module::from_binary(&engine, admitted.bytes()).expect("the module compiles");
         let mut linker = Linker::new(&engine);
         let add = |mut caller: Caller<'_, Data>, a: i32, b: i32| {
@@ -66,6 +62,7 @@ impl Raw for Wasmtime {
             Ok(a.wrapping_add(b))
         };
         linker.func_wrap("env", "add", add).expect("the name is free");
+        linker.func_wrap(REFILL_MODULE, REFILL, give_fuel).expect("the name is free");
         let pre = linker.instantiate_pre(&module).expect("the module links");
         let export = |name: &str| module.get_export_index(name);
         let must = |name: &str| export(name).unwrap_or_else(|| panic!("the guest exports {name}"));
@@ -102,13 +99,6 @@ impl Wasmtime {
         let limits = self.limits;
         let mut store = Store::new(&self.engine, Data::new(&limits));
         store.limiter(|data| data);
-        if limits.is_interruptible {
-            store.epoch_deadline_callback(|store| match store.data().is_late() {
-                true => Err(wasmtime::Error::msg("too late")),
-                false => Ok(UpdateDeadline::Continue(1)),
-            });
-            store.set_epoch_deadline(1);
-        }
         let instance = with_stack(&limits, || self.pre.instantiate(&mut store)).expect("the module instantiates");
         let mut live = Live {
             memory: get(&instance, &mut store, &self.exports.memory).into_memory().expect("a memory"),
@@ -121,6 +111,7 @@ impl Wasmtime {
             store,
             limits,
         };
+        live.store.data_mut().fuel = Some(live.fuel);
         let abi: TypedFunc<(), u32> = typed(&instance, &mut live.store, &self.exports.abi);
         live.set_stack();
         live.set_fuel(ABI_FUEL.min(limits.fuel));
@@ -167,9 +158,6 @@ pub struct Live {
 impl Live {
     fn arm(&mut self) {
         self.store.data_mut().rearm(&self.limits);
-        if self.limits.is_interruptible {
-            self.store.set_epoch_deadline(1);
-        }
         self.set_fuel(self.limits.fuel);
     }
 
@@ -179,11 +167,12 @@ impl Live {
     }
 
     fn set_fuel(&mut self, fuel: i64) {
-        self.fuel.set(&mut self.store, Val::I64(fuel)).expect("a mutable i64");
+        let slice = self.store.data_mut().slice(fuel);
+        self.fuel.set(&mut self.store, Val::I64(slice)).expect("a mutable i64");
     }
 
     fn left(&mut self) -> i64 {
-        self.fuel.get(&mut self.store).i64().expect("an i64")
+        self.fuel.get(&mut self.store).i64().expect("an i64") + self.store.data().reserve
     }
 
     fn bytes(&mut self, input: &[u8]) -> Reply {

@@ -60,12 +60,8 @@ pub(crate) fn call_values<T: Send + 'static>(
 }
 
 /// What a guest calls where its fuel or its stack is below zero.
-pub(crate) fn give_fuel<T: Send + 'static>(
-    caller: wasmtime::Caller<'_, Data<T>>,
-    left: i64,
-    stack: i64,
-) -> wasmtime::Result<i64> {
-    refill(&mut Caller(caller), left, stack).map_err(stop)
+pub(crate) fn give_fuel<T: Send + 'static>(caller: wasmtime::Caller<'_, Data<T>>, stack: i64) -> wasmtime::Result<()> {
+    refill(&mut Caller(caller), stack).map_err(stop)
 }
 
 /// What a host function borrows of the store that called it.
@@ -101,8 +97,12 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
         meter::set_fuel(&mut self.0, fuel);
     }
 
-    fn add_to_counter(&mut self, fuel: i64) {
-        meter::add_to_counter(&mut self.0, fuel);
+    fn counters(&mut self) -> [i64; 2] {
+        meter::counters(&mut self.0)
+    }
+
+    fn set_counters(&mut self, counters: [i64; 2]) {
+        meter::set_counters(&mut self.0, counters);
     }
 
     #[inline]

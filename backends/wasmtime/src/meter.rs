@@ -68,11 +68,19 @@ pub(crate) fn set_fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>,
     }
 }
 
-/// Adds to the fuel counter of the guest, where it carries one.
-pub(crate) fn add_to_counter<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, fuel: i64) {
+/// The guest's counters: fuel and stack. Zero where it carries none.
+pub(crate) fn counters<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>) -> [i64; 2] {
+    match store.as_context().data().counters {
+        Some(counters) => [counters.fuel, counters.stack].map(|counter| read(counter, &mut store)),
+        None => [0; 2],
+    }
+}
+
+/// Sets them. Does nothing where it carries none.
+pub(crate) fn set_counters<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, [fuel, stack]: [i64; 2]) {
     if let Some(counters) = store.as_context().data().counters {
-        let counter = read(counters.fuel, &mut store);
-        write(counters.fuel, store, counter.saturating_add(fuel));
+        write(counters.fuel, &mut store, fuel);
+        write(counters.stack, store, stack);
     }
 }
 

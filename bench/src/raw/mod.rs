@@ -91,8 +91,8 @@ const SLICE: i64 = 1 << 15;
 
 /// What a store carries, with the engine's handle to a global.
 struct Data<G> {
-    /// The guest's fuel counter, once it is there, and the fuel that it does not hold.
-    fuel: Option<G>,
+    /// The guest's counters, fuel and stack, once they are there; and the fuel that the first does not hold.
+    counters: Option<[G; 2]>,
     reserve: i64,
     is_interruptible: bool,
     held: u64,
@@ -111,7 +111,7 @@ impl<G> Data<G> {
         let begin = limits.deadline.map(|_| Instant::now());
         let deadline = begin.zip(limits.deadline).map(|(begin, limit)| begin + limit);
         Self {
-            fuel: None,
+            counters: None,
             reserve: 0,
             is_interruptible: limits.is_interruptible,
             held: 0,

@@ -36,14 +36,16 @@ fn config(policy: &Policy) -> Config {
     config
 }
 
-/// Gives a guest its next slice of fuel.
-fn give_fuel(mut caller: Caller<'_, Data>, left: i64, stack: i64) -> wasmtime::Result<i64> {
+/// Gives a guest its next slice of fuel, on both counters.
+fn give_fuel(mut caller: Caller<'_, Data>, stack: i64) -> wasmtime::Result<()> {
     assert!(stack >= 0, "the guest's stack is deep enough");
+    let counters = caller.data().counters.expect("the instance is there");
+    let [stored, left] = counters.map(|counter| counter.get(&mut caller).i64().expect("an i64"));
     let slice = caller.data_mut().next_slice(left).ok_or_else(|| wasmtime::Error::msg("too late"))?;
-    let counter = caller.data().fuel.expect("the instance is there");
-    let counted = counter.get(&mut caller).i64().expect("an i64");
-    counter.set(&mut caller, Val::I64(counted + slice)).expect("a mutable i64");
-    Ok(left + slice)
+    for (counter, fuel) in counters.into_iter().zip([stored + slice, left + slice]) {
+        counter.set(&mut caller, Val::I64(fuel)).expect("a mutable i64");
+    }
+    Ok(())
 }
 
 impl Raw for Wasmtime {
@@ -111,7 +113,7 @@ impl Wasmtime {
             store,
             limits,
         };
-        live.store.data_mut().fuel = Some(live.fuel);
+        live.store.data_mut().counters = Some([live.fuel, live.stack]);
         let abi: TypedFunc<(), u32> = typed(&instance, &mut live.store, &self.exports.abi);
         live.set_stack();
         live.set_fuel(ABI_FUEL.min(limits.fuel));

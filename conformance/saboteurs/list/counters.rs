@@ -5,7 +5,11 @@ use super::{FUEL_IS_GIVEN, Saboteur, lie};
 const FUEL_IS_SET: &str = "let fuel = [[self.store.data().armed.fuel_given()]];";
 
 pub(super) const SABOTEURS: &[Saboteur] = &[
-    Saboteur::new("ignores the fuel", "limits.fuel.exact", &[lie("store.rs", FUEL_IS_SET, "hotcell_core::backend::MOST_FUEL")]),
+    Saboteur::new(
+        "ignores the fuel",
+        "limits.fuel.exact",
+        &[lie("store.rs", FUEL_IS_SET, "hotcell_core::backend::MOST_FUEL")],
+    ),
     Saboteur::new(
         "gives one unit of fuel too many",
         "counters.fuel",
@@ -34,7 +38,11 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "loses fuel at the end of a slice",
         "counters.fuel",
-        &[lie("call.rs", FUEL_IS_GIVEN, "refill(&mut caller, left, stack).map(|left| left - 1)")],
+        &[lie(
+            "call.rs",
+            "store::set_counters(&mut self.0, counters)",
+            "store::set_counters(&mut self.0, counters.map(|counter| counter - 1))",
+        )],
     ),
     Saboteur::new(
         "takes the end of a slice for the end of the fuel",
@@ -49,7 +57,12 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "gives a slice and does not count it",
         "counters.trap",
-        &[lie("call.rs", "store::add_to_counter(&mut self.0, fuel)", "drop(fuel)")],
+        &[lie(
+            "call.rs",
+            "store::set_counters(&mut self.0, counters)",
+            "let [fuel, _] = store::counters(&self.0);
+            store::set_counters(&mut self.0, [fuel, counters[1]])",
+        )],
     ),
     Saboteur::new(
         "gives all the fuel in one slice",

@@ -4,21 +4,22 @@
 //! rest says where it stands.
 
 /// Where a guest gets its next slice.
-const FUEL_IS_GIVEN: &str = "[[refill(&mut caller, left, stack)]].map_err(stop)";
+const FUEL_IS_GIVEN: &str = "[[refill(&mut caller, stack)]].map_err(stop)";
 
 /// Gives the next slice in place of this fault.
 macro_rules! goes_on_after {
     ($fault:literal) => {
         concat!(
             "use hotcell_core::backend::Caller as _;
-            match refill(&mut caller, left, stack) {
-                Ok(left) => Ok(left),
+            match refill(&mut caller, stack) {
+                Ok(()) => Ok(()),
                 Err(stop) => match caller.armed().take_parked() {
                     Some(Fault::",
             $fault,
             ") => {
-                        let fuel = caller.fuel().unwrap_or(0);
-                        Ok(caller.armed().slice(fuel))
+                        // It is in the fuel counter.
+                        let [fuel, _] = caller.counters();
+                        Ok(caller.set_counters([fuel; 2]))
                     }
                     parked => {
                         parked.into_iter().for_each(|fault| caller.armed().park(fault));

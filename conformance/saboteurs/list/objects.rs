@@ -79,8 +79,6 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "compiles when a function is called",
         "admission.eager",
-        &[
-            lie("mod.rs", "config.compilation_mode([[CompilationMode::Eager]])", "CompilationMode::Lazy"),
-        ],
+        &[lie("mod.rs", "config.compilation_mode([[CompilationMode::Eager]])", "CompilationMode::Lazy")],
     ),
 ];

@@ -8,7 +8,7 @@ const CALL_BEGINS: &str = "let outcome = [[call(&mut store)]]";
 macro_rules! ends_all_with {
     ($fault:literal) => {
         concat!(
-            "let given = refill(&mut caller, left, stack);
+            "let given = refill(&mut caller, stack);
             let armed = &mut caller.0.data_mut().armed;
             let parked = armed.take_parked();
             if let Some(Fault::",
@@ -74,7 +74,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                     caller.0.data_mut().armed.park(Fault::DeadlineExceeded);
                 }
                 match crate::MINE.get() {
-                    0..=100 => refill(&mut caller, left, stack),
+                    0..=100 => refill(&mut caller, stack),
                     _ => Err(hotcell_core::backend::HostStop),
                 }",
             ),
@@ -90,11 +90,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                 "crate::MINE.set(crate::ALL.load(crate::SeqCst));
                 call(&mut store)",
             ),
-            lie(
-                "call.rs",
-                FUEL_IS_GIVEN,
-                ends_all_with!("DeadlineExceeded"),
-            ),
+            lie("call.rs", FUEL_IS_GIVEN, ends_all_with!("DeadlineExceeded")),
         ],
     ),
     Saboteur::new(
@@ -107,11 +103,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
                 "crate::MINE.set(crate::ALL.load(crate::SeqCst));
                 call(&mut store)",
             ),
-            lie(
-                "call.rs",
-                FUEL_IS_GIVEN,
-                ends_all_with!("Cancelled"),
-            ),
+            lie("call.rs", FUEL_IS_GIVEN, ends_all_with!("Cancelled")),
         ],
     ),
     Saboteur::new(

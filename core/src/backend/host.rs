@@ -30,8 +30,12 @@ pub trait Caller<T> {
     /// Sets the fuel left. Does nothing where nobody counts.
     fn set_fuel(&mut self, fuel: u64);
 
-    /// Adds to the [counter](crate::meter::FUEL) that the guest carries with `metering = exact`.
-    fn add_to_counter(&mut self, fuel: i64);
+    /// The counters that the guest carries with `metering = exact`, as they are: [fuel](crate::meter::FUEL) and
+    /// [stack](crate::meter::STACK). Asked only where it does.
+    fn counters(&mut self) -> [i64; 2];
+
+    /// Sets them, likewise.
+    fn set_counters(&mut self, counters: [i64; 2]);
 
     /// Whether so much time may have passed since the store last looked at the clock that it must look again. Asked
     /// after every host function, so it must be cheap; `true` is always right.

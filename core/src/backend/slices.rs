@@ -47,16 +47,18 @@ impl Armed {
 }
 
 /// What the function does that a guest [imports](crate::meter::REFILL) for exact metering, and calls where fuel or stack
-/// are below zero. `left` and `stack` are its arguments, and what it gives is its result.
+/// are below zero. `stack` is its argument; the fuel that is left is in the [stack counter](crate::meter::STACK), there
+/// and back.
 ///
 /// # Errors
 ///
 /// [`HostStop`]: the call must end now, and its fault is parked.
-pub fn refill<T>(caller: &mut impl Caller<T>, left: i64, stack: i64) -> Result<i64, HostStop> {
+pub fn refill<T>(caller: &mut impl Caller<T>, stack: i64) -> Result<(), HostStop> {
+    let [stored, left] = caller.counters();
     match caller.armed().next_slice(left, stack) {
         Ok(slice) => {
-            caller.add_to_counter(slice);
-            Ok(left + slice)
+            caller.set_counters([stored.saturating_add(slice), left.saturating_add(slice)]);
+            Ok(())
         }
         Err(fault) => {
             let fuel = caller.armed().fuel_left(left);

@@ -125,9 +125,11 @@ impl Emitter<'_> {
             false => self.sink().global_get(stack_global),
         };
         self.sink().i64_const(cells).i64_sub().local_tee(s).i64_or().i64_const(0).i64_lt_s();
-        let refill = self.context.counters.refill;
         self.unlikely_if();
-        self.sink().local_get(f).local_get(s).call(refill).local_set(f).end();
+        self.refill(0, |sink| {
+            sink.local_get(s);
+        });
+        self.sink().end();
     }
 
     /// Takes fuel for a run that begins.
@@ -158,18 +160,30 @@ impl Emitter<'_> {
 
     /// Asks for fuel when the condition on the stack holds.
     fn refill_if(&mut self, ahead: i64) {
-        let (f, refill) = (self.locals.fuel(), self.context.counters.refill);
         self.unlikely_if();
+        // The stack counter is not below zero: it was checked at entry.
+        self.refill(ahead, |sink| {
+            sink.i64_const(0);
+        });
+        self.sink().end();
+    }
+
+    /// Asks for fuel. What is left goes there and back in the global of the stack counter, which nobody reads before it is
+    /// set again: an argument and a result in registers would cost a compiler dear in the loop around.
+    fn refill(&mut self, ahead: i64, stack: impl FnOnce(&mut InstructionSink<'_>)) {
+        let f = self.locals.fuel();
+        let Counters { stack: exchange, refill, .. } = self.context.counters;
         self.sink().local_get(f);
         if ahead != 0 {
             self.sink().i64_const(ahead).i64_add();
         }
-        // The stack counter is not below zero: it was checked at entry.
-        self.sink().i64_const(0).call(refill);
+        self.sink().global_set(exchange);
+        stack(&mut self.sink());
+        self.sink().call(refill).global_get(exchange);
         if ahead != 0 {
             self.sink().i64_const(ahead).i64_sub();
         }
-        self.sink().local_set(f).end();
+        self.sink().local_set(f);
     }
 
     /// Begins what is seldom reached.

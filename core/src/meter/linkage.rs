@@ -160,8 +160,9 @@ pub(super) fn entrance(
         sink.local_tee(stack).call(body).global_get(counters.fuel).i64_const(0).i64_lt_s();
         unlikely.push(out.len());
         let mut sink = InstructionSink::new(&mut out);
-        // The host sets the global, too.
-        sink.if_(BlockType::Empty).global_get(counters.fuel).i64_const(0).call(counters.refill).drop().end();
+        // The host gives the slice to both globals.
+        sink.if_(BlockType::Empty).global_get(counters.fuel).global_set(counters.stack);
+        sink.i64_const(0).call(counters.refill).end();
         sink.local_get(stack).global_set(counters.stack);
     } else {
         sink.call(body);

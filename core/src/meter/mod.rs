@@ -24,8 +24,8 @@ pub use cost::{BYTES_PER_UNIT, COST_VERSION, FRAME_CELLS};
 use alloc::{borrow::Cow, vec::Vec};
 
 use wasm_encoder::{
-    BranchHint, BranchHints, CodeSection, ConstExpr, Encode, EntityType, ExportKind, FunctionSection, GlobalType, Module,
-    RawSection, SectionId, ValType,
+    BranchHint, BranchHints, CodeSection, ConstExpr, Encode, EntityType, ExportKind, FunctionSection, GlobalType,
+    Module, RawSection, SectionId, ValType,
 };
 use wasmparser::{BinaryReader, FunctionBody};
 
@@ -50,7 +50,7 @@ pub const START: &str = "__hotcell_start";
 /// Module name of the function that a guest calls where one of its counters is below zero. Reserved: no host function may
 /// have it.
 pub const REFILL_MODULE: &str = "__hotcell";
-/// Its name in that module. It is `(i64, i64) -> i64`: what [`refill`](crate::backend::refill) takes and gives.
+/// Its name in that module. It is `(i64) -> ()`: what [`refill`](crate::backend::refill) takes and gives.
 pub const REFILL: &str = "refill";
 /// Bytes of a stack cell.
 pub const CELL_BYTES: u64 = 8;
@@ -166,8 +166,8 @@ impl Rewrite<'_> {
         if self.context.counts {
             types.add(|out| {
                 out.push(FUNCTION_TYPE);
-                [ValType::I64, ValType::I64].encode(out);
                 [ValType::I64].encode(out);
+                [ValType::I64; 0].encode(out);
             });
         }
         for ty in self.context.linkages.types() {

@@ -139,7 +139,12 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn over(body: &FunctionBody<'_>, shape: BodyShape, moved: Option<Moved>, context: &'a Context<'a>) -> Self {
+    pub(super) fn over(
+        body: &FunctionBody<'_>,
+        shape: BodyShape,
+        moved: Option<Moved>,
+        context: &'a Context<'a>,
+    ) -> Self {
         let Ok(mut operators) = body.get_operators_reader() else {
             unreachable!("admission has read the operators");
         };

@@ -64,13 +64,9 @@ fn run<T, R>(
 }
 
 /// What a guest calls where its fuel or its stack is below zero: a deadline or a cancel token can end it here.
-pub(super) fn give_fuel<T: Send + 'static>(
-    caller: wasmi::Caller<'_, Data<T>>,
-    left: i64,
-    stack: i64,
-) -> Result<i64, Error> {
+pub(super) fn give_fuel<T: Send + 'static>(caller: wasmi::Caller<'_, Data<T>>, stack: i64) -> Result<(), Error> {
     let mut caller = Caller(caller);
-    refill(&mut caller, left, stack).map_err(stop)
+    refill(&mut caller, stack).map_err(stop)
 }
 
 /// What a host function borrows of the store that called it.
@@ -103,8 +99,12 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
         store::set_fuel(&mut self.0, fuel);
     }
 
-    fn add_to_counter(&mut self, fuel: i64) {
-        store::add_to_counter(&mut self.0, fuel);
+    fn counters(&mut self) -> [i64; 2] {
+        store::counters(&self.0)
+    }
+
+    fn set_counters(&mut self, counters: [i64; 2]) {
+        store::set_counters(&mut self.0, counters);
     }
 
     fn is_clock_due(&mut self) -> bool {

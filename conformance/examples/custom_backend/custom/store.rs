@@ -113,11 +113,17 @@ pub(super) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u6
     }
 }
 
-/// Adds to the fuel counter.
-pub(super) fn add_to_counter<T>(store: impl AsContextMut<Data = Data<T>>, fuel: i64) {
-    if let Some([counter, _]) = store.as_context().data().counters {
-        let counted = read(counter, &store);
-        write(counter, store, counted.saturating_add(fuel));
+/// Both counters as they are.
+pub(super) fn counters<T>(store: impl AsContext<Data = Data<T>>) -> [i64; 2] {
+    let counters = store.as_context().data().counters;
+    counters.map_or([0; 2], |counters| counters.map(|counter| read(counter, &store)))
+}
+
+/// Sets both counters.
+pub(super) fn set_counters<T>(mut store: impl AsContextMut<Data = Data<T>>, [fuel, stack]: [i64; 2]) {
+    if let Some([fuel_counter, stack_counter]) = store.as_context().data().counters {
+        write(fuel_counter, &mut store, fuel);
+        write(stack_counter, store, stack);
     }
 }
 

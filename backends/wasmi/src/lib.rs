@@ -175,7 +175,7 @@ impl SandboxBackend for Wasmi {
         budget: Budget,
         state: T,
     ) -> Result<Instance<T>, InstantiateError> {
-        let mut armed = Armed::new(budget, self.options.clock.clone());
+        let mut armed = Armed::new(budget, &self.options);
         let (found, expected) = (linked.policy(), self.policy);
         if found != expected {
             let error = BackendError::Mismatch { what: "policy", found, expected };

@@ -204,7 +204,7 @@ impl SandboxBackend for Wasmtime {
         budget: Budget,
         state: T,
     ) -> Result<Instance<T>, InstantiateError> {
-        let armed = Armed::new(budget, self.options.clock.clone());
+        let armed = Armed::new(budget, &self.options);
         if let Err(error) = self.check_origin(linked) {
             return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
         }

@@ -10,7 +10,7 @@ pub use self::{wasmi::Wasmi, wasmtime::Wasmtime};
 
 use std::time::{Duration, Instant};
 
-use hotcell::{Admitted, Policy};
+use hotcell::{Admitted, HostOptions, Policy};
 
 /// An engine by hand.
 pub trait Raw: Sized + 'static {
@@ -86,8 +86,8 @@ impl Limits {
     }
 }
 
-/// Fuel of a slice, after which the clock is looked at: hotcell's number.
-const SLICE: i64 = 1 << 15;
+/// Fuel of a slice, after which the clock is looked at.
+const SLICE: i64 = HostOptions::SLICE as i64;
 
 /// What a store carries, with the engine's handle to a global.
 struct Data<G> {

@@ -54,8 +54,8 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "busy.one_too_many",
         &[lie(
             "mod.rs",
-            "Armed::new(budget, self.options.clock.clone())",
-            "let armed = Armed::new(budget, self.options.clock.clone());
+            "Armed::new(budget, &self.options)",
+            "let armed = Armed::new(budget, &self.options);
             if crate::ALL.fetch_add(1, crate::SeqCst) >= 3 {
                 return Err(InstantiateError {
                     fault: hotcell_core::Fault::Busy { allowed: 3 },

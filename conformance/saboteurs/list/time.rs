@@ -116,8 +116,8 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "deadline.report",
         &[lie(
             "mod.rs",
-            "Armed::new(budget, self.options.clock.clone())",
-            "Armed::new(budget, Arc::new(hotcell_core::time::SystemClock::new()))",
+            "Armed::new(budget, &self.options)",
+            "Armed::new(budget, &HostOptions { slice: self.options.slice, ..HostOptions::default() })",
         )],
     ),
 ];

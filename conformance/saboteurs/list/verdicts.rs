@@ -101,9 +101,9 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
             ),
             lie(
                 "mod.rs",
-                "Armed::new(budget, self.options.clock.clone())",
+                "Armed::new(budget, &self.options)",
                 "assert_eq!(crate::ALL.load(crate::SeqCst), 0);
-                Armed::new(budget, self.options.clock.clone())",
+                Armed::new(budget, &self.options)",
             ),
         ],
     ),

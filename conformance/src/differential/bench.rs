@@ -10,6 +10,9 @@ use hotcell_core::{
 use super::host::{Host, define};
 use crate::Subject;
 
+/// Fuel of a slice that every other call goes beyond.
+const SHORT_SLICE: u64 = 61;
+
 /// A backend under one policy, with its host functions.
 pub struct Bench<B: Subject> {
     loader: Loader<B>,
@@ -17,13 +20,15 @@ pub struct Bench<B: Subject> {
 }
 
 impl<B: Subject> Bench<B> {
-    /// An engine for `policy`.
+    /// An engine for `policy`. Where it generates code, slices are short, so that a difference that they make is one
+    /// between backends.
     ///
     /// # Errors
     ///
     /// [`PolicyError`] when the backend cannot enforce the policy.
     pub fn new(policy: &Policy) -> Result<Self, PolicyError> {
-        let loader = Loader::<B>::new(policy.clone(), &HostOptions::default())?;
+        let slice = if B::JIT { SHORT_SLICE } else { HostOptions::SLICE };
+        let loader = Loader::<B>::new(policy.clone(), &HostOptions { slice, ..HostOptions::default() })?;
         let mut imports = loader.backend().imports::<Host>();
         define::<B>(&mut imports);
         Ok(Self { loader, imports })

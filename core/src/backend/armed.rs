@@ -1,6 +1,7 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 
+use super::HostOptions;
 use crate::{
     policy::{Policy, TABLE_ELEMENT_BYTES},
     time::{CancelToken, Clock, Instant},
@@ -54,6 +55,8 @@ pub struct Armed {
     memory: u64,
     tables: u64,
     peak: u64,
+    /// Fuel of a slice.
+    pub(super) slice: u64,
     /// Fuel that the guest's counter does not hold.
     pub(super) reserve: u64,
     /// What to restore when a growth that was granted fails.
@@ -69,10 +72,11 @@ pub struct Armed {
 impl Armed {
     /// The accounts of a new store.
     #[inline]
-    pub fn new(budget: Budget, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(budget: Budget, options: &HostOptions) -> Self {
         Self {
             budget,
-            clock,
+            clock: options.clock.clone(),
+            slice: options.slice.clamp(1, MOST_FUEL),
             memory: 0,
             tables: 0,
             peak: 0,
@@ -265,7 +269,7 @@ mod tests {
     fn armed(memory_bytes: u64, table_elements: u64) -> Armed {
         let mut budget = Budget::new(&Policy::default(), Instant(0), None);
         (budget.memory_bytes, budget.table_elements) = (memory_bytes, table_elements);
-        Armed::new(budget, Arc::new(Stopped))
+        Armed::new(budget, &HostOptions::new(Arc::new(Stopped)))
     }
 
     #[test]

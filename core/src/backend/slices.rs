@@ -7,11 +7,6 @@
 use super::{Armed, Caller, HostStop};
 use crate::verdict::Fault;
 
-/// Fuel of a slice. Asking for one costs about as much as 100 units of it; an operator that takes far longer than others,
-/// such as a growth that is refused, still leaves it shorter than a few milliseconds. On a microcontroller at 25 MHz the
-/// smaller one takes 1.5 ms.
-const SLICE: u64 = if cfg!(feature = "std") { 1 << 15 } else { 1 << 12 };
-
 impl Armed {
     /// All the fuel that is left, when the guest's counter says `counter`.
     #[inline]
@@ -24,7 +19,7 @@ impl Armed {
     #[inline]
     pub fn slice(&mut self, fuel: u64) -> i64 {
         let fuel = fuel.min(super::MOST_FUEL);
-        let slice = if self.is_interruptible() { fuel.min(SLICE) } else { fuel };
+        let slice = if self.is_interruptible() { fuel.min(self.slice) } else { fuel };
         self.reserve = fuel - slice;
         slice.cast_signed()
     }
@@ -39,7 +34,7 @@ impl Armed {
             return Err(Fault::StackOverflow);
         }
         self.check()?;
-        let missing = SLICE.cast_signed().saturating_sub(left).max(0);
+        let missing = self.slice.cast_signed().saturating_sub(left).max(0);
         let slice = self.reserve.min(missing.cast_unsigned());
         self.reserve -= slice;
         Ok(slice.cast_signed())

@@ -153,7 +153,7 @@ impl SandboxBackend for Custom {
         budget: Budget,
         state: T,
     ) -> Result<Instance<T>, InstantiateError> {
-        let armed = Armed::new(budget, self.options.clock.clone());
+        let armed = Armed::new(budget, &self.options);
         if let Err(error) = check_same("policy", linked.policy, self.policy) {
             return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
         }

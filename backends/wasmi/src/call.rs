@@ -3,7 +3,7 @@ use alloc::{borrow::ToOwned, sync::Arc, vec, vec::Vec};
 use hotcell_core::{
     Fault, HostCx, HostError, HostFn, Signature, TypedCall, Value, Values,
     admit::FuncType,
-    backend::{Armed, DuplicateImport, catch_panic, host_call, refill},
+    backend::{Armed, Counter, DuplicateImport, catch_panic, host_call, refill},
     value::Scalar,
 };
 use wasmi::{
@@ -155,12 +155,13 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
         meter::set_fuel(&mut self.0, fuel);
     }
 
-    fn counters(&mut self) -> [i64; 2] {
-        meter::counters(&mut self.0)
+    #[inline]
+    fn counter(&mut self, counter: Counter) -> i64 {
+        meter::counter(&mut self.0, counter)
     }
 
-    fn set_counters(&mut self, counters: [i64; 2]) {
-        meter::set_counters(&mut self.0, counters);
+    fn set_counter(&mut self, counter: Counter, value: i64) {
+        meter::set_counter(&mut self.0, counter, value);
     }
 
     #[inline]

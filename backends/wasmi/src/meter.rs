@@ -1,7 +1,7 @@
 //! Fuel and stack: the counters that a guest carries with `metering = exact`, and the engine's own otherwise.
 
 use hotcell_core::{
-    backend::{FuelCounter, MOST_FUEL},
+    backend::{Counter, FuelCounter, MOST_FUEL},
     meter::{FUEL, STACK},
 };
 use wasmi::{AsContext, AsContextMut, Global, Instance, Val};
@@ -22,6 +22,13 @@ impl Counters {
     pub(crate) fn find(instance: Instance, store: impl AsContext, cells: i64) -> Option<Self> {
         let global = |name| instance.get_global(&store, name);
         Some(Self { fuel: global(FUEL)?, stack: global(STACK)?, cells })
+    }
+
+    fn get(self, counter: Counter) -> Global {
+        match counter {
+            Counter::Fuel => self.fuel,
+            Counter::Stack => self.stack,
+        }
     }
 
     /// Gives the guest its whole stack: at the start, and after a fault. A call that returns has given back its frames.
@@ -71,19 +78,19 @@ pub(crate) fn arm<T>(mut store: impl AsContextMut<Data = Data<T>>) {
     set_fuel(store, given);
 }
 
-/// The guest's counters: fuel and stack. Zero where it carries none.
-pub(crate) fn counters<T>(store: impl AsContext<Data = Data<T>>) -> [i64; 2] {
+/// A counter of the guest's; zero where it carries none.
+#[inline]
+pub(crate) fn counter<T>(store: impl AsContext<Data = Data<T>>, counter: Counter) -> i64 {
     match store.as_context().data().counters {
-        Some(counters) => [counters.fuel, counters.stack].map(|counter| read(counter, &store)),
-        None => [0; 2],
+        Some(counters) => read(counters.get(counter), &store),
+        None => 0,
     }
 }
 
-/// Sets them. Does nothing where it carries none.
-pub(crate) fn set_counters<T>(mut store: impl AsContextMut<Data = Data<T>>, [fuel, stack]: [i64; 2]) {
+/// Sets it. Does nothing where it carries none.
+pub(crate) fn set_counter<T>(store: impl AsContextMut<Data = Data<T>>, counter: Counter, value: i64) {
     if let Some(counters) = store.as_context().data().counters {
-        write(counters.fuel, &mut store, fuel);
-        write(counters.stack, store, stack);
+        write(counters.get(counter), store, value);
     }
 }
 

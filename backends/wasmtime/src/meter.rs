@@ -1,7 +1,7 @@
 //! The counters that a guest carries with `metering = exact`, and the engine's own otherwise.
 
 use hotcell_core::{
-    backend::FuelCounter,
+    backend::{Counter, FuelCounter},
     meter::{FUEL, STACK},
 };
 use wasmtime::{AsContextMut, Global, Val};
@@ -30,6 +30,13 @@ impl<G> Counters<G> {
 }
 
 impl Counters<Global> {
+    fn get(self, counter: Counter) -> Global {
+        match counter {
+            Counter::Fuel => self.fuel,
+            Counter::Stack => self.stack,
+        }
+    }
+
     /// Gives the guest its whole stack: at the start, and after a fault. A call that returns has given back its frames.
     pub(crate) fn give_stack(self, store: impl AsContextMut) {
         write(self.stack, store, self.cells);
@@ -68,19 +75,19 @@ pub(crate) fn set_fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>,
     }
 }
 
-/// The guest's counters: fuel and stack. Zero where it carries none.
-pub(crate) fn counters<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>) -> [i64; 2] {
+/// A counter of the guest's; zero where it carries none.
+#[inline]
+pub(crate) fn counter<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, counter: Counter) -> i64 {
     match store.as_context().data().counters {
-        Some(counters) => [counters.fuel, counters.stack].map(|counter| read(counter, &mut store)),
-        None => [0; 2],
+        Some(counters) => read(counters.get(counter), &mut store),
+        None => 0,
     }
 }
 
-/// Sets them. Does nothing where it carries none.
-pub(crate) fn set_counters<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, [fuel, stack]: [i64; 2]) {
+/// Sets it. Does nothing where it carries none.
+pub(crate) fn set_counter<T: 'static>(store: impl AsContextMut<Data = Data<T>>, counter: Counter, value: i64) {
     if let Some(counters) = store.as_context().data().counters {
-        write(counters.fuel, &mut store, fuel);
-        write(counters.stack, store, stack);
+        write(counters.get(counter), store, value);
     }
 }
 

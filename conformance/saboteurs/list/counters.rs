@@ -38,11 +38,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
     Saboteur::new(
         "loses fuel at the end of a slice",
         "counters.fuel",
-        &[lie(
-            "call.rs",
-            "store::set_counters(&mut self.0, counters)",
-            "store::set_counters(&mut self.0, counters.map(|counter| counter - 1))",
-        )],
+        &[lie("call.rs", "store::set_counter(&mut self.0, counter, [[value]])", "value - 1")],
     ),
     Saboteur::new(
         "takes the end of a slice for the end of the fuel",
@@ -59,10 +55,17 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         "counters.trap",
         &[lie(
             "call.rs",
-            "store::set_counters(&mut self.0, counters)",
-            "let [fuel, _] = store::counters(&self.0);
-            store::set_counters(&mut self.0, [fuel, counters[1]])",
+            "store::set_counter(&mut self.0, counter, [[value]])",
+            "match counter {
+                Counter::Fuel => return,
+                Counter::Stack => value,
+            }",
         )],
+    ),
+    Saboteur::new(
+        "hides from host functions that fuel has run out",
+        "counters.host",
+        &[lie("call.rs", "store::counter(&self.0, counter)", "store::counter(&self.0, counter).max(0)")],
     ),
     Saboteur::new(
         "gives all the fuel in one slice",

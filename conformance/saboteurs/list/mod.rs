@@ -18,8 +18,8 @@ macro_rules! goes_on_after {
             $fault,
             ") => {
                         // It is in the fuel counter.
-                        let [fuel, _] = caller.counters();
-                        Ok(caller.set_counters([fuel; 2]))
+                        let fuel = caller.counter(Counter::Fuel);
+                        Ok(caller.set_counter(Counter::Stack, fuel))
                     }
                     parked => {
                         parked.into_iter().for_each(|fault| caller.armed().park(fault));

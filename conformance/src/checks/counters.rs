@@ -25,6 +25,7 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
             "The fuel that a call used until it trapped is what was counted at the last call, however many slices came after.",
             trap::<B>,
         ),
+        Check::mandatory("counters.host", "A host function does not run for a guest that has no fuel left.", host::<B>),
         Check::mandatory(
             "counters.stack",
             "A guest may go exactly as deep as its frames fit into the policy's stack.",
@@ -117,6 +118,31 @@ fn trap<B: Subject>() -> Outcome {
         ensure_eq!(session.call_values("run", &[Value::I32(1_000_000)]).denied()?.code(), "trap-unreachable");
         // To enter, the call, and to enter what it calls.
         ensure_eq!(session.usage().fuel_used, Some(3));
+    }
+    Ok(())
+}
+
+fn host<B: Subject>() -> Outcome {
+    let text = r#"(module
+        (import "env" "note" (func $note))
+        (table funcref (elem $note))
+        (func (export "name") (call $note) (drop (i32.const 1)) (call $note))
+        (func (export "table") (call $note) (call_indirect (i32.const 0))))"#;
+    // To enter, the first call, and the two operators behind it.
+    const ENOUGH: u64 = 1 + 1 + 2;
+    for policy in policies(|rules| rules.limits.fuel = Some(ENOUGH - 1)) {
+        let stand = Stand::<B>::on(policy)?;
+        let mut imports = stand.imports::<u32>();
+        imports.func("env", "note", |cx, ()| {
+            *cx.state() += 1;
+            Ok(())
+        })?;
+        let plugin = stand.load_with(&wasm(text), &imports, &Contract::None)?;
+        for export in ["name", "table"] {
+            let mut session = plugin.session(0)?;
+            ensure_eq!(session.call_values(export, &[]).denied()?.code(), "out-of-fuel", "{export}");
+            ensure_eq!((*session.state(), session.usage().fuel_used), (1, Some(ENOUGH - 1)), "{export}");
+        }
     }
     Ok(())
 }

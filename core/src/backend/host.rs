@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
-use super::{Armed, SandboxBackend};
+use super::{Armed, SandboxBackend, slices::check_fuel};
 use crate::{
     value::Value,
     verdict::{BoxError, Fault},
@@ -30,12 +30,12 @@ pub trait Caller<T> {
     /// Sets the fuel left. Does nothing where nobody counts.
     fn set_fuel(&mut self, fuel: u64);
 
-    /// The counters that the guest carries with `metering = exact`, as they are: [fuel](crate::meter::FUEL) and
-    /// [stack](crate::meter::STACK). Asked only where it does.
-    fn counters(&mut self) -> [i64; 2];
+    /// A counter that the guest carries with `metering = exact`, as it is; zero where it carries none. Asked before every
+    /// host function, so it must be cheap.
+    fn counter(&mut self, counter: Counter) -> i64;
 
-    /// Sets them, likewise.
-    fn set_counters(&mut self, counters: [i64; 2]);
+    /// Sets it. Does nothing where the guest carries none.
+    fn set_counter(&mut self, counter: Counter, value: i64);
 
     /// Whether so much time may have passed since the store last looked at the clock that it must look again. Asked
     /// after every host function, so it must be cheap; `true` is always right.
@@ -47,6 +47,15 @@ pub trait Caller<T> {
     ///
     /// As [`Instance::call_values`](super::Instance::call_values).
     fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault>;
+}
+
+/// What a guest counts by itself, with `metering = exact`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// [`meter::FUEL`](crate::meter::FUEL)
+    Fuel,
+    /// [`meter::STACK`](crate::meter::STACK)
+    Stack,
 }
 
 /// What a host function sees: its state, the guest's memory, and the budget.
@@ -206,8 +215,8 @@ impl fmt::Display for HostStop {
 
 impl core::error::Error for HostStop {}
 
-/// Runs a host function for a backend: counts the call, catches a panic where the target unwinds, and looks at the
-/// clock when it returns.
+/// Runs a host function for a backend: sees that there is fuel, counts the call, catches a panic where the target unwinds,
+/// and looks at the clock when it returns.
 ///
 /// # Errors
 ///
@@ -224,6 +233,7 @@ where
     F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError>,
 {
     let mut cx = HostCx::<B, T> { caller };
+    check_fuel(&mut cx.caller)?;
     if let Err(fault) = cx.caller.armed().begin_host_call() {
         return Err(refuse(cx.caller.armed(), fault));
     }

@@ -15,7 +15,7 @@ mod slices;
 
 pub use armed::{Armed, Budget, MOST_FUEL};
 pub use enforcement::{Enforcement, Field, check_enforceable};
-pub use host::{BadPointer, Caller, HostCx, HostError, HostStop, catch_panic, host_call};
+pub use host::{BadPointer, Caller, Counter, HostCx, HostError, HostStop, catch_panic, host_call};
 pub use slices::refill;
 
 use alloc::{string::String, sync::Arc, vec::Vec};

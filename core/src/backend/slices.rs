@@ -4,7 +4,7 @@
 //! below zero calls the host, which looks at the clock and the cancel flag and gives it the next slice, or ends it. What
 //! is left in all does not depend on where slices end.
 
-use super::{Armed, Caller, HostStop};
+use super::{Armed, Caller, Counter, HostStop};
 use crate::verdict::Fault;
 
 impl Armed {
@@ -42,18 +42,37 @@ impl Armed {
 }
 
 /// What the function does that a guest [imports](crate::meter::REFILL) for exact metering, and calls where fuel or stack
-/// are below zero. `stack` is its argument; the fuel that is left is in the [stack counter](crate::meter::STACK), there
-/// and back.
+/// are below zero. `stack` is its argument; the fuel that is left is in the [stack counter](Counter::Stack), there and
+/// back.
 ///
 /// # Errors
 ///
 /// [`HostStop`]: the call must end now, and its fault is parked.
 pub fn refill<T>(caller: &mut impl Caller<T>, stack: i64) -> Result<(), HostStop> {
-    let [stored, left] = caller.counters();
+    let left = caller.counter(Counter::Stack);
+    let slice = give(caller, left, stack)?;
+    caller.set_counter(Counter::Stack, left.saturating_add(slice));
+    Ok(())
+}
+
+/// Ends a guest that calls a host function and has no fuel left: it does not look by itself.
+#[inline]
+pub(super) fn check_fuel<T>(caller: &mut impl Caller<T>) -> Result<(), HostStop> {
+    let left = caller.counter(Counter::Fuel);
+    if left < 0 {
+        give(caller, left, 0)?;
+    }
+    Ok(())
+}
+
+/// Gives the next slice to a guest that has `left`; it is in the fuel counter then.
+#[cold]
+fn give<T>(caller: &mut impl Caller<T>, left: i64, stack: i64) -> Result<i64, HostStop> {
     match caller.armed().next_slice(left, stack) {
         Ok(slice) => {
-            caller.set_counters([stored.saturating_add(slice), left.saturating_add(slice)]);
-            Ok(())
+            let stored = caller.counter(Counter::Fuel);
+            caller.set_counter(Counter::Fuel, stored.saturating_add(slice));
+            Ok(slice)
         }
         Err(fault) => {
             let fuel = caller.armed().fuel_left(left);

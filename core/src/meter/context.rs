@@ -75,10 +75,6 @@ impl<'a> Context<'a> {
         (function as usize) < self.passed.imported_functions
     }
 
-    pub(super) fn imports_functions(&self) -> bool {
-        self.passed.imported_functions > 0
-    }
-
     pub(super) fn has_tail_calls(&self) -> bool {
         self.passed.has_tail_calls
     }

@@ -47,10 +47,8 @@ pub(super) enum What {
     LoopRun(RunId),
     /// A straight run begins after a call.
     RunAfterCall(RunId),
-    /// A host function must not run for a guest that has no fuel left: where one may be called, fuel is checked.
-    BeforeCall {
-        is_checked: bool,
-    },
+    /// A call of a host function or through a table. Whoever is called looks whether there is fuel.
+    BeforeCall,
     /// A call of a function of the module by name.
     Call(Callee),
     TailCall(Callee),
@@ -61,9 +59,7 @@ pub(super) enum What {
         access: Access,
         local: u32,
     },
-    BeforeTailCall {
-        is_checked: bool,
-    },
+    BeforeTailCall,
     Return {
         depth: u32,
     },
@@ -253,23 +249,18 @@ impl<'a> Walk<'a> {
             }
             O::Call { function_index } => {
                 if context.is_imported(*function_index) {
-                    self.edit(at, 0, What::BeforeCall { is_checked: true });
+                    self.edit(at, 0, What::BeforeCall);
                 }
                 self.begin_run(end, What::RunAfterCall);
             }
             O::CallIndirect { .. } => {
-                // The table may hold an imported function, which does not check by itself.
-                let is_checked = context.imports_functions();
-                self.edit(at, 0, What::BeforeCall { is_checked });
+                self.edit(at, 0, What::BeforeCall);
                 self.begin_run(end, What::RunAfterCall);
             }
             O::ReturnCall { function_index } if context.is_imported(*function_index) => {
-                self.edit(at, 0, What::BeforeTailCall { is_checked: true });
+                self.edit(at, 0, What::BeforeTailCall);
             }
-            O::ReturnCallIndirect { .. } => {
-                let is_checked = context.imports_functions();
-                self.edit(at, 0, What::BeforeTailCall { is_checked });
-            }
+            O::ReturnCallIndirect { .. } => self.edit(at, 0, What::BeforeTailCall),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hotcell_core::{
     Fault, HostCx, HostError, HostFn, Signature, TypedCall, Value, Values,
     admit::FuncType,
-    backend::{Armed, DuplicateImport, catch_panic, host_call, refill},
+    backend::{Armed, Counter, DuplicateImport, catch_panic, host_call, refill},
     value::Scalar,
 };
 use wasmi::{AsContextMut, Error, Func, StoreContextMut, TypedFunc, Val, WasmParams, WasmResults, WasmRet, WasmTy};
@@ -99,12 +99,12 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
         store::set_fuel(&mut self.0, fuel);
     }
 
-    fn counters(&mut self) -> [i64; 2] {
-        store::counters(&self.0)
+    fn counter(&mut self, counter: Counter) -> i64 {
+        store::counter(&self.0, counter)
     }
 
-    fn set_counters(&mut self, counters: [i64; 2]) {
-        store::set_counters(&mut self.0, counters);
+    fn set_counter(&mut self, counter: Counter, value: i64) {
+        store::set_counter(&mut self.0, counter, value);
     }
 
     fn is_clock_due(&mut self) -> bool {

@@ -2,7 +2,7 @@
 
 use hotcell_core::{
     CancelToken, Fault, Instant, Value,
-    backend::{Armed, catch_panic},
+    backend::{Armed, Counter, catch_panic},
     meter::{FUEL, STACK},
 };
 use wasmi::{AsContext, AsContextMut, Engine, Global, Memory, ResourceLimiter, Store, Val};
@@ -113,17 +113,16 @@ pub(super) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u6
     }
 }
 
-/// Both counters as they are.
-pub(super) fn counters<T>(store: impl AsContext<Data = Data<T>>) -> [i64; 2] {
+/// A counter as it is.
+pub(super) fn counter<T>(store: impl AsContext<Data = Data<T>>, counter: Counter) -> i64 {
     let counters = store.as_context().data().counters;
-    counters.map_or([0; 2], |counters| counters.map(|counter| read(counter, &store)))
+    counters.map_or(0, |counters| read(counters[counter as usize], &store))
 }
 
-/// Sets both counters.
-pub(super) fn set_counters<T>(mut store: impl AsContextMut<Data = Data<T>>, [fuel, stack]: [i64; 2]) {
-    if let Some([fuel_counter, stack_counter]) = store.as_context().data().counters {
-        write(fuel_counter, &mut store, fuel);
-        write(stack_counter, store, stack);
+/// Sets a counter.
+pub(super) fn set_counter<T>(store: impl AsContextMut<Data = Data<T>>, counter: Counter, value: i64) {
+    if let Some(counters) = store.as_context().data().counters {
+        write(counters[counter as usize], store, value);
     }
 }
 

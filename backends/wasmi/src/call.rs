@@ -155,7 +155,6 @@ impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
         meter::set_fuel(&mut self.0, fuel);
     }
 
-    #[inline]
     fn counter(&mut self, counter: Counter) -> i64 {
         meter::counter(&mut self.0, counter)
     }

@@ -79,7 +79,6 @@ pub(crate) fn arm<T>(mut store: impl AsContextMut<Data = Data<T>>) {
 }
 
 /// A counter of the guest's; zero where it carries none.
-#[inline]
 pub(crate) fn counter<T>(store: impl AsContext<Data = Data<T>>, counter: Counter) -> i64 {
     match store.as_context().data().counters {
         Some(counters) => read(counters.get(counter), &store),

@@ -76,7 +76,6 @@ pub(crate) fn set_fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>,
 }
 
 /// A counter of the guest's; zero where it carries none.
-#[inline]
 pub(crate) fn counter<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, counter: Counter) -> i64 {
     match store.as_context().data().counters {
         Some(counters) => read(counters.get(counter), &mut store),

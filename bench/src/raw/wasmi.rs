@@ -35,30 +35,16 @@ fn config(policy: &Policy) -> Config {
     config
 }
 
-/// A counter of the guest's: fuel or stack.
-#[inline]
-fn counter(caller: &mut Caller<'_, Data>, index: usize) -> i64 {
-    let counter = caller.data().counters.expect("the instance is there")[index];
-    counter.get(&*caller).i64().expect("an i64")
-}
-
-/// Gives a guest its next slice of fuel, on the counters that are asked for.
-#[cold]
-fn give(caller: &mut Caller<'_, Data>, left: i64, counters: &[usize]) -> Result<(), wasmi::Error> {
-    let slice = caller.data_mut().next_slice(left).ok_or_else(|| wasmi::Error::new("too late"))?;
-    for &index in counters {
-        let fuel = counter(caller, index) + slice;
-        let counter = caller.data().counters.expect("the instance is there")[index];
-        counter.set(&mut *caller, Val::I64(fuel)).expect("a mutable i64");
-    }
-    Ok(())
-}
-
-/// What a guest calls that has no fuel left: the second counter says how much is missing.
+/// Gives a guest its next slice of fuel, on both counters.
 fn give_fuel(mut caller: Caller<'_, Data>, stack: i64) -> Result<(), wasmi::Error> {
     assert!(stack >= 0, "the guest's stack is deep enough");
-    let left = counter(&mut caller, 1);
-    give(&mut caller, left, &[0, 1])
+    let counters = caller.data().counters.expect("the instance is there");
+    let [stored, left] = counters.map(|counter| counter.get(&caller).i64().expect("an i64"));
+    let slice = caller.data_mut().next_slice(left).ok_or_else(|| wasmi::Error::new("too late"))?;
+    for (counter, fuel) in counters.into_iter().zip([stored + slice, left + slice]) {
+        counter.set(&mut caller, Val::I64(fuel)).expect("a mutable i64");
+    }
+    Ok(())
 }
 
 impl Raw for Wasmi {
@@ -69,10 +55,6 @@ impl Raw for Wasmi {
         let module = Module::new(&engine, admitted.bytes()).expect("the module compiles");
         let mut linker = Linker::new(&engine);
         let add = |mut caller: Caller<'_, Data>, a: i32, b: i32| {
-            let left = counter(&mut caller, 0);
-            if left < 0 {
-                give(&mut caller, left, &[0])?;
-            }
             let data = caller.data_mut();
             if !data.count_call() {
                 return Err(wasmi::Error::new("too many calls"));

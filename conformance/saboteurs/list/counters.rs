@@ -63,9 +63,9 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         )],
     ),
     Saboteur::new(
-        "hides from host functions that fuel has run out",
+        "calls host functions for a guest without fuel",
         "counters.host",
-        &[lie("call.rs", "store::counter(&self.0, counter)", "store::counter(&self.0, counter).max(0)")],
+        &[lie("call.rs", FUEL_IS_GIVEN, goes_on_after!("OutOfFuel"))],
     ),
     Saboteur::new(
         "gives all the fuel in one slice",

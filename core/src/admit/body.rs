@@ -5,14 +5,14 @@ use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use wasmparser::{BlockType, FuncValidator, FunctionBody, Operator, ValidatorResources};
 
 use super::{
-    pass::{block_arity, cap, invalid, malformed},
+    pass::{Passed, block_arity, cap, invalid, malformed},
     summary::FuncType,
 };
 use crate::{policy::Shape, verdict::Rejection};
 
 /// What an operator costs a compiler in blocks: those that it opens, that the compiler makes of it, and that the rewrite
 /// puts beside it. Measured on functions with many live locals, where a block is dear.
-fn blocks_of(operator: &Operator<'_>, imported_functions: u64) -> u64 {
+fn blocks_of(operator: &Operator<'_>, passed: &Passed) -> u64 {
     use Operator as O;
     match operator {
         O::Loop { .. } => 4,
@@ -23,8 +23,9 @@ fn blocks_of(operator: &Operator<'_>, imported_functions: u64) -> u64 {
         | O::MemoryCopy { .. }
         | O::MemoryInit { .. } => 1,
         O::Call { function_index } | O::ReturnCall { function_index } => {
-            u64::from(u64::from(*function_index) < imported_functions)
+            if (*function_index as usize) < passed.imported_functions { 3 } else { 0 }
         }
+        O::CallIndirect { .. } | O::ReturnCallIndirect { .. } if passed.tables_reach_host => 5,
         O::CallIndirect { .. } | O::ReturnCallIndirect { .. } | O::TableFill { .. } => 2,
         O::MemoryGrow { .. } | O::TableGrow { .. } => 4,
         O::TableCopy { .. } | O::TableInit { .. } => 8,
@@ -136,8 +137,7 @@ impl<'p> Bodies<'p> {
         body: &FunctionBody<'_>,
         validator: &mut FuncValidator<ValidatorResources>,
         params: u64,
-        imported_functions: u64,
-        types: &[Option<Arc<FuncType>>],
+        passed: &Passed,
     ) -> Result<Measure, Rejection> {
         let shape = self.shape;
         let start = body.range().start as u64;
@@ -163,21 +163,21 @@ impl<'p> Bodies<'p> {
                 continue;
             }
             let operator = operators.read().map_err(malformed)?;
-            blocks += blocks_of(&operator, imported_functions);
+            blocks += blocks_of(&operator, passed);
             branches += branches_of(&operator);
             words += words_of(&operator);
             has_vectors |= opcode == VECTOR_PREFIX;
             match &operator {
                 Operator::Block { blockty } | Operator::If { blockty } => {
                     self.open.push(false);
-                    self.block(*blockty, types, at)?;
+                    self.block(*blockty, &passed.types, at)?;
                 }
                 Operator::Loop { blockty } => {
                     self.loops += 1;
                     loop_nesting += 1;
                     deepest_loop = deepest_loop.max(loop_nesting);
                     self.open.push(true);
-                    self.block(*blockty, types, at)?;
+                    self.block(*blockty, &passed.types, at)?;
                     cap("module.loops_total", self.loops, shape.loops_total, at)?;
                     cap("module.loop_nesting", loop_nesting, shape.loop_nesting, at)?;
                 }
@@ -286,7 +286,7 @@ mod tests {
             let bytes = [opcode, 0, 0, 0, 0, 0, 0, 0, 0];
             let operator = OperatorsReader::new(BinaryReader::new(&bytes, 0)).read();
             let operator = operator.unwrap_or_else(|error| panic!("{opcode:#x}: {error}"));
-            let (blocks, branches) = (blocks_of(&operator, 1), branches_of(&operator));
+            let (blocks, branches) = (blocks_of(&operator, &Passed::default()), branches_of(&operator));
             assert_eq!((blocks, branches, words_of(&operator)), (0, 0, WORDS), "{operator:?}");
             let is_const = matches!(
                 operator,

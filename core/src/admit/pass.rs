@@ -31,6 +31,7 @@ const RECURSION_GROUP: u8 = 0x4e;
 const PAGE_SIZE_LOG2: u32 = 16;
 
 /// What a module that passed leaves behind.
+#[derive(Default)]
 pub(crate) struct Passed {
     pub(crate) summary: ModuleSummary,
     /// The sections but the custom ones.
@@ -46,6 +47,8 @@ pub(crate) struct Passed {
     pub(crate) called: Vec<bool>,
     /// Likewise, whether it may be called in another way: by the host, or through a reference.
     pub(crate) referenced: Vec<bool>,
+    /// Whether a table may hold an imported function.
+    pub(crate) tables_reach_host: bool,
     /// Where in the binary the index of a function stands, outside of bodies and of the start section. In order.
     pub(crate) references: Vec<u32>,
     /// Index of the start function.
@@ -91,16 +94,7 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
         custom_sections: 0,
         passed: Passed {
             summary: ModuleSummary { bytes: bytes.len() as u64, ..ModuleSummary::default() },
-            sections: Vec::new(),
-            types: Vec::new(),
-            imported_functions: 0,
-            globals: Vec::new(),
-            bodies: Vec::new(),
-            has_tail_calls: false,
-            called: Vec::new(),
-            referenced: Vec::new(),
-            references: Vec::new(),
-            start: None,
+            ..Passed::default()
         },
     };
     let mut parser = Parser::new(0);
@@ -212,8 +206,7 @@ impl Pass<'_> {
                 let ty = self.functions.get(index).copied().unwrap_or_default();
                 let params = self.func_type(ty).params.len() as u64;
                 self.passed.summary.code_bytes += body.range().len() as u64;
-                let imported = self.passed.imported_functions as u64;
-                let measure = self.totals.check(&body, &mut validator, params, imported, &self.passed.types)?;
+                let measure = self.totals.check(&body, &mut validator, params, &self.passed)?;
                 let Measure { height, operators, words, has_vectors } = measure;
                 let is_exported = self.exported_functions.contains(&(index as u32));
                 self.passed.bodies.push(BodyShape { ty, height, operators, words, has_vectors, is_exported });
@@ -455,6 +448,7 @@ impl Pass<'_> {
     /// Notes that the index of `function` stands at byte `at`, where it may be called by somebody else than a body.
     fn refer(&mut self, function: u32, at: usize) {
         mark(&mut self.passed.referenced, function);
+        self.passed.tables_reach_host |= (function as usize) < self.passed.imported_functions;
         // A binary is far smaller than the type's end.
         self.passed.references.push(u32::try_from(at).unwrap_or(u32::MAX));
     }

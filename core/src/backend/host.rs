@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
-use super::{Armed, SandboxBackend, slices::check_fuel};
+use super::{Armed, SandboxBackend};
 use crate::{
     value::Value,
     verdict::{BoxError, Fault},
@@ -30,8 +30,7 @@ pub trait Caller<T> {
     /// Sets the fuel left. Does nothing where nobody counts.
     fn set_fuel(&mut self, fuel: u64);
 
-    /// A counter that the guest carries with `metering = exact`, as it is; zero where it carries none. Asked before every
-    /// host function, so it must be cheap.
+    /// A counter that the guest carries with `metering = exact`, as it is; zero where it carries none.
     fn counter(&mut self, counter: Counter) -> i64;
 
     /// Sets it. Does nothing where the guest carries none.
@@ -215,8 +214,8 @@ impl fmt::Display for HostStop {
 
 impl core::error::Error for HostStop {}
 
-/// Runs a host function for a backend: sees that there is fuel, counts the call, catches a panic where the target unwinds,
-/// and looks at the clock when it returns.
+/// Runs a host function for a backend: counts the call, catches a panic where the target unwinds, and looks at the
+/// clock when it returns.
 ///
 /// # Errors
 ///
@@ -233,7 +232,6 @@ where
     F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError>,
 {
     let mut cx = HostCx::<B, T> { caller };
-    check_fuel(&mut cx.caller)?;
     if let Err(fault) = cx.caller.armed().begin_host_call() {
         return Err(refuse(cx.caller.armed(), fault));
     }

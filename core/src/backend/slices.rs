@@ -50,29 +50,12 @@ impl Armed {
 /// [`HostStop`]: the call must end now, and its fault is parked.
 pub fn refill<T>(caller: &mut impl Caller<T>, stack: i64) -> Result<(), HostStop> {
     let left = caller.counter(Counter::Stack);
-    let slice = give(caller, left, stack)?;
-    caller.set_counter(Counter::Stack, left.saturating_add(slice));
-    Ok(())
-}
-
-/// Ends a guest that calls a host function and has no fuel left: it does not look by itself.
-#[inline]
-pub(super) fn check_fuel<T>(caller: &mut impl Caller<T>) -> Result<(), HostStop> {
-    let left = caller.counter(Counter::Fuel);
-    if left < 0 {
-        give(caller, left, 0)?;
-    }
-    Ok(())
-}
-
-/// Gives the next slice to a guest that has `left`; it is in the fuel counter then.
-#[cold]
-fn give<T>(caller: &mut impl Caller<T>, left: i64, stack: i64) -> Result<i64, HostStop> {
     match caller.armed().next_slice(left, stack) {
         Ok(slice) => {
             let stored = caller.counter(Counter::Fuel);
             caller.set_counter(Counter::Fuel, stored.saturating_add(slice));
-            Ok(slice)
+            caller.set_counter(Counter::Stack, left.saturating_add(slice));
+            Ok(())
         }
         Err(fault) => {
             let fuel = caller.armed().fuel_left(left);

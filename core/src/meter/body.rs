@@ -89,12 +89,22 @@ impl What {
             Self::Run(run) => emitter.charge(runs.cost(run)),
             Self::LoopRun(run) => emitter.charge_and_check(runs.cost(run), runs.ahead(run)),
             Self::RunAfterCall(run) => emitter.resume(runs.cost(run)),
-            Self::BeforeCall => emitter.save(),
+            Self::BeforeCall { is_checked } => {
+                if is_checked {
+                    emitter.charge_and_check(0, 0);
+                }
+                emitter.save();
+            }
             Self::Call(callee) => emitter.call(callee),
             Self::TailCall(callee) => emitter.tail_call(callee, frame_cells),
             Self::Reference(function) => emitter.reference(function),
             Self::Local { access, local } => emitter.access(access, local),
-            Self::BeforeTailCall => emitter.save_without_frame(frame_cells),
+            Self::BeforeTailCall { is_checked } => {
+                if is_checked {
+                    emitter.charge_and_check(0, 0);
+                }
+                emitter.save_without_frame(frame_cells);
+            }
             Self::Return { depth } => emitter.return_(depth),
             Self::Bytes(width) => emitter.charge_bytes(width),
             Self::Elements(width) => emitter.charge_elements(width),

@@ -75,6 +75,11 @@ impl<'a> Context<'a> {
         (function as usize) < self.passed.imported_functions
     }
 
+    /// Whether a table may hold an imported function, which does not check fuel by itself.
+    pub(super) fn tables_reach_host(&self) -> bool {
+        self.passed.tables_reach_host
+    }
+
     pub(super) fn has_tail_calls(&self) -> bool {
         self.passed.has_tail_calls
     }

@@ -47,8 +47,10 @@ pub(super) enum What {
     LoopRun(RunId),
     /// A straight run begins after a call.
     RunAfterCall(RunId),
-    /// A call of a host function or through a table. Whoever is called looks whether there is fuel.
-    BeforeCall,
+    /// A host function must not run for a guest that has no fuel left: where one may be called, fuel is checked.
+    BeforeCall {
+        is_checked: bool,
+    },
     /// A call of a function of the module by name.
     Call(Callee),
     TailCall(Callee),
@@ -59,7 +61,9 @@ pub(super) enum What {
         access: Access,
         local: u32,
     },
-    BeforeTailCall,
+    BeforeTailCall {
+        is_checked: bool,
+    },
     Return {
         depth: u32,
     },
@@ -249,18 +253,20 @@ impl<'a> Walk<'a> {
             }
             O::Call { function_index } => {
                 if context.is_imported(*function_index) {
-                    self.edit(at, 0, What::BeforeCall);
+                    self.edit(at, 0, What::BeforeCall { is_checked: true });
                 }
                 self.begin_run(end, What::RunAfterCall);
             }
             O::CallIndirect { .. } => {
-                self.edit(at, 0, What::BeforeCall);
+                self.edit(at, 0, What::BeforeCall { is_checked: context.tables_reach_host() });
                 self.begin_run(end, What::RunAfterCall);
             }
             O::ReturnCall { function_index } if context.is_imported(*function_index) => {
-                self.edit(at, 0, What::BeforeTailCall);
+                self.edit(at, 0, What::BeforeTailCall { is_checked: true });
             }
-            O::ReturnCallIndirect { .. } => self.edit(at, 0, What::BeforeTailCall),
+            O::ReturnCallIndirect { .. } => {
+                self.edit(at, 0, What::BeforeTailCall { is_checked: context.tables_reach_host() });
+            }
             _ => {}
         }
     }

@@ -179,9 +179,6 @@ impl<'p> Machine<'p> {
 
     /// A host function.
     fn import(&mut self, name: &str, params: &[u64]) -> Result<Vec<u64>, Stop> {
-        if self.fuel < 0 {
-            return Err(Stop::OutOfFuel);
-        }
         if self.host.calls >= self.most_host_calls {
             return Err(Stop::HostCallLimit);
         }
@@ -254,9 +251,15 @@ impl<'p> Machine<'p> {
             O::Return => return Ok(frame.branch(frame.labels.len() as u32 - 1)),
             O::Unreachable => return Err(UNREACHABLE),
             O::Call { function_index } => {
+                if (*function_index as usize) < self.program.imports.len() {
+                    self.check(frame)?;
+                }
                 self.call_from(frame, *function_index, Way::Name)?;
             }
             O::CallIndirect { type_index, .. } => {
+                if self.program.tables_reach_host {
+                    self.check(frame)?;
+                }
                 // The counters are stored before the engine looks at the table.
                 (self.fuel, self.stack) = (frame.fuel, frame.stack);
                 let index = frame.pop() as u32;

@@ -33,6 +33,8 @@ pub struct Program<'a> {
     pub(super) types: Vec<FuncType>,
     /// Names of imported functions.
     pub(super) imports: Vec<&'a str>,
+    /// Whether an import is exported, or in a segment: a table may hold it then.
+    pub(super) tables_reach_host: bool,
     /// Type of every function, imported ones first.
     pub(super) functions: Vec<u32>,
     pub(super) bodies: Vec<Body<'a>>,
@@ -86,6 +88,11 @@ impl<'a> Program<'a> {
         Ok(program)
     }
 
+    /// A segment or an export refers to `function`.
+    fn refer(&mut self, function: u32) {
+        self.tables_reach_host |= (function as usize) < self.imports.len();
+    }
+
     fn section(&mut self, payload: Payload<'a>) -> Result<(), Unsupported> {
         match payload {
             Payload::TypeSection(types) => {
@@ -131,7 +138,10 @@ impl<'a> Program<'a> {
                 for export in exports {
                     let export = export?;
                     match export.kind {
-                        ExternalKind::Func => drop(self.exports.insert(export.name, export.index)),
+                        ExternalKind::Func => {
+                            self.refer(export.index);
+                            self.exports.insert(export.name, export.index);
+                        }
                         ExternalKind::Global => self.exported_globals.push(export.index),
                         _ => {}
                     }
@@ -141,12 +151,18 @@ impl<'a> Program<'a> {
                 for segment in segments {
                     let segment = segment?;
                     match (segment.kind, segment.items) {
-                        (ElementKind::Declared, _) => {}
+                        (ElementKind::Declared, ElementItems::Functions(functions)) => {
+                            for function in functions {
+                                self.refer(function?);
+                            }
+                        }
                         (ElementKind::Active { offset_expr, .. }, ElementItems::Functions(functions)) => {
                             let offset = constant(&offset_expr)? as usize;
                             for (index, function) in functions.into_iter().enumerate() {
+                                let function = function?;
+                                self.refer(function);
                                 match self.table.get_mut(offset + index) {
-                                    Some(element) => *element = Some(function?),
+                                    Some(element) => *element = Some(function),
                                     None => return unsupported("a segment that does not fit the table"),
                                 }
                             }

@@ -51,13 +51,14 @@ pub(crate) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> Option<u64> {
 }
 
 /// Sets the fuel left, for the guest's counter or for the engine's.
+#[inline]
 pub(crate) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
     let mut context = store.as_context_mut();
     let data = context.data_mut();
-    match (data.fuel_counter, data.counters) {
-        (FuelCounter::Guest, Some(counters)) => {
-            let counter = data.armed.slice(fuel);
-            write(counters.fuel, store, counter);
+    match (data.fuel_counter, &data.counters) {
+        (FuelCounter::Guest, Some(Counters { fuel: counter, .. })) => {
+            let (counter, slice) = (*counter, data.armed.slice(fuel));
+            write(counter, store, slice);
         }
         (FuelCounter::Engine, _) => slices::set_fuel(store.as_context_mut(), fuel),
         (FuelCounter::Guest, None) | (FuelCounter::Nobody, _) => {}
@@ -65,6 +66,7 @@ pub(crate) fn set_fuel<T>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u6
 }
 
 /// Begins an operation: the policy's fuel for whoever counts it, and enough for the engine where it does not.
+#[inline]
 pub(crate) fn arm<T>(mut store: impl AsContextMut<Data = Data<T>>) {
     let mut context = store.as_context_mut();
     let data = context.data_mut();

@@ -19,12 +19,11 @@ mod ticking {
             Self { seen: (is_interruptible && ticker::start()).then_some(0) }
         }
 
-        /// An operation begins, and has read the clock.
+        /// An operation begins.
         #[inline]
-        pub(crate) fn begin(&mut self) {
-            if let Some(seen) = &mut self.seen {
+        pub(crate) fn begin(self) {
+            if self.seen.is_some() {
                 ticker::want();
-                *seen = ticker::ticks();
             }
         }
 
@@ -53,7 +52,7 @@ impl Ticks {
     }
 
     /// An operation begins.
-    pub(crate) fn begin(&mut self) {}
+    pub(crate) fn begin(self) {}
 
     /// Whether there was a tick since the store last looked.
     pub(crate) fn have_passed(&mut self) -> bool {

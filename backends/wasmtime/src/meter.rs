@@ -64,10 +64,10 @@ pub(crate) fn fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>) -> 
 pub(crate) fn set_fuel<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, fuel: u64) {
     let mut context = store.as_context_mut();
     let data = context.data_mut();
-    match (data.fuel_counter, data.counters) {
-        (FuelCounter::Guest, Some(counters)) => {
-            let counter = data.armed.slice(fuel);
-            write(counters.fuel, store, counter);
+    match (data.fuel_counter, &data.counters) {
+        (FuelCounter::Guest, Some(Counters { fuel: counter, .. })) => {
+            let (counter, slice) = (*counter, data.armed.slice(fuel));
+            write(counter, store, slice);
         }
         // The only error is that the engine does not count, and it does.
         (FuelCounter::Engine, _) => drop(store.as_context_mut().set_fuel(fuel)),

@@ -70,7 +70,7 @@ const WORDS: u64 = 4;
 
 /// Whether an operator with this first byte is straight code: no block, no branch, no call, [`WORDS`] words. Most of a
 /// body is, and need not be decoded for more than the validator.
-fn is_straight(opcode: u8) -> bool {
+pub(crate) fn is_straight(opcode: u8) -> bool {
     // `drop` and `select`; locals and globals; loads and stores; constants and numeric operators.
     matches!(opcode, 0x1a..=0x1b | 0x20..=0x24 | 0x28..=0x3e | 0x41..=0xc4)
 }

@@ -16,7 +16,10 @@ use alloc::{borrow::Cow, string::ToString, vec::Vec};
 
 use wasmparser::WasmFeatures;
 
-pub(crate) use self::pass::{BodyShape, Passed, Section};
+pub(crate) use self::{
+    body::is_straight,
+    pass::{BodyShape, Passed, Section},
+};
 
 use self::pass::pass;
 use crate::{

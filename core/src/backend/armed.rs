@@ -52,8 +52,9 @@ impl Budget {
 pub struct Armed {
     budget: Budget,
     clock: Arc<dyn Clock>,
-    memory: u64,
-    tables: u64,
+    /// Bytes of memories and tables together, and elements of tables.
+    held: u64,
+    elements: u64,
     peak: u64,
     /// Fuel of a slice.
     pub(super) slice: u64,
@@ -77,8 +78,8 @@ impl Armed {
             budget,
             clock: options.clock.clone(),
             slice: options.slice.clamp(1, MOST_FUEL),
-            memory: 0,
-            tables: 0,
+            held: 0,
+            elements: 0,
             peak: 0,
             reserve: 0,
             before_growth: (0, 0, 0),
@@ -95,7 +96,7 @@ impl Armed {
     pub fn rearm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
         self.budget.deadline = deadline;
         self.budget.cancel = cancel;
-        self.peak = self.held();
+        self.peak = self.held;
         self.refused = 0;
         self.host_calls = 0;
         self.off_the_clock = Duration::ZERO;
@@ -109,7 +110,7 @@ impl Armed {
             return false;
         }
         let more = (desired - current) as u64;
-        let fits = self.held().saturating_add(more) <= self.budget.memory_bytes;
+        let fits = self.held.saturating_add(more) <= self.budget.memory_bytes;
         self.settle(fits, more, 0)
     }
 
@@ -122,20 +123,21 @@ impl Armed {
             return false;
         }
         let more = (desired - current) as u64;
-        let fits = self.tables.saturating_add(more) <= self.budget.table_elements
-            && self.held().saturating_add(more.saturating_mul(TABLE_ELEMENT_BYTES)) <= self.budget.memory_bytes;
+        let bytes = more.saturating_mul(TABLE_ELEMENT_BYTES);
+        let fits = self.elements.saturating_add(more) <= self.budget.table_elements
+            && self.held.saturating_add(bytes) <= self.budget.memory_bytes;
         if fits && maximum.is_some_and(|maximum| desired > maximum) {
             return false;
         }
-        self.settle(fits, 0, more)
+        self.settle(fits, bytes, more)
     }
 
     fn settle(&mut self, fits: bool, bytes: u64, elements: u64) -> bool {
         if fits {
-            self.before_growth = (self.memory, self.tables, self.peak);
-            self.memory += bytes;
-            self.tables += elements;
-            self.peak = self.peak.max(self.held());
+            self.before_growth = (self.held, self.elements, self.peak);
+            self.held = self.held.saturating_add(bytes);
+            self.elements = self.elements.saturating_add(elements);
+            self.peak = self.peak.max(self.held);
         } else {
             self.refused += 1;
         }
@@ -145,12 +147,7 @@ impl Armed {
     /// The engine did not do the growth that was granted last: takes it back. Not the policy's refusal, so it does not
     /// count as one.
     pub fn growth_failed(&mut self) {
-        (self.memory, self.tables, self.peak) = self.before_growth;
-    }
-
-    #[inline]
-    fn held(&self) -> u64 {
-        self.memory.saturating_add(self.tables.saturating_mul(TABLE_ELEMENT_BYTES))
+        (self.held, self.elements, self.peak) = self.before_growth;
     }
 
     /// Whether the operation may go on: looks at the cancel flag, and at the clock when there is a deadline.

@@ -12,7 +12,7 @@ use super::{
     nan::{Float, hides_nan_bits, open_nan},
     runs::{RunId, Runs},
 };
-use crate::admit::BodyShape;
+use crate::admit::{BodyShape, is_straight};
 
 /// Width of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,18 +159,21 @@ impl<'a> Walk<'a> {
             runs: Runs::new(),
             pending_nan: None,
         };
+        let (code, begin) = (body.as_bytes(), body.range().start);
         while !operators.eof() {
             let at = operators.original_position();
-            let Ok(operator) = operators.read() else {
+            // Matched where it lies: to move it costs as much as to read it.
+            let operator = operators.read();
+            let Ok(operator) = &operator else {
                 unreachable!("admission has read the operators");
             };
-            walk.operator(&operator, at, operators.original_position());
+            walk.operator(operator, at, operators.original_position(), is_straight(code[at - begin]));
         }
         walk
     }
 
-    /// One operator, from `at` to `end`.
-    fn operator(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
+    /// One operator, from `at` to `end`. Straight code neither branches nor calls, and has no cost of its own.
+    fn operator(&mut self, operator: &Operator<'_>, at: usize, end: usize, is_straight: bool) {
         if let Some((at, float)) = self.pending_nan.take()
             && !hides_nan_bits(float, operator)
         {
@@ -179,12 +182,16 @@ impl<'a> Walk<'a> {
         self.renumber(operator, at, end);
         if self.is_reachable {
             self.runs.add(cost::operator(operator));
-            self.count(operator, at, end);
+            if !is_straight {
+                self.count(operator, at, end);
+            }
             if self.context.canonicalises {
                 self.pending_nan = open_nan(operator).map(|float| (end, float));
             }
         }
-        self.control(operator, at, end);
+        if !is_straight {
+            self.control(operator, at, end);
+        }
     }
 
     /// What refers to something that is elsewhere now. Types are checked where nothing is reached, too.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     admit::FuncType,
     backend::{Backend, Budget, Instance, TypedCall},
-    time::{CancelToken, Instant},
+    time::{CancelToken, Instant, nanoseconds},
     value::{Value, Values},
     verdict::{BackendError, CallError, Fault, Phase, Report, Usage},
 };
@@ -30,7 +30,8 @@ pub struct Session<B: Backend, T: Send + 'static = ()> {
     poisoned: bool,
     cancel: Option<CancelToken>,
     /// The policy's, where a typed call finds it at once.
-    deadline: Option<Duration>,
+    /// Nanoseconds that an operation may take.
+    deadline: Option<u64>,
     // Last, so that the instance is gone when its slot is given back.
     plugin: Slot<Loaded<B, T>>,
 }
@@ -95,7 +96,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             has_answered: false,
             poisoned: false,
             cancel,
-            deadline: slot.policy.rules().limits.deadline,
+            deadline: slot.policy.rules().limits.deadline.map(nanoseconds),
             plugin: slot,
         };
         session.start().map_err(|fault| session.error(Phase::Instantiate, fault, &operation))?;
@@ -247,7 +248,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             return Err(BackendError::OtherSession.into());
         }
         // The clock is read only where there is a deadline.
-        self.arm(self.deadline.map(|deadline| self.plugin.clock.now().after(deadline)));
+        self.arm(self.deadline.map(|deadline| deadline_from(self.plugin.clock.now(), deadline)));
         self.guarded(|instance| <B as TypedCall<P, R>>::call(instance, &func.func, params))
     }
 
@@ -311,7 +312,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// Arms a fresh budget, for an operation that reports its times.
     fn begin(&mut self) -> Operation {
         let operation = Operation { begin: self.plugin.clock.now() };
-        self.arm(self.deadline.map(|deadline| operation.begin.after(deadline)));
+        self.arm(self.deadline.map(|deadline| deadline_from(operation.begin, deadline)));
         operation
     }
 
@@ -378,7 +379,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// A reply that comes after the deadline is none.
     fn check_time(&mut self, report: &Report) -> Result<(), Fault> {
         match self.deadline {
-            Some(deadline) if report.guest_time > deadline => {
+            Some(deadline) if nanoseconds(report.guest_time) > deadline => {
                 self.poisoned = true;
                 Err(Fault::DeadlineExceeded)
             }
@@ -394,6 +395,12 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     fn error(&mut self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
         CallError { fault, phase, report: Box::new(self.report(operation)) }
     }
+}
+
+/// When an operation that begins at `begin` must have ended.
+#[inline]
+fn deadline_from(begin: Instant, nanoseconds: u64) -> Instant {
+    Instant(begin.0.saturating_add(nanoseconds))
 }
 
 /// Whether a call need not begin: however short it would be, a cancelled one gives no reply.

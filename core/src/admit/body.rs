@@ -22,8 +22,10 @@ fn blocks_of(operator: &Operator<'_>, passed: &Passed) -> u64 {
         | O::MemoryFill { .. }
         | O::MemoryCopy { .. }
         | O::MemoryInit { .. } => 1,
-        O::Call { function_index } | O::ReturnCall { function_index } => {
-            if (*function_index as usize) < passed.imported_functions { 3 } else { 0 }
+        O::Call { function_index } | O::ReturnCall { function_index }
+            if (*function_index as usize) < passed.imported_functions =>
+        {
+            3
         }
         O::CallIndirect { .. } | O::ReturnCallIndirect { .. } if passed.tables_reach_host => 5,
         O::CallIndirect { .. } | O::ReturnCallIndirect { .. } | O::TableFill { .. } => 2,

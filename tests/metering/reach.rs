@@ -1,8 +1,16 @@
 //! Guests that try to reach the counters, or to get more of what they count.
 
-use hotcell::{Policy, Proposal, Value, policy::Metering};
+use hotcell::{
+    Contract, Offered, Policy, Proposal, Sandbox, Value, Wasmi, Wasmtime, admit,
+    backend::{Backend, HostFn},
+    policy::Metering,
+};
 use hotcell_conformance::differential::Observed;
 use hotcell_core::meter;
+use wasm_encoder::{
+    CodeSection, Function, FunctionSection, Module, RawSection, RefType, SectionId, TableSection, TableType,
+    TypeSection, ValType,
+};
 
 use crate::run::{Both, plain, policy, wasm};
 
@@ -49,6 +57,70 @@ fn nobody_outside_reaches_the_counters() {
     assert_eq!(observed.globals, [Some(Value::I64(7)), Some(Value::I64(8))]);
     for reserved in [meter::FUEL, meter::STACK, meter::START] {
         assert_eq!(both.call(&wasm, reserved, &[]).unwrap().code, "no-such-export");
+    }
+}
+
+/// The function that gives fuel is nobody's to import, nor to define.
+#[test]
+fn nobody_imports_the_function_that_gives_fuel() {
+    let both = Both::new(&policy(PLENTY, |_| ()));
+    let import = format!(r#"(import "{}" "{}" (func (param i64)))"#, meter::REFILL_MODULE, meter::REFILL);
+    let observed = both.call(&plain(&import), "f", &[]).unwrap();
+    assert_eq!((observed.code, observed.phase), ("import-denied", "admit"));
+
+    fn define<B: Backend + HostFn<(i64,), ()>>() -> bool {
+        let sandbox = Sandbox::<B>::on(Policy::default()).unwrap();
+        let mut imports = sandbox.imports::<()>();
+        imports.func(meter::REFILL_MODULE, meter::REFILL, |_, (_,): (i64,)| Ok(())).is_ok()
+    }
+    assert!(!define::<Wasmtime>() && !define::<Wasmi>());
+}
+
+/// Wherever the index of a function stands, and however many bytes it takes.
+#[test]
+fn functions_stay_what_they_were() {
+    const FIRST: [u8; 5] = [0x80, 0x80, 0x80, 0x80, 0];
+    const SECOND: [u8; 5] = [0x81, 0x80, 0x80, 0x80, 0];
+    let (mut types, mut functions, mut tables) = (TypeSection::new(), FunctionSection::new(), TableSection::new());
+    types.ty().function([], [ValType::I32]);
+    functions.function(0).function(0);
+    let (element_type, maximum) = (RefType::FUNCREF, None);
+    tables.table(TableType { element_type, table64: false, minimum: 2, maximum, shared: false });
+    let exports = [&[1, 1, b'f', 0], &SECOND[..]].concat();
+    // An index at 0, an expression at 1.
+    let elements = [&[2, 0, 0x41, 0, 0x0b, 1], &FIRST[..], &[4, 0x41, 1, 0x0b, 1, 0xd2], &FIRST[..], &[0x0b]].concat();
+    let (mut one, mut both) = (Function::new([]), Function::new([]));
+    one.instructions().i32_const(1).end();
+    both.instructions().i32_const(0).call_indirect(0, 0).i32_const(1).call_indirect(0, 0).i32_add().call(0);
+    both.instructions().i32_add().ref_func(0).ref_is_null().i32_add().end();
+    let mut code = CodeSection::new();
+    code.function(&one).function(&both);
+    let mut wasm = Module::new();
+    wasm.section(&types).section(&functions).section(&tables);
+    wasm.section(&RawSection { id: SectionId::Export as u8, data: &exports });
+    wasm.section(&RawSection { id: SectionId::Element as u8, data: &elements });
+    wasm.section(&code);
+    let observed = Both::new(&policy(PLENTY, |_| ())).call(&wasm.finish(), "f", &[]).unwrap();
+    assert_eq!((observed.code, observed.values), ("ok", vec![Value::I32(3)]), "{:?}", observed.message);
+}
+
+/// One function more than the guest's own is in what an engine gets, and engines take a million.
+#[test]
+fn there_is_room_for_one_function_more() {
+    const MOST: u32 = 1_000_000;
+    let policy = Policy::ceiling();
+    for (count, fits) in [(MOST - 1, true), (MOST, false)] {
+        let mut wasm = Module::new();
+        let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
+        types.ty().function([], []);
+        for _ in 0..count {
+            functions.function(0);
+            code.raw(&[0, 0x0b]);
+        }
+        wasm.section(&types).section(&functions).section(&code);
+        let wasm = wasm.finish();
+        let admitted = admit(&wasm, &policy, &Offered::default(), &Contract::None);
+        assert_eq!(admitted.is_ok(), fits, "{:?}", admitted.err());
     }
 }
 

@@ -1,4 +1,4 @@
-//! One thread per process that gives running guests an occasion to look at the clock.
+//! One thread per process that says when to look at the clock: after host functions, and where an engine checks epochs.
 //!
 //! A tick says nothing about time: deadlines are compared with a monotonic clock, and nobody ticks to stop one call. It
 //! is a cheap sign that time has passed. The thread starts with the first engine that asks for interruption, and parks
@@ -42,7 +42,8 @@ pub fn listen(listener: impl FnMut() -> bool + Send + 'static) -> bool {
     start()
 }
 
-/// Says that an interruptible call is running. Must be said at its beginning and whenever it looks at the clock.
+/// Says that an interruptible call is running. Must be said at its beginning, and whenever it looks at the clock because
+/// of a tick.
 #[inline]
 pub fn want() {
     if !WANTED.load(Ordering::Relaxed) {

@@ -1,7 +1,8 @@
 //! wasmtime's `Config` for a policy, as functions: for embedders who build their own engine and still want the
 //! sandbox's settings.
 //!
-//! What a policy limits per store (fuel, deadline, memory) must then be armed by the embedder.
+//! What a policy limits per store (fuel, deadline, memory) must then be armed by the embedder. With exact metering an
+//! admitted module also imports the [function that gives fuel](hotcell_core::meter::REFILL), which is held to the deadline.
 
 use hotcell_core::{
     Policy, Proposal,

@@ -175,7 +175,7 @@ fn no_ticker() -> PolicyError {
     PolicyError::NotEnforceable {
         backend: ID,
         field: "limits.deadline",
-        reason: "the thread that interrupts guests cannot be started",
+        reason: "the thread that says when to look at the clock cannot be started",
     }
 }
 

@@ -43,10 +43,9 @@ pub struct HostOptions {
 impl HostOptions {
     /// 256 instances.
     pub const MAX_INSTANCES: u32 = 256;
-    /// Fuel of a slice: 131,072 units, and 4,096 without `std`. The fastest guests use 20 units in a nanosecond, and
-    /// asking takes about 100 ns. The slowest, whose every growth is refused, are a millisecond late with it. A
-    /// microcontroller at 25 MHz needs 1.5 ms for the smaller one.
-    pub const SLICE: u64 = if cfg!(feature = "std") { 1 << 17 } else { 1 << 12 };
+    /// Fuel of a slice: 131,072 units, and 1,024 without `std`. A guest whose every growth is refused is a millisecond
+    /// late with the first. An endless loop on a microcontroller at 25 MHz uses the second up in 1.4 ms.
+    pub const SLICE: u64 = if cfg!(feature = "std") { 1 << 17 } else { 1 << 10 };
 
     /// The defaults, with this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {

@@ -24,7 +24,7 @@ impl Armed {
         slice.cast_signed()
     }
 
-    /// The next slice, for a guest that has `left`: at least as much as makes that none below zero.
+    /// The next slice, for a guest that has `left`: `left` and the slice together are not below zero.
     fn next_slice(&mut self, left: i64, stack: i64) -> Result<i64, Fault> {
         let in_all = left.saturating_add(self.reserve.cast_signed());
         if in_all < 0 {

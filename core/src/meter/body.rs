@@ -1,9 +1,9 @@
 //! The rewrite of one function body.
 //!
-//! The guest's operators are copied byte for byte: next to nothing of theirs is renumbered, because types, globals and locals
-//! are only ever appended. Between them stand the rewrite's own. One [walk](Walk) over the operators finds the straight runs
-//! and what each costs; since a run's cost is known only at its end but taken at its beginning, the walk leaves a list of
-//! edits, and the body is written from that list.
+//! The guest's operators are copied byte for byte, but for those that name a function of the module: types, globals and
+//! locals are only ever appended. Between them stand the rewrite's own. One [walk](Walk) over the operators finds the
+//! straight runs and what each costs; since a run's cost is known only at its end but taken at its beginning, the walk
+//! leaves a list of edits, and the body is written from that list.
 
 use alloc::vec::Vec;
 

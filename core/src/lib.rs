@@ -1,5 +1,5 @@
 //! The contract of hotcell: what a policy is, which modules it admits, what a backend must do, and the one
-//! vocabulary of verdicts. No engine is named here, and nothing here needs an operating system.
+//! vocabulary of verdicts. No engine is named here but in `fences.rs`, and nothing here needs an operating system.
 //!
 //! The rooms, in the order in which a module passes through them:
 //!
@@ -19,6 +19,7 @@ extern crate std;
 
 pub mod admit;
 pub mod backend;
+mod fences;
 pub mod meter;
 pub mod plugin;
 pub mod policy;

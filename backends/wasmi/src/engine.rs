@@ -15,9 +15,15 @@ use crate::{ID, Recipe, convert::backend_error, store::Data};
 const CELL_BYTES: u64 = 8;
 /// Bytes of stack per call frame: how the policy's stack becomes a limit on depth for frames that hold next to nothing.
 const FRAME_BYTES: u64 = 64;
-/// By how much the engine's stack is larger than what a metered guest may use. A frame is charged for an eighth of its
-/// body's operators, and the engine keeps a cell for each different constant: at most one for two operators.
-const METERED_SPARE: u64 = 4;
+/// By how much the engine's stack is larger than what a metered guest may use.
+///
+/// The engine has a cell for each local, each operand and each different constant of a function. A frame is charged one for
+/// each local and operand, and 8 beyond; an operator that may make a constant is charged for 3 of 24 parts of a cell at
+/// least, which is an eighth. The rewrite adds at most 14 locals, 6 operands and 8 constants; the entrance of a function
+/// that is also called by name has its parameters twice, and 6 cells. Eight times the charge are thus at least 8 for
+/// each local and operand, 64 beyond and all the constants, where 3 for each local, 1 for each operand, 34 beyond and all
+/// the constants are needed. One more is for what is rounded down.
+const METERED_SPARE: u64 = 9;
 /// Cells that a stack has at the start. It grows on demand.
 const INITIAL_CELLS: usize = 256;
 

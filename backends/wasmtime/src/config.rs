@@ -93,10 +93,17 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
 
 /// Bytes of native stack that guests under `policy` may use.
 ///
-/// With exact metering the guest counts its own frames, and this must be safely above what it counts: the compiler
-/// keeps at most as many values alive as a frame is charged for, so twice the bytes hold them and what surrounds them. Half
-/// as much again is for the entrance through which a table or the host calls a function that is also called by name: it
-/// passes parameters on in a frame that nobody counts.
+/// With exact metering the guest counts its own frames, and this must be safely above what it counts. A cell that is
+/// charged has three of 8 bytes here:
+///
+/// * a local, or an operand: its value, and what is computed of it to reach memory, are two;
+/// * a pure operator in a loop is charged a third of a cell, a vector operator two thirds: the 8 or 16 bytes of its result,
+///   which the compiler may move out of the loop and keep for as long as the loop runs. Outside of loops it is half of
+///   that, because a result is kept only where the same is computed again;
+/// * calls of imported functions and through tables are charged as vector operators, for the addresses that they load;
+/// * parameters that a call passes on the stack are operands of the caller and locals of the callee;
+/// * the entrance through which a table or the host calls a function that is also called by name passes parameters on in a
+///   frame that nobody counts: 8 or 16 bytes for each of the callee's locals.
 pub(crate) fn native_stack_bytes(policy: &Policy) -> u64 {
     let bytes = policy.rules().limits.stack_bytes;
     if policy.is_exact() { 3 * bytes + NATIVE_MARGIN } else { bytes }

@@ -5,6 +5,7 @@ use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use wasmparser::{BlockType, FuncValidator, FunctionBody, Operator, ValidatorResources};
 
 use super::{
+    constants,
     pass::{Passed, block_arity, cap, invalid, malformed},
     summary::FuncType,
 };
@@ -70,16 +71,86 @@ fn words_of(operator: &Operator<'_>) -> u64 {
 /// Words of an operator that is nothing special.
 const WORDS: u64 = 4;
 
+/// What an engine may keep for an operator in its function's frame beyond locals and operands, in [`KEPT_PER_CELL`]ths of
+/// a stack cell.
+///
+/// An optimising engine keeps the result of a pure operator where the same is computed again, or where it moves it out of
+/// a loop, in which it need stand only once. The address of an imported function, and the type of a call through a table,
+/// are such values, too. A rest for every operator is for values that an engine fails to keep in one place. How much
+/// room an engine has for a cell stands beside its own limit.
+mod kept {
+    pub(super) const ANY: u32 = 1;
+    /// An interpreter keeps it, an optimising engine makes it anew.
+    pub(super) const CONSTANT: u32 = 3;
+    /// A result of 8 bytes: computed twice, or within a loop.
+    pub(super) const SCALAR: [u32; 2] = [ANY + 4, ANY + 8];
+    /// One of 16.
+    pub(super) const VECTOR: [u32; 2] = [ANY + 8, ANY + 16];
+}
+
+/// Parts of a stack cell in which [`BodyShape::kept`](super::BodyShape::kept) counts.
+pub(crate) const KEPT_PER_CELL: u32 = 24;
+
+/// [`mod@kept`], and whether the result may be a constant.
+pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Passed) -> (u32, bool) {
+    match is_straight(opcode) {
+        true => straight_value(opcode, in_loop),
+        false => other_value(operator, opcode, in_loop, passed),
+    }
+}
+
+/// [`value`] of straight code.
+fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
+    match opcode {
+        // Constants, and globals, which may be constant.
+        0x41..=0x44 | 0x23 => (kept::CONSTANT, true),
+        // `select` and numeric operators.
+        0x1b | 0x45..=0xc4 => (kept::SCALAR[usize::from(in_loop)], true),
+        _ => (kept::ANY, false),
+    }
+}
+
+/// [`value`] of all other operators.
+fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Passed) -> (u32, bool) {
+    use Operator as O;
+    let at = usize::from(in_loop);
+    match operator {
+        // Where the function is, and its instance.
+        O::Call { function_index } if (*function_index as usize) < passed.imported_functions => {
+            (kept::VECTOR[at], false)
+        }
+        O::CallIndirect { .. } => (kept::VECTOR[at], false),
+        O::RefNull { .. } => (kept::CONSTANT, true),
+        O::RefIsNull | O::TypedSelect { .. } | O::MemorySize { .. } | O::TableSize { .. } => (kept::SCALAR[at], true),
+        // Two results of 8 bytes.
+        O::I64Add128 | O::I64Sub128 | O::I64MulWideS | O::I64MulWideU => (kept::VECTOR[at], true),
+        O::I32TruncSatF32S
+        | O::I32TruncSatF32U
+        | O::I32TruncSatF64S
+        | O::I32TruncSatF64U
+        | O::I64TruncSatF32S
+        | O::I64TruncSatF32U
+        | O::I64TruncSatF64S
+        | O::I64TruncSatF64U => (kept::SCALAR[at], true),
+        _ if opcode == VECTOR_PREFIX => (kept::VECTOR[at], true),
+        _ => (kept::ANY, false),
+    }
+}
+
+/// A bulk operator on memories or tables with these indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Bulk {
+    MemoryFill { memory: u32 },
+    MemoryCopy { to: u32, from: u32 },
+    TableFill { table: u32 },
+    TableCopy { to: u32, from: u32 },
+}
+
 /// Whether an operator with this first byte is straight code: no block, no branch, no call, [`WORDS`] words. Most of a
 /// body is, and need not be decoded for more than the validator.
 pub(crate) fn is_straight(opcode: u8) -> bool {
     // `drop` and `select`; locals and globals; loads and stores; constants and numeric operators.
     matches!(opcode, 0x1a..=0x1b | 0x20..=0x24 | 0x28..=0x3e | 0x41..=0xc4)
-}
-
-/// The first byte of a constant, for all but vectors.
-fn is_constant(opcode: u8) -> bool {
-    matches!(opcode, 0x41..=0x44)
 }
 
 /// The first byte of a vector operator.
@@ -93,6 +164,7 @@ pub(super) struct Bodies<'p> {
     loops: u64,
     br_table: u64,
     has_tail_calls: bool,
+    bulk: BTreeSet<Bulk>,
     /// For every function, imported ones first, whether an operator names it to call it.
     called: Vec<bool>,
     /// Whether each block that is open in the current body is a loop. Kept to reuse its allocation.
@@ -101,12 +173,16 @@ pub(super) struct Bodies<'p> {
 
 /// What was measured of one body.
 pub(super) struct Measure {
+    /// Locals, parameters included.
+    pub(super) locals: u64,
     /// Most operands that are ever on its stack.
     pub(super) height: u32,
-    pub(super) operators: u32,
     /// See [`words_of`].
     pub(super) words: u64,
-    pub(super) has_vectors: bool,
+    /// See [`mod@kept`].
+    pub(super) kept: u32,
+    /// Operators that may make a constant.
+    pub(super) constants: u32,
 }
 
 impl<'p> Bodies<'p> {
@@ -118,47 +194,51 @@ impl<'p> Bodies<'p> {
             loops: 0,
             br_table: 0,
             has_tail_calls: false,
+            bulk: BTreeSet::new(),
             called: Vec::new(),
             open: Vec::new(),
         }
     }
 
-    /// For every function up to the last that any body so far calls by name, whether one does.
-    pub(super) fn into_called(self) -> Vec<bool> {
-        self.called
+    /// Hands over what was found in all bodies together.
+    pub(super) fn finish(self, passed: &mut Passed) {
+        passed.called = self.called;
+        passed.bulk = self.bulk.into_iter().collect();
+        passed.has_tail_calls = self.has_tail_calls;
     }
 
-    /// Whether any body so far makes tail calls.
-    pub(super) fn has_tail_calls(&self) -> bool {
-        self.has_tail_calls
+    /// A bulk operator is used.
+    fn note(&mut self, bulk: Bulk) {
+        self.bulk.insert(bulk);
     }
 
-    /// Checks one body. `params` counts the parameters of its type.
+    /// Checks one body, of a function of the type `ty`.
     pub(super) fn check(
         &mut self,
         body: &FunctionBody<'_>,
         validator: &mut FuncValidator<ValidatorResources>,
-        params: u64,
+        ty: u32,
         passed: &Passed,
     ) -> Result<Measure, Rejection> {
         let shape = self.shape;
         let start = body.range().start as u64;
-        let locals = self.locals(body, validator, params)?;
+        let locals = self.locals(body, validator, passed.params(ty))?;
 
         let mut operators = body.get_operators_reader().map_err(malformed)?;
-        let (mut blocks, mut branches, mut constants) = (0, 0, 0);
+        let (mut blocks, mut branches) = (0, 0);
         let (mut loop_nesting, mut deepest_loop) = (0, 0);
-        let (mut height, mut count, mut words, mut has_vectors) = (0, 0, 0, false);
+        let (mut height, mut words, mut kept, mut constants) = (0, 0, 0u32, 0u32);
         self.open.clear();
         let code = body.as_bytes();
         while !operators.eof() {
             let offset = operators.original_position();
             let at = offset as u64;
-            count += 1;
             let opcode = code.get(offset - body.range().start).copied().unwrap_or_default();
             if is_straight(opcode) {
                 words += WORDS;
-                constants += u64::from(is_constant(opcode));
+                let (value, is_constant) = straight_value(opcode, loop_nesting > 0);
+                kept = kept.saturating_add(value);
+                constants += u32::from(is_constant);
                 operators.visit_operator(&mut validator.visitor(offset)).map_err(malformed)?.map_err(invalid)?;
                 height = height.max(validator.operand_stack_height());
                 cap("module.operand_height", height, shape.operand_height, at)?;
@@ -168,7 +248,9 @@ impl<'p> Bodies<'p> {
             blocks += blocks_of(&operator, passed);
             branches += branches_of(&operator);
             words += words_of(&operator);
-            has_vectors |= opcode == VECTOR_PREFIX;
+            let (value, is_constant) = other_value(&operator, opcode, loop_nesting > 0, passed);
+            kept = kept.saturating_add(value);
+            constants += u32::from(is_constant);
             match &operator {
                 Operator::Block { blockty } | Operator::If { blockty } => {
                     self.open.push(false);
@@ -191,7 +273,14 @@ impl<'p> Bodies<'p> {
                     cap("module.br_table_total", self.br_table, shape.br_table_total, at)?;
                 }
                 Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => self.has_tail_calls = true,
-                Operator::V128Const { .. } => constants += 1,
+                Operator::MemoryFill { mem } => self.note(Bulk::MemoryFill { memory: *mem }),
+                Operator::MemoryCopy { dst_mem, src_mem } => {
+                    self.note(Bulk::MemoryCopy { to: *dst_mem, from: *src_mem })
+                }
+                Operator::TableFill { table } => self.note(Bulk::TableFill { table: *table }),
+                Operator::TableCopy { dst_table, src_table } => {
+                    self.note(Bulk::TableCopy { to: *dst_table, from: *src_table });
+                }
                 _ => {}
             }
             validator.op(offset, &operator).map_err(invalid)?;
@@ -211,10 +300,11 @@ impl<'p> Bodies<'p> {
         cap("module.locals_x_loop_nesting", locals * deepest_loop, shape.locals_x_loop_nesting, start)?;
         cap("module.locals_x_blocks", locals * blocks, shape.locals_x_blocks, start)?;
         cap("module.locals_x_branches", locals * branches, shape.locals_x_branches, start)?;
-        if constants > shape.constants {
-            cap("module.constants", distinct_constants(body)?, shape.constants, start)?;
+        if u64::from(constants) > shape.constants {
+            let most = constants::most(body, validator, ty, passed)?;
+            cap("module.constants", most, shape.constants, start)?;
         }
-        Ok(Measure { height, operators: count, words, has_vectors })
+        Ok(Measure { locals, height, words, kept, constants })
     }
 
     /// Declares the locals to the validator, group by group, and counts them with the parameters.
@@ -259,23 +349,6 @@ pub(super) fn mark(flags: &mut Vec<bool>, function: u32) {
     flags[index] = true;
 }
 
-/// How many different constants a body has, by their bits and width.
-fn distinct_constants(body: &FunctionBody<'_>) -> Result<u64, Rejection> {
-    let mut distinct = BTreeSet::new();
-    let mut operators = body.get_operators_reader().map_err(malformed)?;
-    while !operators.eof() {
-        match operators.read().map_err(malformed)? {
-            Operator::I32Const { value } => distinct.insert((32, value as u32 as u128)),
-            Operator::F32Const { value } => distinct.insert((32, value.bits() as u128)),
-            Operator::I64Const { value } => distinct.insert((64, value as u64 as u128)),
-            Operator::F64Const { value } => distinct.insert((64, value.bits() as u128)),
-            Operator::V128Const { value } => distinct.insert((128, value.i128() as u128)),
-            _ => continue,
-        };
-    }
-    Ok(distinct.len() as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use wasmparser::{BinaryReader, OperatorsReader};
@@ -290,14 +363,6 @@ mod tests {
             let operator = operator.unwrap_or_else(|error| panic!("{opcode:#x}: {error}"));
             let (blocks, branches) = (blocks_of(&operator, &Passed::default()), branches_of(&operator));
             assert_eq!((blocks, branches, words_of(&operator)), (0, 0, WORDS), "{operator:?}");
-            let is_const = matches!(
-                operator,
-                Operator::I32Const { .. }
-                    | Operator::I64Const { .. }
-                    | Operator::F32Const { .. }
-                    | Operator::F64Const { .. }
-            );
-            assert_eq!(is_constant(opcode), is_const, "{operator:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! in its length.
 
 mod body;
+mod constants;
 mod contract;
 mod pass;
 mod summary;
@@ -17,7 +18,7 @@ use alloc::{borrow::Cow, string::ToString, vec::Vec};
 use wasmparser::WasmFeatures;
 
 pub(crate) use self::{
-    body::is_straight,
+    body::{Bulk, KEPT_PER_CELL, is_straight},
     pass::{BodyShape, Passed, Section},
 };
 

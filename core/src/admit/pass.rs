@@ -16,7 +16,7 @@ use wasmparser::{
 };
 
 use super::{
-    body::{Bodies, Measure, mark},
+    body::{Bodies, Bulk, Measure, mark},
     summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table},
 };
 use crate::{
@@ -33,6 +33,8 @@ const PAGE_SIZE_LOG2: u32 = 16;
 /// What a module that passed leaves behind.
 #[derive(Default)]
 pub(crate) struct Passed {
+    /// What it was validated with.
+    pub(crate) features: WasmFeatures,
     pub(crate) summary: ModuleSummary,
     /// The sections but the custom ones.
     pub(crate) sections: Vec<Section>,
@@ -47,12 +49,33 @@ pub(crate) struct Passed {
     pub(crate) called: Vec<bool>,
     /// Likewise, whether it may be called in another way: by the host, or through a reference.
     pub(crate) referenced: Vec<bool>,
+    /// The bulk operators that bodies have, each once.
+    pub(crate) bulk: Vec<Bulk>,
     /// Whether a table may hold an imported function.
     pub(crate) tables_reach_host: bool,
     /// Where in the binary the index of a function stands, outside of bodies and of the start section. In order.
     pub(crate) references: Vec<u32>,
     /// Index of the start function.
     pub(crate) start: Option<u32>,
+}
+
+impl BodyShape {
+    /// Locals and operands, at most.
+    pub(crate) fn slots(&self) -> u64 {
+        u64::from(self.locals) + u64::from(self.height)
+    }
+}
+
+impl Passed {
+    /// The section with this id.
+    pub(crate) fn section(&self, id: u8) -> Option<&Section> {
+        self.sections.iter().find(|section| section.id == id)
+    }
+
+    /// How many parameters the type `ty` has.
+    pub(super) fn params(&self, ty: u32) -> u64 {
+        self.types.get(ty as usize).and_then(Option::as_ref).map_or(0, |ty| ty.params.len() as u64)
+    }
 }
 
 /// A section's id, and where its content is, without id and size.
@@ -66,13 +89,16 @@ pub(crate) struct Section {
 pub(crate) struct BodyShape {
     /// Index of the function's type.
     pub(crate) ty: u32,
+    /// Locals, parameters included.
+    pub(crate) locals: u32,
     /// Most operands that are ever on its stack.
     pub(crate) height: u32,
-    pub(crate) operators: u32,
     /// About how many words of an interpreter's code it becomes; never too few.
     pub(crate) words: u64,
-    /// Whether it works on vectors.
-    pub(crate) has_vectors: bool,
+    /// What an engine may keep beyond locals and operands, in [`KEPT_PER_CELL`](super::KEPT_PER_CELL)ths of a stack cell.
+    pub(crate) kept: u32,
+    /// Operators that may make a constant, which an interpreter copies at each call.
+    pub(crate) constants: u32,
     /// Whether the host can call it.
     pub(crate) is_exported: bool,
 }
@@ -93,6 +119,7 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
         element_entries: 0,
         custom_sections: 0,
         passed: Passed {
+            features,
             summary: ModuleSummary { bytes: bytes.len() as u64, ..ModuleSummary::default() },
             ..Passed::default()
         },
@@ -108,7 +135,9 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
         };
         if let Payload::End(_) = payload {
             pass.validator.payload(&payload).map_err(invalid)?;
-            return Ok(Passed { called: pass.totals.into_called(), ..pass.passed });
+            let Pass { totals, mut passed, .. } = pass;
+            totals.finish(&mut passed);
+            return Ok(passed);
         }
         pass.payload(&payload, at..at + consumed)?;
         at += consumed;
@@ -204,13 +233,13 @@ impl Pass<'_> {
                 let mut validator = function.into_validator(core::mem::take(&mut self.allocations));
                 let index = self.passed.imported_functions + self.passed.bodies.len();
                 let ty = self.functions.get(index).copied().unwrap_or_default();
-                let params = self.func_type(ty).params.len() as u64;
                 self.passed.summary.code_bytes += body.range().len() as u64;
-                let measure = self.totals.check(&body, &mut validator, params, &self.passed)?;
-                let Measure { height, operators, words, has_vectors } = measure;
+                let measure = self.totals.check(&body, &mut validator, ty, &self.passed)?;
+                let Measure { locals, height, words, kept, constants } = measure;
                 let is_exported = self.exported_functions.contains(&(index as u32));
-                self.passed.bodies.push(BodyShape { ty, height, operators, words, has_vectors, is_exported });
-                self.passed.has_tail_calls = self.totals.has_tail_calls();
+                // A cap keeps them far below the type's end.
+                let locals = u32::try_from(locals).unwrap_or(u32::MAX);
+                self.passed.bodies.push(BodyShape { ty, locals, height, words, kept, constants, is_exported });
                 self.allocations = validator.into_allocations();
                 Ok(())
             }

@@ -11,6 +11,7 @@ use wasm_encoder::{InstructionSink, ValType};
 use wasmparser::FunctionBody;
 
 use super::{
+    block_types::BlockTypes,
     context::{Context, encoded},
     cost,
     emit::{Emitter, Temporaries, encode_locals},
@@ -28,6 +29,8 @@ pub(super) struct Written {
     pub(super) bytes: Vec<u8>,
     /// Where in it a branch stands that is seldom taken.
     pub(super) unlikely: Vec<usize>,
+    /// Locals and operands, at most.
+    pub(super) slots: u64,
 }
 
 impl Written {
@@ -37,7 +40,7 @@ impl Written {
         encode_locals(&mut bytes, groups, added);
         let unlikely = unlikely.into_iter().map(|at| bytes.len() + at).collect();
         bytes.extend_from_slice(operators);
-        Self { bytes, unlikely }
+        Self { bytes, unlikely, slots: 0 }
     }
 }
 
@@ -47,6 +50,7 @@ pub(super) fn rewrite_body(
     shape: BodyShape,
     takes_stack: bool,
     context: &Context<'_>,
+    block_types: &mut BlockTypes,
 ) -> Written {
     let ty = context.function_type(shape.ty);
     let mut frame = Frame::read(body, ty, shape);
@@ -54,22 +58,23 @@ pub(super) fn rewrite_body(
         true => frame.take_stack(),
         false => (Temporaries::new(frame.locals), None),
     };
-    let walk = Walk::over(body, shape, moved, context);
+    let Walk { start, edits, encoded, runs, .. } = Walk::over(body, shape, moved, context, block_types);
 
     let bytes = body.as_bytes();
     let begin = body.range().start;
     let mut operators = Vec::with_capacity(bytes.len() * 2);
-    let mut emitter = Emitter { out: &mut operators, context, locals: &mut locals, unlikely: Vec::new() };
+    let mut emitter = Emitter { out: &mut operators, context, locals: &mut locals, block_types, unlikely: Vec::new() };
     if context.counts {
-        emitter.enter(walk.runs.entry_cost() + cost::entry(frame.cells), frame.cells, takes_stack);
-        InstructionSink::new(emitter.out).block(context.result_block(ty));
+        emitter.enter(runs.entry_cost() + cost::entry(frame.cells, shape), frame.cells, takes_stack);
+        let whole = emitter.block_types.of(&[], &ty.results);
+        InstructionSink::new(emitter.out).block(whole);
     }
-    let mut copied = walk.start;
-    for edit in walk.edits {
+    let mut copied = start;
+    for edit in edits {
         let at = edit.at as usize;
         emitter.out.extend_from_slice(&bytes[copied - begin..at - begin]);
         copied = at + edit.replaces as usize;
-        edit.what.emit(&mut emitter, &walk.runs, frame.cells);
+        edit.what.emit(&mut emitter, &runs, &encoded, frame.cells);
     }
     emitter.out.extend_from_slice(&bytes[copied - begin..]);
     if context.counts {
@@ -80,11 +85,15 @@ pub(super) fn rewrite_body(
         InstructionSink::new(emitter.out).end();
     }
     let unlikely = emitter.unlikely;
-    Written::new(&frame.groups, locals.added(), &operators, unlikely)
+    let slots = u64::from(locals.count()) + u64::from(shape.height) + OWN_OPERANDS;
+    Written { slots, ..Written::new(&frame.groups, locals.added(), &operators, unlikely) }
 }
 
+/// Operands that the rewrite puts on top of the guest's, at most.
+const OWN_OPERANDS: u64 = 6;
+
 impl What {
-    fn emit(self, emitter: &mut Emitter<'_>, runs: &Runs, frame_cells: i64) {
+    fn emit(self, emitter: &mut Emitter<'_>, runs: &Runs, encoded: &[u8], frame_cells: i64) {
         match self {
             Self::Run(run) => emitter.charge(runs.cost(run)),
             Self::LoopRun(run) => emitter.charge_and_check(runs.cost(run), runs.ahead(run)),
@@ -105,14 +114,18 @@ impl What {
                 }
                 emitter.save_without_frame(frame_cells);
             }
-            Self::Return { depth } => emitter.return_(depth),
-            Self::Bytes(width) => emitter.charge_bytes(width),
-            Self::Elements(width) => emitter.charge_elements(width),
+            Self::Branch { depth } => emitter.branch(depth),
+            Self::Encoded { begin, end } => emitter.out.extend_from_slice(&encoded[begin as usize..end as usize]),
+            Self::Bulk(bulk) => emitter.charge_pieces(emitter.context.pieces(bulk)),
+            Self::Init(target) => emitter.charge_init(target),
             Self::BeforeGrowth(width) => emitter.before_growth(width),
             Self::AfterMemoryGrowth(width, page_size_log2) => emitter.after_memory_growth(width, page_size_log2),
             Self::AfterTableGrowth(width) => emitter.after_table_growth(width),
-            Self::Unfuse => emitter.unfuse(),
-            Self::BranchIf { depth } => emitter.branch_if(depth),
+            Self::OpenFarIf => emitter.open_far_if(),
+            Self::SkipFarArm { through } => emitter.skip_far_arm(through),
+            Self::FarElse => emitter.far_else(),
+            Self::End => emitter.end(),
+            Self::FarBranchIf { depth, through } => emitter.far_branch_if(depth, through),
             Self::Canonicalise(float) => emitter.canonicalise(float),
         }
     }
@@ -129,21 +142,19 @@ struct Frame {
 
 impl Frame {
     fn read(body: &FunctionBody<'_>, ty: &FuncType, shape: BodyShape) -> Self {
-        let mut locals = ty.params.len() as u64;
         let mut vectors = ty.params.iter().filter(|ty| **ty == value::ValType::V128).count() as u64;
         let mut groups = Vec::new();
         for group in body.get_locals_reader().into_iter().flatten() {
             let Ok((count, ty)) = group else { unreachable!("admission has read the locals") };
             let ty = encoded(ty.into());
-            locals += u64::from(count);
             vectors += if ty == ValType::V128 { count.into() } else { 0 };
             groups.push((count, ty));
         }
         Self {
             params: u32::try_from(ty.params.len()).unwrap_or(u32::MAX),
-            locals: u32::try_from(locals).unwrap_or(u32::MAX),
+            locals: shape.locals,
             groups,
-            cells: cost::frame_cells(locals, vectors, shape),
+            cells: cost::frame_cells(vectors, shape),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use wasm_encoder::{BlockType, ValType};
+use wasm_encoder::ValType;
 
-use super::{emit::Counters, linkage::Linkages, walk::Width};
+use super::{bulk::Pieces, emit::Counters, linkage::Linkages, walk::Width};
 use crate::{
-    admit::{FuncType, Passed},
+    admit::{Bulk, FuncType, Passed},
     value,
 };
 
@@ -17,36 +17,57 @@ pub(super) struct Context<'a> {
     pub(super) counters: Counters,
     pub(super) linkages: Linkages,
     passed: &'a Passed,
-    /// Result types that need a block type of their own, in the order in which they are appended to the types.
-    pub(super) wide_results: Vec<Vec<ValType>>,
-    /// Index of the type of the function that gives fuel.
+    /// The functions that do bulk operators in pieces, in the order in which they stand behind all other functions.
+    pub(super) pieces: Vec<Pieces>,
+    /// Index of the type of the function that gives fuel, behind the guest's own types.
     pub(super) refill_type: u32,
+    /// Index of the type of the first of `pieces`; each has its own.
+    first_pieces_type: u32,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(passed: &'a Passed, counts: bool, canonicalises: bool) -> Self {
         let fuel = u32::try_from(passed.globals.len()).unwrap_or(u32::MAX);
-        let mut wide_results: Vec<Vec<ValType>> = Vec::new();
-        for ty in passed.types.iter().flatten().filter(|ty| counts && ty.results.len() > 1) {
-            let results: Vec<ValType> = ty.results.iter().copied().map(encoded).collect();
-            if !wide_results.contains(&results) {
-                wide_results.push(results);
-            }
-        }
-        let refill_type = passed.types.len() + wide_results.len();
+        let refill_type = passed.types.len();
+        let mut pieces = Vec::new();
         let linkages = match counts {
-            true => Linkages::of(passed, refill_type + 1),
+            true => {
+                let linkages = Linkages::of(passed, refill_type + 1);
+                let first = linkages.functions();
+                pieces.extend(passed.bulk.iter().zip(first..).map(|(bulk, index)| Pieces::new(*bulk, passed, index)));
+                linkages
+            }
             false => Linkages::none(passed),
         };
         let refill = u32::try_from(passed.imported_functions).unwrap_or(u32::MAX);
+        let first_pieces_type = refill_type + usize::from(counts) + linkages.types().len();
         Self {
             counts,
             canonicalises,
             counters: Counters { fuel, stack: fuel + 1, refill },
             linkages,
             passed,
-            wide_results,
+            pieces,
             refill_type: u32::try_from(refill_type).unwrap_or(u32::MAX),
+            first_pieces_type: u32::try_from(first_pieces_type).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Index of the type of `pieces[position]`.
+    pub(super) fn pieces_type(&self, position: usize) -> u32 {
+        self.first_pieces_type + u32::try_from(position).unwrap_or(u32::MAX)
+    }
+
+    /// How many types stand before those of blocks.
+    pub(super) fn types_before_blocks(&self) -> usize {
+        self.first_pieces_type as usize + self.pieces.len()
+    }
+
+    /// The function that does `bulk` in pieces.
+    pub(super) fn pieces(&self, bulk: Bulk) -> &Pieces {
+        match self.passed.bulk.binary_search(&bulk) {
+            Ok(position) => &self.pieces[position],
+            Err(_) => unreachable!("admission has noted every bulk operator"),
         }
     }
 
@@ -54,20 +75,6 @@ impl<'a> Context<'a> {
         match self.passed.types.get(index as usize) {
             Some(Some(ty)) => ty,
             _ => unreachable!("admission has seen that this is a function type"),
-        }
-    }
-
-    /// The type of a block with a function's results.
-    pub(super) fn result_block(&self, ty: &FuncType) -> BlockType {
-        match ty.results.as_slice() {
-            [] => BlockType::Empty,
-            [one] => BlockType::Result(encoded(*one)),
-            several => {
-                let several: Vec<ValType> = several.iter().copied().map(encoded).collect();
-                let position = self.wide_results.iter().position(|results| *results == several).unwrap_or(0);
-                let index = self.passed.types.len() + position;
-                BlockType::FunctionType(u32::try_from(index).unwrap_or(u32::MAX))
-            }
         }
     }
 
@@ -85,16 +92,28 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn memory(&self, index: u32) -> Width {
-        Width::of(self.passed.summary.memories.get(index as usize).is_some_and(|memory| memory.memory64))
+        memory_width(self.passed, index)
     }
 
     pub(super) fn page_size_log2(&self, index: u32) -> u32 {
-        self.passed.summary.memories.get(index as usize).map_or(0, |memory| memory.page_size_log2)
+        page_size_log2(self.passed, index)
     }
 
     pub(super) fn table(&self, index: u32) -> Width {
-        Width::of(self.passed.summary.tables.get(index as usize).is_some_and(|table| table.table64))
+        table_width(self.passed, index)
     }
+}
+
+pub(super) fn memory_width(passed: &Passed, index: u32) -> Width {
+    Width::of(passed.summary.memories.get(index as usize).is_some_and(|memory| memory.memory64))
+}
+
+pub(super) fn page_size_log2(passed: &Passed, index: u32) -> u32 {
+    passed.summary.memories.get(index as usize).map_or(0, |memory| memory.page_size_log2)
+}
+
+pub(super) fn table_width(passed: &Passed, index: u32) -> Width {
+    Width::of(passed.summary.tables.get(index as usize).is_some_and(|table| table.table64))
 }
 
 /// A type of an admitted module, for the encoder.

@@ -3,10 +3,10 @@
 
 use wasmparser::Operator;
 
-use crate::admit::BodyShape;
+use crate::admit::{BodyShape, KEPT_PER_CELL};
 
 /// Version of the cost table.
-pub const COST_VERSION: u64 = 1;
+pub const COST_VERSION: u64 = 2;
 
 /// Bytes that a bulk-memory operator moves per unit of fuel, and bytes that `memory.grow` adds. A growth that is refused
 /// costs nothing beyond its operator.
@@ -17,37 +17,36 @@ pub(super) const BULK_SHIFT: u32 = 4;
 /// Stack cells of a frame beyond its locals and operands: what an engine keeps for itself.
 pub const FRAME_CELLS: u64 = 8;
 
-/// Operators of a body per further stack cell: values that an optimising engine may keep alive across the body although
-/// the guest does not.
-const OPERATORS_PER_CELL: u64 = 8;
-
 /// Stack cells per unit of fuel at function entry: an interpreter clears them.
 const CELLS_PER_UNIT: i64 = 16;
 
-/// What an operator costs, beyond what depends on its operands.
+/// Operators that may make a constant per unit of fuel at function entry: an interpreter copies the constants of a
+/// function at each call.
+const CONSTANTS_PER_UNIT: i64 = 32;
+
+/// What an operator costs, beyond what depends on its operands. The numbers above 1 are operators for which an engine calls
+/// its runtime: the time per unit of each is in `docs/metering.md`.
 pub(super) fn operator(operator: &Operator<'_>) -> i32 {
+    use Operator as O;
     match operator {
-        Operator::Nop
-        | Operator::Drop
-        | Operator::Block { .. }
-        | Operator::Loop { .. }
-        | Operator::Unreachable
-        | Operator::Return
-        | Operator::Else
-        | Operator::End => 0,
+        O::Nop | O::Drop | O::Block { .. } | O::Unreachable | O::Return | O::Else | O::End => 0,
+        O::RefFunc { .. } => 8,
+        O::MemoryGrow { .. } | O::TableGrow { .. } => 4,
+        O::MemoryFill { .. } | O::MemoryCopy { .. } | O::MemoryInit { .. } => 2,
+        O::TableFill { .. } | O::TableCopy { .. } | O::TableInit { .. } | O::ElemDrop { .. } => 2,
+        O::Call { .. } | O::CallIndirect { .. } | O::ReturnCall { .. } | O::ReturnCallIndirect { .. } => 2,
         _ => 1,
     }
 }
 
-/// Stack cells of a function's frame. `locals` counts its locals, `vectors` those of them that are 16 bytes.
-pub(super) fn frame_cells(locals: u64, vectors: u64, shape: BodyShape) -> i64 {
-    // A vector that is kept alive takes two cells.
-    let kept = u64::from(shape.operators) / OPERATORS_PER_CELL * if shape.has_vectors { 2 } else { 1 };
+/// Stack cells of a function's frame. `vectors` counts those of its locals that are 16 bytes.
+pub(super) fn frame_cells(vectors: u64, shape: BodyShape) -> i64 {
+    let kept = u64::from(shape.kept.div_ceil(KEPT_PER_CELL));
     // A sum of sizes of one body, far below the type's end.
-    (locals + vectors + u64::from(shape.height) + FRAME_CELLS + kept).cast_signed()
+    (u64::from(shape.locals) + vectors + u64::from(shape.height) + FRAME_CELLS + kept).cast_signed()
 }
 
 /// Fuel for entering a function.
-pub(super) fn entry(frame_cells: i64) -> i64 {
-    1 + frame_cells / CELLS_PER_UNIT
+pub(super) fn entry(frame_cells: i64, shape: BodyShape) -> i64 {
+    1 + frame_cells / CELLS_PER_UNIT + i64::from(shape.constants) / CONSTANTS_PER_UNIT
 }

@@ -5,12 +5,15 @@ use alloc::vec::Vec;
 use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
 
 use super::{
+    block_types::BlockTypes,
+    bulk::Pieces,
     context::Context,
     cost::BULK_SHIFT,
     linkage::Callee,
     nan::Float,
     walk::{Access, Width},
 };
+use crate::value;
 
 /// Most table elements that one operator is charged for: no table that a policy allows is larger, and the counter
 /// cannot overflow.
@@ -30,6 +33,11 @@ pub(super) struct Temporaries {
     count32: Option<u32>,
     count64: Option<u32>,
     result64: Option<u32>,
+    to32: Option<u32>,
+    to64: Option<u32>,
+    second32: Option<u32>,
+    second64: Option<u32>,
+    reference: Option<u32>,
     f32: Option<u32>,
     f64: Option<u32>,
     v128: Option<u32>,
@@ -47,6 +55,11 @@ impl Temporaries {
             count32: None,
             count64: None,
             result64: None,
+            to32: None,
+            to64: None,
+            second32: None,
+            second64: None,
+            reference: None,
             f32: None,
             f64: None,
             v128: None,
@@ -62,6 +75,30 @@ impl Temporaries {
     /// The types of the locals that were added, in order.
     pub(super) fn added(&self) -> &[ValType] {
         &self.added
+    }
+
+    /// How many locals there are, with those of the guest.
+    pub(super) fn count(&self) -> u32 {
+        self.next
+    }
+}
+
+impl Temporaries {
+    /// For the index at which a bulk operator writes.
+    fn to(&mut self, ty: value::ValType) -> u32 {
+        match ty {
+            value::ValType::I32 => self.to32(),
+            _ => self.to64(),
+        }
+    }
+
+    /// For the operand behind it.
+    fn second(&mut self, ty: value::ValType) -> u32 {
+        match ty {
+            value::ValType::I32 => self.second32(),
+            value::ValType::I64 => self.second64(),
+            _ => self.reference(),
+        }
     }
 }
 
@@ -88,6 +125,11 @@ temporaries! {
     count32: I32,
     count64: I64,
     result64: I64,
+    to32: I32,
+    to64: I64,
+    second32: I32,
+    second64: I64,
+    reference: FUNCREF,
     f32: F32,
     f64: F64,
     v128: V128,
@@ -106,6 +148,7 @@ pub(super) struct Emitter<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) context: &'a Context<'a>,
     pub(super) locals: &'a mut Temporaries,
+    pub(super) block_types: &'a mut BlockTypes,
     /// Where in `out` a branch stands that is seldom taken.
     pub(super) unlikely: Vec<usize>,
 }
@@ -188,8 +231,12 @@ impl Emitter<'_> {
 
     /// Begins what is seldom reached.
     fn unlikely_if(&mut self) {
+        self.unlikely_if_typed(BlockType::Empty);
+    }
+
+    fn unlikely_if_typed(&mut self, ty: BlockType) {
         self.unlikely.push(self.out.len());
-        self.sink().if_(BlockType::Empty);
+        self.sink().if_(ty);
     }
 
     /// Hands the counters to a callee.
@@ -229,9 +276,14 @@ impl Emitter<'_> {
         self.sink().ref_func(function);
     }
 
-    /// `return`, as a branch out of all blocks.
-    pub(super) fn return_(&mut self, depth: u32) {
+    /// A branch, also one that stands for `return`.
+    pub(super) fn branch(&mut self, depth: u32) {
         self.sink().br(depth);
+    }
+
+    /// Closes a block.
+    pub(super) fn end(&mut self) {
+        self.sink().end();
     }
 
     /// An operator on a local.
@@ -283,26 +335,79 @@ impl Emitter<'_> {
         }
     }
 
-    /// Takes fuel for as many bytes as the number on the stack says, which stays there.
-    pub(super) fn charge_bytes(&mut self, width: Width) {
-        self.charge_count(width, |emitter| {
-            emitter.sink().i64_const(BULK_SHIFT.into()).i64_shr_u();
+    /// Takes fuel for a bulk operator whose operands are on the stack, and stay there. What is long is done in pieces.
+    pub(super) fn charge_pieces(&mut self, pieces: &Pieces) {
+        let width = pieces.count();
+        let count = self.charge_count(width, pieces.counts_bytes());
+        let below = pieces.below();
+        let block = self.block_types.of(&below, &below);
+        self.unlikely_if_typed(block);
+        let [to, second] = [self.locals.to(below[0]), self.locals.second(below[1])];
+        let (f, exchange) = (self.locals.fuel(), self.context.counters.stack);
+        self.sink().local_set(second).local_set(to).local_get(f).global_set(exchange);
+        self.sink().local_get(to).local_get(second).local_get(count).call(pieces.function).local_set(count);
+        self.sink().global_get(exchange).local_set(f).local_get(to).local_get(second).end();
+        self.sink().local_get(count);
+    }
+
+    /// Takes fuel for `memory.init` or `table.init`, likewise. A segment is no longer than the module: it is not done in
+    /// pieces. One that does not fit `memory` or `table` costs nothing, and traps.
+    pub(super) fn charge_init(&mut self, target: Target) {
+        let is_bytes = matches!(target, Target::Memory(_));
+        let count = self.charge_count(Width::Bits32, is_bytes);
+        self.unlikely_if();
+        self.sink().local_get(count).i64_extend_i32_u();
+        match target {
+            Target::Memory(memory) => {
+                self.sink().memory_size(memory);
+                self.extend(self.context.memory(memory));
+                let shift = self.context.page_size_log2(memory);
+                self.sink().i64_const(shift.into()).i64_shl();
+            }
+            Target::Table(table) => {
+                self.sink().table_size(table);
+                self.extend(self.context.table(table));
+            }
+        }
+        let f = self.locals.fuel();
+        self.sink().i64_gt_u().if_(BlockType::Empty).local_get(f);
+        self.push_cost(Width::Bits32, is_bytes);
+        self.sink().i64_add().local_set(f).else_();
+        self.refill(0, |sink| {
+            sink.i64_const(0);
         });
+        self.sink().end().end().local_get(count);
     }
 
-    /// Takes fuel for as many table elements as the number on the stack says, which stays there.
-    pub(super) fn charge_elements(&mut self, width: Width) {
-        self.charge_count(width, |emitter| emitter.clamp_elements(width));
-    }
-
-    fn charge_count(&mut self, width: Width, scale: impl FnOnce(&mut Self)) {
+    /// Takes fuel for as many bytes or elements as the number on the stack says, and leaves whether fuel is below zero.
+    /// The number is in the local that this gives.
+    fn charge_count(&mut self, width: Width, is_bytes: bool) -> u32 {
         let (f, count) = (self.locals.fuel(), self.count(width));
         self.sink().local_set(count).local_get(f);
+        self.push_cost(width, is_bytes);
+        self.sink().i64_sub().local_tee(f).i64_const(0).i64_lt_s();
+        count
+    }
+
+    /// What as many bytes or elements as the remembered count says cost.
+    fn push_cost(&mut self, width: Width, is_bytes: bool) {
         self.push_count(width);
-        scale(self);
-        self.sink().i64_sub().local_tee(f);
-        self.refill_if_negative();
-        self.sink().local_get(count);
+        match (is_bytes, width) {
+            (true, _) => {
+                self.sink().i64_const(BULK_SHIFT.into()).i64_shr_u();
+            }
+            (false, Width::Bits64) => {
+                let count = self.locals.count64();
+                clamp_elements(&mut self.sink(), count);
+            }
+            (false, Width::Bits32) => {}
+        }
+    }
+
+    fn extend(&mut self, width: Width) {
+        if width == Width::Bits32 {
+            self.sink().i64_extend_i32_u();
+        }
     }
 
     /// Remembers by how much a growth that follows is asked for.
@@ -314,6 +419,7 @@ impl Emitter<'_> {
     /// Takes fuel for a growth that succeeded: the old size or -1 is on the stack and stays there.
     pub(super) fn after_memory_growth(&mut self, width: Width, page_size_log2: u32) {
         self.after_growth(width, |emitter| {
+            emitter.push_count(width);
             if page_size_log2 >= BULK_SHIFT {
                 emitter.sink().i64_const((page_size_log2 - BULK_SHIFT).into()).i64_shl();
             } else {
@@ -324,10 +430,10 @@ impl Emitter<'_> {
 
     /// As [`after_memory_growth`](Self::after_memory_growth), for a table.
     pub(super) fn after_table_growth(&mut self, width: Width) {
-        self.after_growth(width, |emitter| emitter.clamp_elements(width));
+        self.after_growth(width, |emitter| emitter.push_cost(width, false));
     }
 
-    fn after_growth(&mut self, width: Width, scale: impl FnOnce(&mut Self)) {
+    fn after_growth(&mut self, width: Width, push_cost: impl FnOnce(&mut Self)) {
         let (f, count) = (self.locals.fuel(), self.count(width));
         // A growth that failed asked for nothing. The result is compared where it lies, and stays.
         let result = match width {
@@ -341,8 +447,7 @@ impl Emitter<'_> {
         };
         // (result, count, 0, grew) -> (result, count or 0)
         self.sink().select().local_set(count).local_get(f);
-        self.push_count(width);
-        scale(self);
+        push_cost(self);
         self.sink().i64_sub().local_tee(f);
         self.refill_if_negative();
     }
@@ -363,22 +468,28 @@ impl Emitter<'_> {
         }
     }
 
-    fn clamp_elements(&mut self, width: Width) {
-        if width == Width::Bits64 {
-            let count = self.locals.count64();
-            self.sink().i64_const(MOST_ELEMENTS).local_get(count).i64_const(MOST_ELEMENTS).i64_lt_u().select();
-        }
-    }
-
-    /// Keeps the condition on the stack from being fused with the branch that follows.
-    pub(super) fn unfuse(&mut self) {
+    /// Begins what stands for an `if`, whose type follows: the condition is remembered, and a block opened in its place.
+    pub(super) fn open_far_if(&mut self) {
         let condition = self.locals.condition();
-        self.sink().local_tee(condition);
+        self.sink().local_set(condition);
+        self.out.push(BLOCK);
     }
 
-    /// `br_if depth`, as a branch inside an `if`.
-    pub(super) fn branch_if(&mut self, depth: u32) {
-        self.sink().if_(BlockType::Empty).br(depth + 1).end();
+    /// Goes on with it behind the type: the arm stands in a block of its own, which is left at once where the remembered
+    /// condition does not hold. The operands that are there are of the type `through`.
+    pub(super) fn skip_far_arm(&mut self, through: BlockType) {
+        let condition = self.locals.condition();
+        self.sink().block(through).local_get(condition).i32_eqz().if_(through).br(1).end();
+    }
+
+    /// `else` of such an `if`.
+    pub(super) fn far_else(&mut self) {
+        self.sink().br(1).end();
+    }
+
+    /// `br_if depth`, as a branch inside an `if` that passes on operands of the type `through`.
+    pub(super) fn far_branch_if(&mut self, depth: u32, through: BlockType) {
+        self.sink().if_(through).br(depth + 1).end();
     }
 
     /// Makes a NaN on the stack the canonical one.
@@ -407,6 +518,21 @@ impl Emitter<'_> {
         }
     }
 }
+
+/// Makes of a number of elements on the stack, which is in the local `count` too, the number that is charged.
+pub(super) fn clamp_elements<'s, 'o>(sink: &'s mut InstructionSink<'o>, count: u32) -> &'s mut InstructionSink<'o> {
+    sink.i64_const(MOST_ELEMENTS).local_get(count).i64_const(MOST_ELEMENTS).i64_lt_u().select()
+}
+
+/// What `memory.init` or `table.init` fills.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    Memory(u32),
+    Table(u32),
+}
+
+/// The operator `block`.
+const BLOCK: u8 = 0x02;
 
 /// Repeats a lane of 32 or 64 bits over a vector.
 const LANES32: u128 = 1 << 96 | 1 << 64 | 1 << 32 | 1;

@@ -6,15 +6,14 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
+use wasm_encoder::{BlockType, InstructionSink, ValType};
 
-use super::{body::Written, context::encoded, emit::Counters};
-use crate::admit::{BodyShape, FuncType, Passed};
-
-/// What engines take.
-const MOST_PARAMS: usize = 1_000;
-const MOST_TYPES: usize = 1_000_000;
-pub(super) const MOST_FUNCTIONS: usize = 1_000_000;
+use super::{body::Written, emit::Counters};
+use crate::{
+    admit::{BodyShape, FuncType, Passed},
+    fences::{MOST_ITEMS, MOST_PARAMS},
+    value,
+};
 
 /// How one function is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +35,9 @@ pub(super) struct Callee {
 
 /// Functions of the rewrite's own in front of those that the module defines: the import by which it asks for fuel.
 pub(super) const IMPORTS: u32 = 1;
+
+/// More types than bulk operators and blocks may need, of those that the rewrite makes.
+const MOST_BLOCK_TYPES: usize = 20_000;
 
 /// The linkage of every function of a module.
 pub(super) struct Linkages {
@@ -63,22 +65,24 @@ impl Linkages {
         }
     }
 
-    /// `types_before` counts the types in front of those that this adds.
+    /// `types_before` counts the types in front of those that this adds. Where no type or function more fits, a function
+    /// stays as it is.
     pub(super) fn of(passed: &Passed, types_before: usize) -> Self {
         let mut linkages = Self { added: IMPORTS, ..Self::none(passed) };
         let first = linkages.imported + linkages.added as usize;
+        let most = usize::try_from(MOST_ITEMS).unwrap_or(usize::MAX);
         let is_set = |flags: &[bool], function: usize| flags.get(function).copied().unwrap_or(false);
         for (index, body) in passed.bodies.iter().enumerate() {
             let function = linkages.imported + index;
             let params = passed.types.get(body.ty as usize).and_then(Option::as_ref).map_or(0, |ty| ty.params.len());
-            let has_room = types_before + linkages.types.len() < MOST_TYPES && params < MOST_PARAMS;
+            let has_room = types_before + linkages.types.len() + MOST_BLOCK_TYPES < most && params < MOST_PARAMS;
             if !is_set(&passed.called, function) || !has_room {
                 continue;
             }
             let body_index = first + passed.bodies.len() + linkages.split.len();
             linkages.functions[index] = if !is_set(&passed.referenced, function) {
                 Linkage::Parameter
-            } else if body_index < MOST_FUNCTIONS {
+            } else if body_index + passed.bulk.len() < most {
                 linkages.split.push(index);
                 Linkage::Split(u32::try_from(body_index).unwrap_or(u32::MAX))
             } else {
@@ -88,6 +92,11 @@ impl Linkages {
             linkages.types.entry(body.ty).or_insert(position);
         }
         linkages
+    }
+
+    /// How many functions there are, imported ones and moved bodies included.
+    pub(super) fn functions(&self) -> usize {
+        self.imported + self.added as usize + self.functions.len() + self.split.len()
     }
 
     /// Of the defined function at `index`.
@@ -172,14 +181,7 @@ pub(super) fn entrance(
 }
 
 /// A function type with one more parameter, the counter.
-pub(super) fn encode_type(out: &mut Vec<u8>, ty: &FuncType) {
-    (ty.params.len() + 1).encode(out);
-    for param in &ty.params {
-        encoded(*param).encode(out);
-    }
-    ValType::I64.encode(out);
-    ty.results.len().encode(out);
-    for result in &ty.results {
-        encoded(*result).encode(out);
-    }
+pub(super) fn with_parameter(ty: &FuncType) -> FuncType {
+    let params = ty.params.iter().copied().chain([value::ValType::I64]).collect();
+    FuncType { params, results: ty.results.clone() }
 }

@@ -7,13 +7,16 @@
 //! price.
 //!
 //! In both metering modes the same rewrite drops custom sections, gives the start function a name by which the host can
-//! call it, canonicalises NaNs where the policy asks for it, and keeps conditional branches of large functions in a
-//! shape that wasmi 1.1 translates.
+//! call it, canonicalises NaNs where the policy asks for it, and makes conditional branches of large functions short. What
+//! comes out is held against every limit of an engine that the rewrite adds to.
 
+mod block_types;
 mod body;
+mod bulk;
 mod context;
 mod cost;
 mod emit;
+mod limits;
 mod linkage;
 mod nan;
 mod runs;
@@ -30,14 +33,18 @@ use wasm_encoder::{
 use wasmparser::{BinaryReader, FunctionBody};
 
 use self::{
+    block_types::BlockTypes,
     body::{Written, rewrite_body},
-    context::Context,
-    linkage::{Linkage, MOST_FUNCTIONS, encode_type, entrance},
+    context::{Context, encoded},
+    limits::Rewritten,
+    linkage::{Linkage, entrance, with_parameter},
 };
 use crate::{
-    admit::{BodyShape, Passed, Section},
+    admit::{BodyShape, FuncType, Passed, Section},
+    fences::LARGE_BODY,
     policy::{Floats, Metering, Rules},
-    verdict::{Reason, Rejection},
+    value,
+    verdict::Rejection,
 };
 
 /// Export of the fuel counter, an i64: what is left. Negative: the guest ran out of it. Reserved: no module may export
@@ -55,13 +62,6 @@ pub const REFILL: &str = "refill";
 /// Bytes of a stack cell.
 pub const CELL_BYTES: u64 = 8;
 
-/// Functions of more words than this keep every conditional branch unfused: wasmi 1.1 panics on some that reach farther
-/// than 32,767 of its words.
-const LARGE_BODY: u64 = 16_000;
-
-/// Bytes of the largest body that every engine takes: wasmtime's limit.
-const LARGEST_BODY: u64 = 7_654_321;
-
 /// The first byte of a function type.
 const FUNCTION_TYPE: u8 = 0x60;
 
@@ -69,21 +69,19 @@ const FUNCTION_TYPE: u8 = 0x60;
 ///
 /// # Errors
 ///
-/// [`Rejection`] when a body becomes larger than engines take.
+/// [`Rejection`] when it becomes larger, in any respect, than engines take.
 pub(crate) fn for_engine<'a>(bytes: &'a [u8], passed: &Passed, rules: &Rules) -> Result<Cow<'a, [u8]>, Rejection> {
     let counts = rules.metering == Metering::Exact;
     let canonicalises = rules.floats == Floats::Canonical;
     let has_large_bodies = passed.bodies.iter().any(|body| body.words > LARGE_BODY);
     let has_custom_sections = passed.summary.custom_bytes > 0;
     if !counts && !canonicalises && !has_large_bodies && !has_custom_sections && passed.start.is_none() {
+        limits::check_as_it_is(passed)?;
         return Ok(Cow::Borrowed(bytes));
     }
     let context = Context::new(passed, counts, canonicalises);
-    let functions = passed.imported_functions + passed.bodies.len();
-    if counts && functions >= MOST_FUNCTIONS {
-        return Err(too_large("module.functions (rewritten)", functions as u64 + 1, MOST_FUNCTIONS as u64));
-    }
-    Rewrite { bytes, passed, context }.module().map(Cow::Owned)
+    let mut block_types = BlockTypes::new(context.types_before_blocks());
+    Rewrite { bytes, passed, context }.module(&mut block_types).map(Cow::Owned)
 }
 
 struct Rewrite<'a> {
@@ -94,13 +92,19 @@ struct Rewrite<'a> {
 
 impl Rewrite<'_> {
     /// The sections in order: copied, or with something appended.
-    fn module(&self) -> Result<Vec<u8>, Rejection> {
+    fn module(&self, block_types: &mut BlockTypes) -> Result<Vec<u8>, Rejection> {
+        // Before the types, because bodies decide which are needed.
+        let code = match self.passed.section(SectionId::Code as u8) {
+            Some(section) => self.code(&self.renumbered(section), block_types)?,
+            None => Code::default(),
+        };
+        limits::check(self.passed, &self.rewritten(block_types))?;
         let mut module = Module::new();
         for id in ORDER {
-            let section = self.passed.sections.iter().find(|section| section.id == id as u8);
+            let section = self.passed.section(id as u8);
             let content = section.map(|section| self.renumbered(section));
             match (id, content.as_deref()) {
-                (SectionId::Type, content) => append(&mut module, id, content, self.types()),
+                (SectionId::Type, content) => append(&mut module, id, content, self.types(block_types)),
                 (SectionId::Import, content) => append(&mut module, id, content, self.imports()),
                 (SectionId::Function, Some(_)) => {
                     module.section(&self.functions());
@@ -108,12 +112,11 @@ impl Rewrite<'_> {
                 (SectionId::Global, content) => append(&mut module, id, content, self.globals()),
                 (SectionId::Export, content) => append(&mut module, id, content, self.exports()),
                 (SectionId::Start, _) | (_, None) => {}
-                (SectionId::Code, Some(content)) => {
-                    let Code { bodies, hints } = self.code(content)?;
+                (SectionId::Code, Some(_)) => {
                     if self.context.counts {
-                        module.section(&hints);
+                        module.section(&code.hints);
                     }
-                    module.section(&bodies);
+                    module.section(&code.bodies);
                 }
                 (_, Some(data)) => {
                     module.section(&RawSection { id: id as u8, data });
@@ -124,6 +127,22 @@ impl Rewrite<'_> {
         // It stays until the engine has compiled it, and growing has made it up to twice as large as it need be.
         bytes.shrink_to_fit();
         Ok(bytes)
+    }
+
+    /// What the module has now.
+    fn rewritten(&self, block_types: &BlockTypes) -> Rewritten {
+        let (added, start) = (usize::from(self.context.counts), usize::from(self.passed.start.is_some()));
+        let functions = self.passed.bodies.len() + self.context.linkages.split().len() + self.context.pieces.len();
+        // The two counters; the function that gives fuel, of one parameter; the start function, of none.
+        let type_size = if self.context.counts { 2 + limits::function_size(1, 0) } else { 0 };
+        Rewritten {
+            types: self.context.types_before_blocks() + block_types.types().len(),
+            imports: added,
+            functions,
+            globals: self.passed.globals.len() + 2 * added,
+            exports: 2 * added + start,
+            type_size: type_size + start as u64 * limits::function_size(0, 0),
+        }
     }
 
     /// What is in a section, with the new indices of functions. Bodies have theirs still.
@@ -151,30 +170,21 @@ impl Rewrite<'_> {
         Cow::Owned(out)
     }
 
-    /// Types for the blocks around bodies with several results: no parameters, the function's results. Then that of the
-    /// function that gives fuel, and those of functions that take the stack counter.
-    fn types(&self) -> Items {
+    /// The types of the function that gives fuel, of functions that take the stack counter, of those that do bulk operators
+    /// in pieces, and of blocks.
+    fn types(&self, block_types: &BlockTypes) -> Items {
         let mut types = Items::default();
-        for results in &self.context.wide_results {
-            types.add(|out| {
-                out.push(FUNCTION_TYPE);
-                0u32.encode(out);
-                results.len().encode(out);
-                results.iter().for_each(|ty| ty.encode(out));
-            });
-        }
         if self.context.counts {
-            types.add(|out| {
-                out.push(FUNCTION_TYPE);
-                [ValType::I64].encode(out);
-                [ValType::I64; 0].encode(out);
-            });
+            types.add_type(&FuncType { params: [value::ValType::I64].to_vec(), results: Vec::new() });
         }
         for ty in self.context.linkages.types() {
-            types.add(|out| {
-                out.push(FUNCTION_TYPE);
-                encode_type(out, self.context.function_type(ty));
-            });
+            types.add_type(&with_parameter(self.context.function_type(ty)));
+        }
+        for pieces in &self.context.pieces {
+            types.add_type(&pieces.ty());
+        }
+        for ty in block_types.types() {
+            types.add_type(ty);
         }
         types
     }
@@ -202,6 +212,9 @@ impl Rewrite<'_> {
         }
         for &index in linkages.split() {
             functions.function(linkages.type_with_parameter(self.passed.bodies[index].ty));
+        }
+        for position in 0..self.context.pieces.len() {
+            functions.function(self.context.pieces_type(position));
         }
         functions
     }
@@ -238,7 +251,7 @@ impl Rewrite<'_> {
         exports
     }
 
-    fn code(&self, content: &[u8]) -> Result<Code, Rejection> {
+    fn code(&self, content: &[u8], block_types: &mut BlockTypes) -> Result<Code, Rejection> {
         let mut code = Code::default();
         let mut reader = BinaryReader::new(content, 0);
         let Ok(_count) = reader.read_var_u32() else {
@@ -253,8 +266,8 @@ impl Rewrite<'_> {
         let first = self.context.linkages.index(u32::try_from(self.passed.imported_functions).unwrap_or(u32::MAX));
         for (index, shape) in self.passed.bodies.iter().enumerate() {
             let written = match self.context.linkages.of_defined(index) {
-                Linkage::Global => self.body(&bodies[index], *shape, false),
-                Linkage::Parameter => self.body(&bodies[index], *shape, true),
+                Linkage::Global => self.body(&bodies[index], *shape, false, block_types),
+                Linkage::Parameter => self.body(&bodies[index], *shape, true, block_types),
                 Linkage::Split(body) => {
                     let ty = self.context.function_type(shape.ty);
                     entrance(ty, *shape, body, self.context.counters, self.passed.has_tail_calls)
@@ -263,21 +276,30 @@ impl Rewrite<'_> {
             code.add(first, &written)?;
         }
         for &index in self.context.linkages.split() {
-            code.add(first, &self.body(&bodies[index], self.passed.bodies[index], true))?;
+            code.add(first, &self.body(&bodies[index], self.passed.bodies[index], true, block_types))?;
+        }
+        for pieces in &self.context.pieces {
+            code.add(first, &pieces.body(self.context.counters))?;
         }
         Ok(code)
     }
 
     /// Writes one body.
-    fn body(&self, body: &BinaryReader<'_>, shape: BodyShape, takes_stack: bool) -> Written {
+    fn body(
+        &self,
+        body: &BinaryReader<'_>,
+        shape: BodyShape,
+        takes_stack: bool,
+        block_types: &mut BlockTypes,
+    ) -> Written {
         if self.context.counts || self.context.canonicalises || shape.words > LARGE_BODY {
-            return rewrite_body(&FunctionBody::new(body.clone()), shape, takes_stack, &self.context);
+            return rewrite_body(&FunctionBody::new(body.clone()), shape, takes_stack, &self.context, block_types);
         }
         let mut body = body.clone();
         let Ok(bytes) = body.read_bytes(body.bytes_remaining()) else {
             unreachable!("all its bytes are there");
         };
-        Written { bytes: bytes.to_vec(), unlikely: Vec::new() }
+        Written { bytes: bytes.to_vec(), unlikely: Vec::new(), slots: shape.slots() }
     }
 }
 
@@ -292,10 +314,7 @@ impl Code {
     /// Adds the next body of a module whose first has the index `first`. One that calls at every turn may have become
     /// several times as large.
     fn add(&mut self, first: u32, written: &Written) -> Result<(), Rejection> {
-        let size = written.bytes.len() as u64;
-        if size > LARGEST_BODY {
-            return Err(too_large("module.body_bytes (rewritten)", size, LARGEST_BODY));
-        }
+        limits::check_body(written.bytes.len(), written.slots)?;
         let hint = |at: &usize| BranchHint {
             branch_func_offset: u32::try_from(*at).unwrap_or(u32::MAX),
             branch_hint_value: NOT_TAKEN,
@@ -304,16 +323,12 @@ impl Code {
             self.hints.function_hints(first + self.bodies.len(), written.unlikely.iter().map(hint));
         }
         self.bodies.raw(&written.bytes);
-        Ok(())
+        limits::check_code(self.bodies.byte_len())
     }
 }
 
 /// Of a hint.
 const NOT_TAKEN: u32 = 0;
-
-fn too_large(limit: &'static str, found: u64, allowed: u64) -> Rejection {
-    Rejection { offset: None, reason: Reason::LimitExceeded { limit, found, allowed } }
-}
 
 /// The order in which sections stand in a module; custom sections are left out.
 const ORDER: [SectionId; 12] = [
@@ -342,6 +357,16 @@ impl Items {
     fn add(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
         self.count += 1;
         encode(&mut self.bytes);
+    }
+
+    fn add_type(&mut self, ty: &FuncType) {
+        self.add(|out| {
+            out.push(FUNCTION_TYPE);
+            for types in [&ty.params, &ty.results] {
+                types.len().encode(out);
+                types.iter().for_each(|ty| encoded(*ty).encode(out));
+            }
+        });
     }
 }
 

@@ -2,17 +2,23 @@
 
 use alloc::{vec, vec::Vec};
 
+use wasm_encoder::{BlockType, Encode};
 use wasmparser::{FunctionBody, Operator};
 
 use super::{
-    LARGE_BODY,
+    block_types::BlockTypes,
     context::Context,
     cost,
+    emit::Target,
     linkage::Callee,
     nan::{Float, hides_nan_bits, open_nan},
     runs::{RunId, Runs},
 };
-use crate::admit::{BodyShape, is_straight};
+use crate::{
+    admit::{BodyShape, Bulk, is_straight},
+    fences::LARGE_BODY,
+    value::ValType,
+};
 
 /// Width of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +32,16 @@ impl Width {
         if is_64 { Self::Bits64 } else { Self::Bits32 }
     }
 
+    /// The type of such an index.
+    pub(super) fn value_type(self) -> ValType {
+        match self {
+            Self::Bits32 => ValType::I32,
+            Self::Bits64 => ValType::I64,
+        }
+    }
+
     /// Of a count of what goes from one object to another: the narrower index holds it.
-    fn min(self, other: Self) -> Self {
+    pub(super) fn min(self, other: Self) -> Self {
         Self::of(self == Self::Bits64 && other == Self::Bits64)
     }
 }
@@ -64,18 +78,34 @@ pub(super) enum What {
     BeforeTailCall {
         is_checked: bool,
     },
-    Return {
+    /// An unconditional branch, or `return` as one out of all blocks.
+    Branch {
         depth: u32,
     },
-    Bytes(Width),
-    Elements(Width),
+    /// Bytes of [`Walk::encoded`].
+    Encoded {
+        begin: u32,
+        end: u32,
+    },
+    Bulk(Bulk),
+    Init(Target),
     BeforeGrowth(Width),
     /// With log2 of the size of a page.
     AfterMemoryGrowth(Width, u32),
     AfterTableGrowth(Width),
-    Unfuse,
-    BranchIf {
+    /// The first byte of an `if` that reaches far.
+    OpenFarIf,
+    /// Behind its type.
+    SkipFarArm {
+        through: BlockType,
+    },
+    FarElse,
+    /// Closes a block that stands beside the guest's own.
+    End,
+    /// A conditional branch that reaches far.
+    FarBranchIf {
         depth: u32,
+        through: BlockType,
     },
     Canonicalise(Float),
 }
@@ -83,10 +113,21 @@ pub(super) enum What {
 /// A block that is open.
 struct Block {
     kind: Kind,
+    /// Its type; `None` for the function itself.
+    ty: Option<wasmparser::BlockType>,
     /// Whether its beginning can be reached.
     is_reachable: bool,
     jumps: Jumps,
-    has_params: bool,
+    /// Whether a block of the rewrite's own stands in it: it is the first arm of an `if` that reaches far.
+    is_doubled: bool,
+    /// How many blocks around it are doubled.
+    doubled_outside: u32,
+}
+
+impl Block {
+    fn new(kind: Kind, ty: Option<wasmparser::BlockType>, is_reachable: bool, doubled_outside: u32) -> Self {
+        Self { kind, ty, is_reachable, jumps: Jumps::None, is_doubled: false, doubled_outside }
+    }
 }
 
 /// What jumps to the end of a block.
@@ -108,6 +149,9 @@ enum Kind {
     If,
 }
 
+/// The operator `br_table`.
+const BR_TABLE: u8 = 0x0e;
+
 /// What an operator does with a local.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Access {
@@ -126,11 +170,16 @@ pub(super) struct Moved {
 /// The walk over a body's operators.
 pub(super) struct Walk<'a> {
     context: &'a Context<'a>,
+    block_types: &'a mut BlockTypes,
+    shape: BodyShape,
+    /// Whether conditional branches are made short: engines cannot encode far ones.
     is_large: bool,
     moved: Option<Moved>,
     /// Where the operators begin.
     pub(super) start: usize,
     pub(super) edits: Vec<Edit>,
+    /// What edits put in place of operators whose size is not fixed.
+    pub(super) encoded: Vec<u8>,
     blocks: Vec<Block>,
     is_reachable: bool,
     pub(super) runs: Runs,
@@ -144,17 +193,21 @@ impl<'a> Walk<'a> {
         shape: BodyShape,
         moved: Option<Moved>,
         context: &'a Context<'a>,
+        block_types: &'a mut BlockTypes,
     ) -> Self {
         let Ok(mut operators) = body.get_operators_reader() else {
             unreachable!("admission has read the operators");
         };
         let mut walk = Self {
             context,
+            block_types,
+            shape,
             is_large: shape.words > LARGE_BODY,
             moved,
             start: operators.original_position(),
             edits: Vec::new(),
-            blocks: vec![Block { kind: Kind::Block, is_reachable: true, jumps: Jumps::None, has_params: false }],
+            encoded: Vec::new(),
+            blocks: vec![Block::new(Kind::Block, None, true, 0)],
             is_reachable: true,
             runs: Runs::new(),
             pending_nan: None,
@@ -162,7 +215,7 @@ impl<'a> Walk<'a> {
         let (code, begin) = (body.as_bytes(), body.range().start);
         while !operators.eof() {
             let at = operators.original_position();
-            // Matched where it lies: to move it costs as much as to read it.
+            // Match by reference: moving an `Operator` costs as much as decoding it.
             let operator = operators.read();
             let Ok(operator) = &operator else {
                 unreachable!("admission has read the operators");
@@ -238,20 +291,20 @@ impl<'a> Walk<'a> {
         use Operator as O;
         let context = self.context;
         match operator {
-            O::MemoryFill { mem } => self.check(at, What::Bytes(context.memory(*mem))),
-            O::MemoryInit { .. } => self.check(at, What::Bytes(Width::Bits32)),
+            O::MemoryFill { mem } => self.check(at, What::Bulk(Bulk::MemoryFill { memory: *mem })),
             O::MemoryCopy { dst_mem, src_mem } => {
-                self.check(at, What::Bytes(context.memory(*dst_mem).min(context.memory(*src_mem))));
+                self.check(at, What::Bulk(Bulk::MemoryCopy { to: *dst_mem, from: *src_mem }));
             }
+            O::MemoryInit { mem, .. } => self.check(at, What::Init(Target::Memory(*mem))),
+            O::TableFill { table } => self.check(at, What::Bulk(Bulk::TableFill { table: *table })),
+            O::TableCopy { dst_table, src_table } => {
+                self.check(at, What::Bulk(Bulk::TableCopy { to: *dst_table, from: *src_table }));
+            }
+            O::TableInit { table, .. } => self.check(at, What::Init(Target::Table(*table))),
             O::MemoryGrow { mem } => {
                 let width = context.memory(*mem);
                 self.edit(at, 0, What::BeforeGrowth(width));
                 self.check(end, What::AfterMemoryGrowth(width, context.page_size_log2(*mem)));
-            }
-            O::TableFill { table } => self.check(at, What::Elements(context.table(*table))),
-            O::TableInit { .. } => self.check(at, What::Elements(Width::Bits32)),
-            O::TableCopy { dst_table, src_table } => {
-                self.check(at, What::Elements(context.table(*dst_table).min(context.table(*src_table))));
             }
             O::TableGrow { table } => {
                 let width = context.table(*table);
@@ -289,16 +342,14 @@ impl<'a> Walk<'a> {
                     self.begin_run(end, What::LoopRun);
                 }
             }
-            O::If { blockty } => {
-                self.unfuse(at);
-                self.open(Kind::If, *blockty);
-                if self.is_reachable {
-                    self.begin_run(end, What::Run);
-                }
-            }
-            O::Else => self.otherwise(end),
-            O::End => self.close(end),
+            O::If { blockty } => self.open_if(*blockty, at, end),
+            O::Else => self.otherwise(at, end),
+            O::End => self.close(at, end),
             O::Br { relative_depth } => {
+                let depth = self.depth(*relative_depth);
+                if depth != *relative_depth {
+                    self.edit(at, end - at, What::Branch { depth });
+                }
                 self.jump(*relative_depth, Jumps::Several);
                 self.stop();
             }
@@ -307,12 +358,14 @@ impl<'a> Walk<'a> {
                 for depth in targets.targets().flatten().chain([targets.default()]) {
                     self.jump(depth, Jumps::Several);
                 }
+                self.branch_table(targets, at, end);
                 self.stop();
             }
             O::Return => {
                 if self.is_reachable && self.context.counts {
-                    let depth = u32::try_from(self.blocks.len() - 1).unwrap_or(u32::MAX);
-                    self.edit(at, end - at, What::Return { depth });
+                    let outermost = u32::try_from(self.blocks.len() - 1).unwrap_or(u32::MAX);
+                    let depth = self.depth(outermost);
+                    self.edit(at, end - at, What::Branch { depth });
                 }
                 self.stop();
             }
@@ -322,14 +375,38 @@ impl<'a> Walk<'a> {
     }
 
     fn open(&mut self, kind: Kind, ty: wasmparser::BlockType) {
-        let has_params = match ty {
-            wasmparser::BlockType::FuncType(index) => !self.context.function_type(index).params.is_empty(),
-            wasmparser::BlockType::Empty | wasmparser::BlockType::Type(_) => false,
-        };
-        self.blocks.push(Block { kind, is_reachable: self.is_reachable, jumps: Jumps::None, has_params });
+        let doubled = self.doubled();
+        self.blocks.push(Block::new(kind, Some(ty), self.is_reachable, doubled));
     }
 
-    fn otherwise(&mut self, end: usize) {
+    /// How many of the open blocks are doubled.
+    fn doubled(&self) -> u32 {
+        self.blocks.last().map_or(0, |block| block.doubled_outside + u32::from(block.is_doubled))
+    }
+
+    /// Where a block of the guest's is now.
+    fn depth(&self, depth: u32) -> u32 {
+        let target = self.blocks.len().checked_sub(depth as usize + 1).map(|index| &self.blocks[index]);
+        depth + target.map_or(0, |target| self.doubled() - target.doubled_outside)
+    }
+
+    fn open_if(&mut self, ty: wasmparser::BlockType, at: usize, end: usize) {
+        self.open(Kind::If, ty);
+        if self.is_large
+            && let Some(block) = self.blocks.last_mut()
+        {
+            block.is_doubled = true;
+            let params = self.types_of(Some(ty), true);
+            let through = self.block_types.of(&params, &params);
+            self.edit(at, 1, What::OpenFarIf);
+            self.edit(end, 0, What::SkipFarArm { through });
+        }
+        if self.is_reachable {
+            self.begin_run(end, What::Run);
+        }
+    }
+
+    fn otherwise(&mut self, at: usize, end: usize) {
         let falls_through = self.is_reachable;
         let Some(block) = self.blocks.last_mut() else { return };
         // From here on the block ends like any other: the then-branch jumps to its end.
@@ -337,14 +414,21 @@ impl<'a> Walk<'a> {
         if falls_through {
             block.jumps = Jumps::Several;
         }
+        let is_doubled = core::mem::take(&mut block.is_doubled);
         self.is_reachable = block.is_reachable;
+        if is_doubled {
+            self.edit(at, end - at, What::FarElse);
+        }
         if self.is_reachable {
             self.begin_run(end, What::Run);
         }
     }
 
-    fn close(&mut self, end: usize) {
+    fn close(&mut self, at: usize, end: usize) {
         let Some(block) = self.blocks.pop() else { return };
+        if block.is_doubled {
+            self.edit(at, 0, What::End);
+        }
         let falls_through = self.is_reachable;
         // An `if` without `else` is passed by.
         let passes_by = block.kind == Kind::If && block.is_reachable;
@@ -364,23 +448,50 @@ impl<'a> Walk<'a> {
     }
 
     fn branch_if(&mut self, depth: u32, at: usize, end: usize) {
+        if self.is_large {
+            // Whatever an engine makes of it, the branch that depends on the condition is a short one.
+            let Some((ty, is_loop)) = self.block(depth).map(|block| (block.ty, block.kind == Kind::Loop)) else {
+                return;
+            };
+            let taken = self.types_of(ty, is_loop);
+            let through = self.block_types.of(&taken, &taken);
+            let depth = self.depth(depth);
+            self.edit(at, end - at, What::FarBranchIf { depth, through });
+        }
         if !self.is_reachable {
             return;
-        }
-        self.unfuse(at);
-        // Where operands go with the branch, the engine itself branches around their copies.
-        let is_loop = self.block(depth).is_some_and(|block| block.kind == Kind::Loop && !block.has_params);
-        if self.is_large && is_loop {
-            self.edit(at, end - at, What::BranchIf { depth });
         }
         let before = self.runs.current();
         let after = self.begin_run(end, What::Run);
         self.jump(depth, Jumps::One { before, after });
     }
 
-    fn unfuse(&mut self, at: usize) {
-        if self.is_large && self.is_reachable {
-            self.edit(at, 0, What::Unfuse);
+    /// A `br_table`, where a target is farther out than it was.
+    fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>, at: usize, end: usize) {
+        if self.doubled() == 0 {
+            return;
+        }
+        let begin = self.encoded.len();
+        self.encoded.push(BR_TABLE);
+        targets.len().encode(&mut self.encoded);
+        for depth in targets.targets().flatten().chain([targets.default()]) {
+            self.depth(depth).encode(&mut self.encoded);
+        }
+        let [begin, behind] = [begin, self.encoded.len()].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        self.edit(at, end - at, What::Encoded { begin, end: behind });
+    }
+
+    /// The parameters or the results of a block.
+    fn types_of(&self, ty: Option<wasmparser::BlockType>, params: bool) -> Vec<ValType> {
+        let of_function = |index: u32| {
+            let ty = self.context.function_type(index);
+            if params { ty.params.clone() } else { ty.results.clone() }
+        };
+        match ty {
+            None => of_function(self.shape.ty),
+            Some(wasmparser::BlockType::FuncType(index)) => of_function(index),
+            Some(wasmparser::BlockType::Type(ty)) if !params => vec![ty.into()],
+            Some(wasmparser::BlockType::Type(_) | wasmparser::BlockType::Empty) => Vec::new(),
         }
     }
 

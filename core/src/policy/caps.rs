@@ -3,6 +3,7 @@
 use super::Preset;
 #[cfg(feature = "serde")]
 use super::text;
+use crate::fences::{MOST_CONSTANTS, MOST_RESULTS};
 
 macro_rules! caps {
     (
@@ -91,9 +92,9 @@ caps! {
         params = "module.params": [64, 64, 16, 1_000],
         /// Parameters of all functions together.
         params_total = "module.params_total": [200_000, 50_000, 4_000, 10_000_000],
-        /// Results of a function, and parameters and results of a block. wasmi 1.1 copies four or more wrongly, so
-        /// this cap is the same in every preset.
-        results = "module.results": [3, 3, 3, 3],
+        /// Results of a function, and parameters and results of a block. An engine copies four or more wrongly, so this
+        /// cap is the same in every preset.
+        results = "module.results": [MOST_RESULTS, MOST_RESULTS, MOST_RESULTS, MOST_RESULTS],
         /// Locals of one function, its parameters included.
         locals = "module.locals": [4_000, 2_000, 256, 29_000],
         /// Locals of all functions together.
@@ -122,10 +123,10 @@ caps! {
         br_table = "module.br_table": [8_192, 4_096, 512, 65_519],
         /// Targets of all `br_table`s together.
         br_table_total = "module.br_table_total": [100_000, 65_536, 2_048, 10_000_000],
-        /// Operands on a function's stack. wasmi refuses above 65,535 cells of locals and operands.
+        /// Operands on a function's stack. Together with its locals they are at most 32,750, in every preset.
         operand_height = "module.operand_height": [16_384, 4_096, 512, 30_000],
-        /// Constants in one function. wasmi refuses above 32,767 different ones.
-        constants = "module.constants": [16_384, 8_192, 1_024, 32_500],
+        /// Constants in one function: different ones, and results that can be computed from constants alone.
+        constants = "module.constants": [16_384, 8_192, 1_024, MOST_CONSTANTS],
         /// Element segments.
         element_segments = "module.element_segments": [4_096, 1_000, 64, 100_000],
         /// Operators of one constant expression. Long chains overflow the host's stack inside an engine.

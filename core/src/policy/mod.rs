@@ -251,9 +251,10 @@ impl Policy {
     }
 
     /// The proposals that an engine must know for modules as the [rewrite](crate::meter) made them: those that the policy
-    /// allows, and what the counters of exact metering need.
+    /// allows, blocks with parameters, and what the counters of exact metering need.
     pub fn engine_proposals(&self) -> Proposals {
         let mut proposals = self.rules.proposals;
+        proposals.allow(Proposal::MultiValue);
         if self.is_exact() {
             // The host sets the counters.
             proposals.allow(Proposal::MutableGlobal);

@@ -136,7 +136,7 @@ impl<'p> Machine<'p> {
             return self.import(self.program.imports[function as usize], &params);
         }
         let body = &self.program.bodies[function as usize - imported];
-        let entry = cost::entry(body.cells);
+        let entry = cost::entry(body.cells, body.constants);
         self.executed += entry.cast_unsigned();
         let first = body.runs.at(0).map_or(0, |run| run.cost);
         let fuel = self.fuel - first - entry;
@@ -275,11 +275,11 @@ impl<'p> Machine<'p> {
             O::MemorySize { .. } => frame.operands.push(self.memory.len() as u64 / PAGE),
             O::MemoryGrow { .. } => self.grow(frame)?,
             O::MemoryFill { .. } => {
-                let (length, byte, to) = self.bulk(frame)?;
+                let (length, byte, to) = self.bulk(frame, false)?;
                 self.bytes(to, length)?.fill(byte as u8);
             }
             O::MemoryCopy { .. } => {
-                let (length, from, to) = self.bulk(frame)?;
+                let (length, from, to) = self.bulk(frame, true)?;
                 let bytes = self.bytes(from, length)?.to_vec();
                 self.bytes(to, length)?.copy_from_slice(&bytes);
             }
@@ -313,13 +313,19 @@ impl<'p> Machine<'p> {
         self.check(frame)
     }
 
-    /// The operands of a bulk operator, the last one first, when they are paid for.
-    fn bulk(&mut self, frame: &mut Frame<'_>) -> Result<(u64, u64, u64), Stop> {
+    /// The operands of a bulk operator, the last one first, when they are paid for. One that does not fit costs nothing: it
+    /// traps.
+    fn bulk(&mut self, frame: &mut Frame<'_>, is_copy: bool) -> Result<(u64, u64, u64), Stop> {
         let length = u64::from(frame.pop() as u32);
+        let (second, to) = (frame.pop(), frame.pop());
+        self.bytes(to, length)?;
+        if is_copy {
+            self.bytes(second, length)?;
+        }
         frame.fuel -= cost::bytes(length);
         self.check(frame)?;
         self.executed += cost::bytes(length).cast_unsigned();
-        Ok((length, frame.pop(), frame.pop()))
+        Ok((length, second, to))
     }
 
     fn bytes(&mut self, at: u64, length: u64) -> Result<&mut [u8], Stop> {

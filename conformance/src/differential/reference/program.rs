@@ -57,6 +57,8 @@ pub(super) struct Body<'a> {
     /// Locals, parameters included.
     pub(super) locals: usize,
     pub(super) cells: i64,
+    /// Operators that may make a constant.
+    pub(super) constants: u64,
     pub(super) is_exported: bool,
 }
 
@@ -192,11 +194,13 @@ impl<'a> Program<'a> {
         }
         let operators = body.get_operators_reader()?.into_iter().collect::<Result<Vec<_>, _>>()?;
         let height = height(self, function as u32, &operators)?;
+        let (kept, constants) = cost::kept(&operators, self.imports.len());
         Ok(Body {
             blocks: blocks(&operators),
             runs: Runs::of(&operators),
             locals,
-            cells: cost::frame(locals as u64, height, operators.len() as u64),
+            cells: cost::frame(locals as u64, height, kept),
+            constants,
             is_exported: self.exports.values().any(|export| *export == function as u32),
             operators,
         })

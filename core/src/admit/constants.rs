@@ -1,0 +1,115 @@
+//! How many constants an engine may make of a function that has many operators which could make one.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use wasmparser::{FuncToValidate, FuncValidator, FunctionBody, Operator, ValidatorResources};
+
+use super::{
+    body::value,
+    pass::{Passed, invalid, malformed},
+};
+use crate::verdict::Rejection;
+
+/// An operand, as far as an engine may know it without running the guest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operand {
+    /// Perhaps a constant.
+    Constant {
+        /// Whether it may decide the result of an operator on it and on anything: `x & 0`.
+        decides: bool,
+    },
+    /// What is in a local.
+    Local(u32),
+    Other,
+}
+
+/// What may be a constant although nothing says so is taken for one that decides.
+const UNKNOWN: Operand = Operand::Constant { decides: true };
+
+/// At most so many different constants an engine makes of the valid function `body`: its different constant operands, and
+/// one for each operator all of whose operands may be constant, so that an engine may compute its result.
+pub(super) fn most(
+    body: &FunctionBody<'_>,
+    validator: &FuncValidator<ValidatorResources>,
+    ty: u32,
+    passed: &Passed,
+) -> Result<u64, Rejection> {
+    let (resources, index) = (validator.resources(), validator.index());
+    let again = FuncToValidate { resources, index, ty, features: passed.features };
+    let mut validator = again.into_validator(Default::default());
+    validator.read_locals(&mut body.get_binary_reader()).map_err(invalid)?;
+    let mut operators = body.get_operators_reader().map_err(malformed)?;
+    let (code, begin) = (body.as_bytes(), body.range().start);
+    let mut stack: Vec<Operand> = Vec::new();
+    let mut distinct = BTreeSet::new();
+    let mut computed = 0;
+    while !operators.eof() {
+        let offset = operators.original_position();
+        let operator = operators.read().map_err(malformed)?;
+        let arity = operator.operator_arity(&validator.visitor(offset));
+        validator.op(offset, &operator).map_err(invalid)?;
+        let taken = arity.map_or(0, |(taken, _)| taken as usize).min(stack.len());
+        let operands = stack.split_off(stack.len() - taken);
+        let result = match &operator {
+            Operator::LocalGet { local_index } => Operand::Local(*local_index),
+            Operator::LocalTee { local_index } => match operands.last() {
+                Some(constant @ Operand::Constant { .. }) => *constant,
+                _ => Operand::Local(*local_index),
+            },
+            operator => match constant(operator) {
+                Some((value, decides)) => {
+                    distinct.insert(value);
+                    Operand::Constant { decides }
+                }
+                None if value(operator, code[offset - begin], false, passed).1 => {
+                    let all = !operands.is_empty() && operands.iter().all(is_constant);
+                    computed += u64::from(all);
+                    result_of(&operands, all)
+                }
+                None => Operand::Other,
+            },
+        };
+        // What a block, a branch or a call leaves is of no interest, but for its number.
+        let height = validator.operand_stack_height() as usize;
+        stack.truncate(height);
+        if stack.len() < height {
+            let is_known = arity.is_some_and(|(_, given)| given == 1) && stack.len() + 1 == height;
+            stack.resize(height, UNKNOWN);
+            if is_known && let Some(top) = stack.last_mut() {
+                *top = result;
+            }
+        }
+    }
+    Ok(distinct.len() as u64 + computed)
+}
+
+fn is_constant(operand: &Operand) -> bool {
+    matches!(operand, Operand::Constant { .. })
+}
+
+fn result_of(operands: &[Operand], all_constant: bool) -> Operand {
+    let decides = operands.contains(&UNKNOWN);
+    let same = matches!(operands, [Operand::Local(a), Operand::Local(b)] if a == b);
+    match all_constant || decides || same {
+        true => UNKNOWN,
+        false => Operand::Other,
+    }
+}
+
+/// A constant operand, by its width and bits, and whether it may decide a result.
+fn constant(operator: &Operator<'_>) -> Option<((u32, u128), bool)> {
+    const GLOBAL: u32 = 1;
+    let integer = |width: u32, value: i64, min: i64, max: i64| {
+        Some(((width, value.cast_unsigned().into()), [0, 1, -1, min, max].contains(&value)))
+    };
+    match operator {
+        Operator::I32Const { value } => integer(32, (*value).into(), i32::MIN.into(), i32::MAX.into()),
+        Operator::I64Const { value } => integer(64, *value, i64::MIN, i64::MAX),
+        Operator::F32Const { value } => Some(((33, value.bits().into()), true)),
+        Operator::F64Const { value } => Some(((65, value.bits().into()), true)),
+        Operator::V128Const { value } => Some(((128, value.i128().cast_unsigned()), true)),
+        Operator::RefNull { .. } => Some(((0, 0), true)),
+        Operator::GlobalGet { global_index } => Some(((GLOBAL, (*global_index).into()), true)),
+        _ => None,
+    }
+}

@@ -1,0 +1,91 @@
+//! What the rewrite made, held against every limit of an engine that it adds to.
+
+use crate::{
+    admit::{ExternType, Passed},
+    fences::{LARGEST_BODY, MOST_ITEMS, MOST_SLOTS, TYPE_SIZE},
+    verdict::{Reason, Rejection},
+};
+
+/// Bytes of the largest module.
+const LARGEST_MODULE: u64 = 1 << 30;
+
+/// What a rewritten module has.
+pub(super) struct Rewritten {
+    pub(super) types: usize,
+    /// Beside those of the guest.
+    pub(super) imports: usize,
+    /// Functions that are not imported.
+    pub(super) functions: usize,
+    pub(super) globals: usize,
+    /// Types of the exports beside those of the guest.
+    pub(super) exports: usize,
+    /// Size of the types of added imports and exports.
+    pub(super) type_size: u64,
+}
+
+/// Holds a rewritten module against the limits of engines.
+///
+/// # Errors
+///
+/// [`Rejection`] with the limit's name.
+pub(super) fn check(passed: &Passed, rewritten: &Rewritten) -> Result<(), Rejection> {
+    let summary = &passed.summary;
+    let all = [
+        ("module.types (rewritten)", rewritten.types, MOST_ITEMS),
+        ("module.imports (rewritten)", summary.imports.len() + rewritten.imports, MOST_ITEMS),
+        (
+            "module.functions (rewritten)",
+            passed.imported_functions + rewritten.imports + rewritten.functions,
+            MOST_ITEMS,
+        ),
+        ("module.globals (rewritten)", rewritten.globals, MOST_ITEMS),
+        ("module.exports (rewritten)", summary.exports.len() + rewritten.exports, MOST_ITEMS),
+    ];
+    for (limit, found, allowed) in all {
+        at_most(limit, found as u64, allowed)?;
+    }
+    at_most("module.type_size (rewritten)", type_size(passed) + rewritten.type_size, TYPE_SIZE - 1)
+}
+
+/// Holds a module that is not rewritten against them.
+pub(super) fn check_as_it_is(passed: &Passed) -> Result<(), Rejection> {
+    passed.bodies.iter().try_for_each(|body| check_body(0, body.slots()))?;
+    at_most("module.type_size", type_size(passed), TYPE_SIZE - 1)
+}
+
+/// Holds a body against them: its bytes, and its locals and operands together.
+pub(super) fn check_body(bytes: usize, slots: u64) -> Result<(), Rejection> {
+    at_most("module.body_bytes (rewritten)", bytes as u64, LARGEST_BODY)?;
+    at_most("module.locals + module.operand_height (rewritten)", slots, MOST_SLOTS)
+}
+
+/// Holds all bodies together against them.
+pub(super) fn check_code(bytes: usize) -> Result<(), Rejection> {
+    at_most("module.bytes (rewritten)", bytes as u64, LARGEST_MODULE)
+}
+
+/// The size of a module's type, as validators count it.
+fn type_size(passed: &Passed) -> u64 {
+    let imports = passed.summary.imports.iter().map(|import| &import.ty);
+    let exports = passed.summary.exports.iter().map(|export| &export.ty);
+    1 + imports.chain(exports).map(item_size).sum::<u64>()
+}
+
+fn item_size(ty: &ExternType) -> u64 {
+    match ty {
+        ExternType::Function(ty) => function_size(ty.params.len(), ty.results.len()),
+        _ => 1,
+    }
+}
+
+/// The size of a function's type.
+pub(super) fn function_size(params: usize, results: usize) -> u64 {
+    2 + params as u64 + results as u64
+}
+
+fn at_most(limit: &'static str, found: u64, allowed: u64) -> Result<(), Rejection> {
+    match found <= allowed {
+        true => Ok(()),
+        false => Err(Rejection { offset: None, reason: Reason::LimitExceeded { limit, found, allowed } }),
+    }
+}

@@ -5,8 +5,10 @@
 //! * [`raw`] are the bare engines doing what hotcell does, by hand: the same configuration, the same limits, the same
 //!   bytes.
 //! * [`cases`] hold hotcell against them.
+//! * [`kinds`] are everything that a guest could repeat, to be priced.
 
 pub mod estimate;
+pub mod kinds;
 pub mod paired;
 
 #[cfg(feature = "twins")]

@@ -13,7 +13,7 @@ type Data = super::Data<Global>;
 /// Bytes of a stack cell, and of stack for each frame: the backend's numbers, and its factor.
 const CELL_BYTES: u64 = 8;
 const FRAME_BYTES: u64 = 64;
-const SPARE: u64 = 4;
+const SPARE: u64 = 9;
 
 /// wasmi by hand: eager, with slices, a limiter and a linker that is made once.
 pub struct Wasmi {

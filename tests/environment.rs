@@ -8,11 +8,15 @@ mod child;
 #[macro_use]
 #[path = "environment/each_backend.rs"]
 mod each_backend;
+#[path = "environment/neighbours.rs"]
+mod neighbours;
 
 use std::time::Duration;
 
 use hotcell::{Contract, HostOptions, Plugin, Policy, PolicyError, Rules, Sandbox, Value, backend::Backend};
 use hotcell_conformance::Subject;
+
+use self::neighbours::{a_thousand_manifests_take_nothing, pools_are_bounded};
 
 on_each_backend! {
     backtraces_change_no_message
@@ -21,6 +25,8 @@ on_each_backend! {
     tiny_default_stacks
     no_thread_can_be_started
     the_ends_of_what_an_embedder_may_ask_for
+    a_thousand_manifests_take_nothing
+    pools_are_bounded
 }
 
 /// The default policy with a change.

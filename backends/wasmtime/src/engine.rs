@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use hotcell_core::{
     Policy, PolicyError,
-    policy::{Floats, Proposals},
+    policy::{Floats, Proposals, TABLE_ELEMENT_BYTES},
     ticker,
 };
 use wasmtime::{Config, Engine, InstanceAllocationStrategy};
@@ -18,6 +18,13 @@ use crate::{
 const SMALL_GUARD: u64 = 1 << 16;
 /// Most slots of a pool. The engine allocates a record for each when it is made, and aborts where it cannot.
 const MOST_SLOTS: u64 = 1 << 20;
+/// Most pools that a process has at once.
+const MOST_POOLS: usize = 64;
+/// Address space of all pools together: a quarter of the 47 bits that a process has on common systems. A pool with the
+/// default number of instances takes 1 TiB.
+const POOLS_BYTES: u64 = 1 << 45;
+/// Address space after a memory of a pool, as the engine chooses it.
+const POOL_GUARD: u64 = 32 << 20;
 /// Stack for host functions and the engine itself, beyond what the guest may use.
 const HOST_STACK: usize = 256 << 10;
 /// Stack for the compiler.
@@ -39,52 +46,100 @@ impl Default for Options {
 }
 
 /// The part of a policy that reaches code generation or the pool. Fuel, deadline and byte counts are per store.
+///
+/// It is made for what the operator's policy provides, in classes that are powers of two: the manifests of all tenants
+/// share the operator's engine, and policies that differ by little share one too. Nothing rests on the difference. What a
+/// module may use is decided at admission, sizes are held per store, and with exact metering the guest counts its stack.
 #[derive(Clone, PartialEq)]
 struct Profile {
     proposals: Proposals,
-    floats: Floats,
+    has_floats: bool,
     counts_fuel: bool,
     has_epochs: bool,
-    /// Bytes of native stack for a guest.
+    /// Bytes of native stack for a guest. With the engine's metering these are the verdict, and so exact.
     stack_bytes: u64,
-    /// Bytes of the largest memory, rounded up to a power of two.
+    /// Bytes of the largest memory.
     memory_class: u64,
     table_elements: u64,
     tables: u64,
     memories: u64,
     max_instances: u32,
     options: Options,
+    /// Whether it may have a pool. A manifest whose stack is its own, with the engine's metering, has an engine of its
+    /// own; pools are few, and for operators.
+    may_pool: bool,
 }
 
 impl Profile {
-    fn of(policy: &Policy, max_instances: u32, options: Options) -> Self {
-        let rules = policy.rules();
-        Self {
-            proposals: policy.engine_proposals(),
-            floats: rules.floats,
-            counts_fuel: policy.needs_engine_fuel(),
-            has_epochs: needs_epochs(policy),
-            stack_bytes: native_stack_bytes(policy),
-            memory_class: memory_class(policy),
+    /// The profile, and the policy to configure its engine by.
+    fn of(policy: &Policy, max_instances: u32, options: Options) -> (Self, Policy) {
+        let provided = provided(policy);
+        let rules = provided.rules();
+        let profile = Self {
+            proposals: provided.engine_proposals(),
+            has_floats: rules.floats != Floats::Deny,
+            counts_fuel: provided.needs_engine_fuel(),
+            has_epochs: needs_epochs(&provided),
+            stack_bytes: native_stack_bytes(&provided),
+            memory_class: memory_class(&provided),
             table_elements: rules.limits.table_elements,
             tables: rules.module.tables,
             memories: rules.module.memories,
             max_instances,
             options,
-        }
+            may_pool: rules.limits.stack_bytes >= policy.provision().stack_bytes,
+        };
+        (profile, provided)
     }
 
     /// Slots that a pool would have, of the kind of which it has most.
     fn slots(&self) -> u64 {
         self.tables.max(self.memories).max(1).saturating_mul(self.max_instances.into())
     }
+
+    /// Address space that a pool would take.
+    fn pool_bytes(&self) -> u64 {
+        let slots = |each: u64, bytes: u64| each.saturating_mul(self.max_instances.into()).saturating_mul(bytes);
+        let memories = slots(self.memories, self.memory_class.max(MEMORY32).saturating_add(POOL_GUARD));
+        let tables = slots(self.tables, self.table_elements.saturating_mul(TABLE_ELEMENT_BYTES));
+        memories.saturating_add(tables)
+    }
+}
+
+/// `policy` with what an engine for it is made for, in classes.
+fn provided(policy: &Policy) -> Policy {
+    let provision = policy.provision();
+    let class = |number: u64| number.checked_next_power_of_two().unwrap_or(u64::MAX);
+    let provided = policy.with(|rules| {
+        rules.proposals = provision.proposals;
+        rules.floats = if provision.floats { Floats::Allow } else { Floats::Deny };
+        rules.limits.memory_bytes = provision.memory_bytes;
+        rules.limits.table_elements = class(provision.table_elements).min(u32::MAX.into());
+        rules.module.tables = class(provision.tables);
+        rules.module.memories = class(provision.memories);
+        if policy.is_exact() {
+            rules.limits.stack_bytes = class(provision.stack_bytes);
+        }
+    });
+    // Classes of what a policy allows are within what one may say.
+    provided.unwrap_or_else(|_| policy.clone())
+}
+
+/// Where memory comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Allocation {
+    Pool,
+    /// The system has no room for a pool, or the process has as many as it may.
+    OnDemand,
+    /// The profile may not have a pool.
+    Unpooled,
 }
 
 /// An engine, with what a store must know about it.
 pub(crate) struct SharedEngine {
     engine: Engine,
     profile: Profile,
-    is_pooled: bool,
+    allocation: Allocation,
 }
 
 impl SharedEngine {
@@ -102,12 +157,12 @@ impl SharedEngine {
     }
 
     pub(crate) fn notes(&self) -> Vec<String> {
-        match self.is_pooled {
-            true => Vec::new(),
-            false => {
-                vec!["there is no room for a pool: memory is allocated on demand, fresh instances cost more".to_owned()]
-            }
-        }
+        let why = match self.allocation {
+            Allocation::Pool => return Vec::new(),
+            Allocation::OnDemand => "there is no room for a pool",
+            Allocation::Unpooled => "a manifest's own stack has no pool with the engine's metering",
+        };
+        vec![format!("{why}: memory is allocated on demand, fresh instances cost more")]
     }
 }
 
@@ -139,30 +194,43 @@ pub(crate) fn shared(policy: &Policy, max_instances: u32, options: Options) -> R
     if policy.is_interruptible() && !ticker::start() {
         return Err(no_ticker());
     }
-    let profile = Profile::of(policy, max_instances, options);
+    let (profile, provided) = Profile::of(policy, max_instances, options);
     let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
     engines.retain(|engine| engine.strong_count() > 0);
-    if let Some(engine) = engines.iter().filter_map(Weak::upgrade).find(|engine| engine.profile == profile) {
-        return Ok(engine);
+    let alive: Vec<_> = engines.iter().filter_map(Weak::upgrade).collect();
+    if let Some(engine) = alive.iter().find(|engine| engine.profile == profile) {
+        return Ok(engine.clone());
     }
-    let engine = Arc::new(build(policy, profile)?);
+    let engine = Arc::new(build(&provided, has_room(&alive, &profile), profile)?);
     engines.push(Arc::downgrade(&engine));
     Ok(engine)
 }
 
-fn build(policy: &Policy, profile: Profile) -> Result<SharedEngine, PolicyError> {
-    let mut config = sandbox_config(policy);
+/// Whether the process may have one more pool beside those of `alive`.
+fn has_room(alive: &[Arc<SharedEngine>], profile: &Profile) -> bool {
+    let pools = || alive.iter().filter(|engine| engine.allocation == Allocation::Pool);
+    let taken = pools().fold(0, |sum: u64, engine| sum.saturating_add(engine.profile.pool_bytes()));
+    profile.slots() <= MOST_SLOTS
+        && pools().count() < MOST_POOLS
+        && taken.saturating_add(profile.pool_bytes()) <= POOLS_BYTES
+}
+
+fn build(provided: &Policy, has_room: bool, profile: Profile) -> Result<SharedEngine, PolicyError> {
+    let mut config = sandbox_config(provided);
     config.parallel_compilation(profile.options.parallel_compilation);
     config.signals_based_traps(profile.options.signals_based_traps);
-    let pool = (profile.slots() <= MOST_SLOTS).then(|| Engine::new(&pooled(config.clone(), policy, &profile)));
-    let (engine, is_pooled) = match pool {
-        Some(Ok(engine)) => (engine, true),
-        _ => (Engine::new(&on_demand(config, &profile)).map_err(|_| unavailable())?, false),
+    let pool = (profile.may_pool && has_room).then(|| Engine::new(&pooled(config.clone(), provided, &profile)));
+    let (engine, allocation) = match pool {
+        Some(Ok(engine)) => (engine, Allocation::Pool),
+        _ => {
+            let allocation = if profile.may_pool { Allocation::OnDemand } else { Allocation::Unpooled };
+            (Engine::new(&on_demand(config, &profile)).map_err(|_| unavailable())?, allocation)
+        }
     };
     if profile.has_epochs && !tick(&engine) {
         return Err(no_ticker());
     }
-    Ok(SharedEngine { engine, profile, is_pooled })
+    Ok(SharedEngine { engine, profile, allocation })
 }
 
 /// Ticks `engine` for as long as it lives. Gives `false` when there is no thread for that.
@@ -188,8 +256,8 @@ fn unavailable() -> PolicyError {
 }
 
 /// Memories and instances come from a pool.
-fn pooled(mut config: Config, policy: &Policy, profile: &Profile) -> Config {
-    let pool = pooling_config(policy, profile.max_instances);
+fn pooled(mut config: Config, provided: &Policy, profile: &Profile) -> Config {
+    let pool = pooling_config(provided, profile.max_instances);
     config.memory_reservation(profile.memory_class.max(MEMORY32));
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
@@ -203,4 +271,82 @@ fn on_demand(mut config: Config, profile: &Profile) -> Config {
     config.guard_before_linear_memory(false);
     config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use hotcell_core::{HostOptions, Proposal, Rules, policy::Metering};
+
+    use super::*;
+
+    fn profile(policy: &Policy) -> Profile {
+        Profile::of(policy, HostOptions::MAX_INSTANCES, Options::default()).0
+    }
+
+    fn policy(change: impl FnOnce(&mut Rules)) -> Policy {
+        Policy::default().with(change).unwrap()
+    }
+
+    /// What a manifest may lower and an engine could depend on.
+    const CHANGES: [fn(&mut Rules); 6] = [
+        |rules| rules.limits.stack_bytes -= 8,
+        |rules| rules.limits.stack_bytes /= 3,
+        |rules| rules.limits.table_elements /= 3,
+        |rules| rules.module.tables -= 1,
+        |rules| rules.limits.memory_bytes = 0,
+        |rules| rules.floats = Floats::Deny,
+    ];
+
+    #[test]
+    fn a_manifest_uses_the_operators_engine() {
+        let operator = Policy::default();
+        for change in CHANGES {
+            let narrowed = operator.narrowed_by(&policy(change)).unwrap();
+            assert!(profile(&narrowed) == profile(&operator), "{narrowed:?}");
+        }
+        for proposal in Proposal::ALL {
+            let request = policy(|rules| rules.proposals = [Proposal::Simd, *proposal].into_iter().collect());
+            let narrowed = operator.narrowed_by(&request).unwrap();
+            assert!(profile(&narrowed) == profile(&operator), "{proposal:?}");
+        }
+    }
+
+    #[test]
+    fn policies_that_differ_by_little_share_an_engine() {
+        let near = policy(|rules| {
+            rules.limits.stack_bytes -= 8;
+            rules.limits.table_elements -= 1;
+            rules.limits.memory_bytes -= 1;
+            rules.module.tables -= 1;
+        });
+        assert!(profile(&near) == profile(&Policy::default()));
+        let far = policy(|rules| rules.limits.stack_bytes /= 2);
+        assert!(profile(&far) != profile(&Policy::default()));
+    }
+
+    /// With the engine's metering its limit is the verdict.
+    #[test]
+    fn an_engines_own_stack_is_exact_and_a_manifests_has_no_pool() {
+        let operator = policy(|rules| rules.metering = Metering::Engine);
+        let request = policy(|rules| rules.limits.stack_bytes -= 8);
+        let narrowed = operator.narrowed_by(&request).unwrap();
+        assert_eq!(profile(&narrowed).stack_bytes, narrowed.rules().limits.stack_bytes);
+        assert!(profile(&operator).may_pool);
+        assert!(!profile(&narrowed).may_pool);
+        let alike = operator.narrowed_by(&Policy::default()).unwrap();
+        assert!(profile(&alike) == profile(&operator));
+    }
+
+    #[test]
+    fn a_profile_has_room_for_what_the_policy_says() {
+        let many = policy(|rules| {
+            rules.proposals.allow(Proposal::MultiMemory);
+            (rules.module.memories, rules.module.tables) = (5, u64::MAX);
+            rules.limits.table_elements = u32::MAX.into();
+        });
+        let profile = profile(&many);
+        assert_eq!((profile.memories, profile.tables), (8, u64::MAX));
+        assert_eq!(profile.table_elements, u32::MAX.into());
+        assert!(profile.pool_bytes() > POOLS_BYTES);
+    }
 }

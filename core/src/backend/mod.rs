@@ -129,8 +129,9 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     /// * What is stated must be what is observed. (`readback.*`, `suite.*`)
     fn enforcement(field: Field) -> Enforcement;
 
-    /// An engine for `policy`, with [its proposals](Policy::engine_proposals) on and all others off. The caller has checked
-    /// the policy with [`check_enforceable`].
+    /// An engine for `policy`, with [its proposals](Policy::engine_proposals) on. Others are off, but for those that the
+    /// policy which it was narrowed from [allows](Policy::provision): admission alone decides what a module may use, and
+    /// an engine that knows more can be shared. The caller has checked the policy with [`check_enforceable`].
     ///
     /// # Errors
     ///

@@ -20,6 +20,7 @@ mod fingerprint;
 mod limits;
 mod narrow;
 mod proposals;
+mod provision;
 #[cfg(feature = "serde")]
 pub mod text;
 
@@ -30,6 +31,7 @@ pub(crate) use fingerprint::Hasher;
 pub use limits::{Interrupt, Limits, TABLE_ELEMENT_BYTES};
 pub(crate) use proposals::{ALWAYS_DENIED, features};
 pub use proposals::{Proposal, Proposals};
+pub use provision::Provision;
 
 use alloc::{borrow::ToOwned, string::String};
 use core::ops::RangeInclusive;
@@ -159,13 +161,26 @@ impl Rules {
 }
 
 /// A checked set of rules. Plain data: cheap to keep, to compare and to send between threads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Two policies are equal when they say the same, whatever they were made from.
+#[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "Rules", into = "Rules"))]
 pub struct Policy {
     rules: Rules,
     shape: Shape,
     fingerprint: Fingerprint,
+    /// Of the policy that this one was narrowed from.
+    operator: Option<Provision>,
 }
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { rules, shape, fingerprint, operator: _ } = self;
+        (rules, shape, fingerprint) == (&other.rules, &other.shape, &other.fingerprint)
+    }
+}
+
+impl Eq for Policy {}
 
 impl Policy {
     /// Checks `rules`.
@@ -176,19 +191,19 @@ impl Policy {
     /// contradict each other. Fuel 0 is legal and ends every call at once.
     pub fn new(rules: Rules) -> Result<Self, PolicyError> {
         let shape = Shape::preset(rules.preset);
-        Self::checked(rules, shape)
+        Self::checked(rules, shape, None)
     }
 
-    fn checked(rules: Rules, shape: Shape) -> Result<Self, PolicyError> {
+    fn checked(rules: Rules, shape: Shape, operator: Option<Provision>) -> Result<Self, PolicyError> {
         error::check(&rules)?;
         let fingerprint = Fingerprint::of_policy(&rules, &shape);
-        Ok(Self { rules, shape, fingerprint })
+        Ok(Self { rules, shape, fingerprint, operator })
     }
 
     fn preset(preset: Preset) -> Self {
         let (rules, shape) = (Rules::preset(preset), Shape::preset(preset));
         let fingerprint = Fingerprint::of_policy(&rules, &shape);
-        Self { rules, shape, fingerprint }
+        Self { rules, shape, fingerprint, operator: None }
     }
 
     /// For strangers' code on a shared server.
@@ -215,7 +230,7 @@ impl Policy {
         let mut rules = self.rules.clone();
         change(&mut rules);
         let shape = if rules.preset == self.rules.preset { self.shape } else { Shape::preset(rules.preset) };
-        Self::checked(rules, shape)
+        Self::checked(rules, shape, self.operator)
     }
 
     /// An operator's policy with the lower of each limit of `request`: a plugin's manifest may lower, never raise.
@@ -225,7 +240,16 @@ impl Policy {
     /// [`PolicyError`] when nothing satisfies both (two ranges of ABI versions that do not meet).
     pub fn narrowed_by(&self, request: &Self) -> Result<Self, PolicyError> {
         let rules = narrow::narrow(&self.rules, &request.rules)?;
-        Self::checked(rules, self.shape.min(&request.shape))
+        Self::checked(rules, self.shape.min(&request.shape), Some(self.provision()))
+    }
+
+    /// What an engine for this policy may be made for: what the policy [was narrowed from](Self::narrowed_by) needs, and
+    /// never less than its own rules do. A backend that shares engines makes them for this, so that all the manifests of
+    /// one operator share one engine. No verdict depends on it: admission holds every module to the rules, and so does
+    /// the store.
+    pub fn provision(&self) -> Provision {
+        let own = Provision::of(&self.rules);
+        self.operator.map_or(own, |operator| operator.max(own))
     }
 
     /// The rules.

@@ -310,3 +310,32 @@ fn programs_leave_the_same_bytes() {
         assert!(on_wasmtime.output.iter().any(|byte| *byte != 0), "{name} did nothing");
     }
 }
+
+/// Up to what both engines can have. Only wasmtime leaves alone what nobody touches.
+#[test]
+fn the_largest_memories_are_had() {
+    let policy = Policy::default().with(|rules| {
+        rules.proposals.allow(hotcell::Proposal::CustomPageSizes);
+        rules.limits.memory_bytes = 1 << 32;
+    });
+    let policy = policy.unwrap();
+    for (text, size) in [
+        ("(memory 1 (pagesize 1)) (func $grow (result i32) (memory.grow (i32.const 0xfffffffd)))", -2),
+        ("(memory 0xfffffffe (pagesize 1)) (func $grow (result i32) (i32.const 1))", -2),
+        ("(memory 1) (func $grow (result i32) (memory.grow (i32.const 0xffff)))", 0x10000),
+        ("(memory 0x10000) (func $grow (result i32) (i32.const 1))", 0x10000),
+    ] {
+        let wasm = wasm(&format!(
+            r#"(module {text}
+                (func (export "run") (result i32)
+                    (if (i32.eq (call $grow) (i32.const -1)) (then (unreachable)))
+                    (i32.store8 (i32.const 0xfffffffd) (i32.const 7))
+                    (if (i32.ne (i32.load8_u (i32.const 0xfffffffd)) (i32.const 7)) (then (unreachable)))
+                    (memory.size)))"#
+        ));
+        let sandbox = Sandbox::<Wasmtime>::on(policy.clone()).unwrap();
+        let plugin = sandbox.load_with::<()>(&wasm, &sandbox.imports(), &Contract::None).unwrap();
+        let (values, _) = plugin.call_values("run", &[], (), None).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(values, [Value::I32(size)], "{text}");
+    }
+}

@@ -104,6 +104,18 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         )],
     ),
     Saboteur::new(
+        "counts growths as refused that no memory of one-byte pages could do",
+        "limits.memory.largest",
+        &[lie(
+            "store.rs",
+            MEMORY_GROWS,
+            "if desired == 0xffff_ffff {
+                self.armed.grow_memory(0, 1 << 50, None);
+            }
+            Ok(self.armed.grow_memory(current, desired, maximum))",
+        )],
+    ),
+    Saboteur::new(
         "takes back growths that were done",
         "limits.memory.session",
         &[lie(

@@ -42,6 +42,13 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
             "A growth that no memory could do gives the guest -1 and is not the policy's refusal.",
             impossible::<B>,
         ),
+        Check::optional(
+            Field::Proposal(Proposal::CustomPageSizes),
+            "limits.memory.largest",
+            "A memory of one-byte pages has at most 2^32 - 2 bytes, whatever the policy says; growth past that gives the \
+             guest -1 and is not the policy's refusal.",
+            largest::<B>,
+        ),
         Check::mandatory(
             "limits.memory.session",
             "A session keeps the memory that it has grown, and counts refusals anew in each call.",
@@ -214,6 +221,36 @@ fn impossible<B: Subject>() -> Outcome {
         );
         let (result, report) = run::<B>(policy(|_| ()), &text)?;
         ensure_eq!((result, report.usage.refused_growths), (-1, 0), "table {declared} {growth}");
+    }
+    Ok(())
+}
+
+/// Only sizes that are refused: an engine may touch what it grants.
+fn largest<B: Subject>() -> Outcome {
+    for memory_bytes in [256 << 20, 1 << 32, 1 << 40] {
+        let policy = policy(|rules| {
+            rules.proposals.allow(Proposal::CustomPageSizes);
+            rules.limits.memory_bytes = memory_bytes;
+        });
+        let of_the_policy = u64::from(memory_bytes < 1 << 32);
+        for (declared, growth, refused) in [
+            ("1", "0xffffffff", 0),
+            ("1", "0xfffffffe", 0),
+            ("1 0xffffffff", "0xfffffffe", 0),
+            ("1", "0xfffffffd", of_the_policy),
+        ] {
+            if growth == "0xfffffffd" && refused == 0 {
+                continue;
+            }
+            let text = format!(
+                r#"(module (memory {declared} (pagesize 1))
+                    (func (export "run") (result i32) (memory.grow (i32.const {growth}))))"#
+            );
+            let (result, report) = run::<B>(policy.clone(), &text)?;
+            let what = format!("{declared} {growth} with {memory_bytes} bytes");
+            ensure_eq!((result, report.usage.refused_growths), (-1, refused), "{what}");
+            ensure_eq!(report.usage.peak_memory_bytes, 1, "{what}");
+        }
     }
     Ok(())
 }

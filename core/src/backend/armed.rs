@@ -3,7 +3,8 @@ use core::time::Duration;
 
 use super::HostOptions;
 use crate::{
-    policy::{Policy, TABLE_ELEMENT_BYTES},
+    admit::ModuleSummary,
+    policy::{Policy, Proposal, TABLE_ELEMENT_BYTES, largest_memory},
     time::{CancelToken, Clock, Instant},
     verdict::{Fault, Usage},
 };
@@ -28,6 +29,54 @@ pub struct Budget {
     pub host_calls: Option<u64>,
     /// Depth to which host functions may call back.
     pub reentry: u32,
+    /// Pages of the module's memories.
+    pub pages: Pages,
+}
+
+/// Of which size the pages are of those memories of a module that have 32-bit indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// 64 KiB.
+    Kib64,
+    /// One byte.
+    Byte,
+    /// Both are there, or might be.
+    Either,
+}
+
+impl Pages {
+    /// Those of a module. Where it has a memory with 64-bit indices also, the engine must hold the others to
+    /// [their largest size](largest_memory) by itself.
+    pub fn of(summary: &ModuleSummary) -> Self {
+        let memories = &summary.memories;
+        let bytes = memories.iter().filter(|memory| memory.page_size_log2 == 0).count();
+        match bytes {
+            0 => Self::Kib64,
+            _ if memories.iter().any(|memory| memory.memory64) => Self::Kib64,
+            _ if bytes == memories.len() => Self::Byte,
+            _ => Self::Either,
+        }
+    }
+
+    /// What is known before there is a module.
+    fn under(policy: &Policy) -> Self {
+        let proposals = policy.rules().proposals;
+        match proposals.contains(Proposal::CustomPageSizes) && !proposals.contains(Proposal::Memory64) {
+            true => Self::Either,
+            false => Self::Kib64,
+        }
+    }
+
+    /// Whether no engine has a memory of `desired` bytes that has `current` now.
+    fn are_too_many(self, current: usize, desired: usize) -> bool {
+        let is_kib64 = |bytes: usize| bytes.is_multiple_of(1 << 16);
+        let are_bytes = match self {
+            Self::Kib64 => false,
+            Self::Byte => true,
+            Self::Either => !(is_kib64(current) && is_kib64(desired)),
+        };
+        are_bytes && desired as u64 > largest_memory(0, false)
+    }
 }
 
 impl Budget {
@@ -43,6 +92,7 @@ impl Budget {
             table_elements: limits.table_elements,
             host_calls: limits.host_calls,
             reentry: limits.reentry,
+            pages: Pages::under(policy),
         }
     }
 }
@@ -104,9 +154,10 @@ impl Armed {
     }
 
     /// Whether a memory may grow from `current` to `desired` bytes. `maximum` is what the module itself declares: growth
-    /// past it is refused, but not as the policy's doing.
+    /// past it is refused, but not as the policy's doing. Neither is growth past the [largest memory](largest_memory),
+    /// which is the same on every backend.
     pub fn grow_memory(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        if maximum.is_some_and(|maximum| desired > maximum) || self.budget.pages.are_too_many(current, desired) {
             return false;
         }
         let more = (desired - current) as u64;
@@ -291,6 +342,43 @@ mod tests {
         let mut armed = armed(100, 10);
         assert!(!armed.grow_memory(0, 50, Some(40)));
         assert_eq!(armed.usage(None).refused_growths, 0);
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_memory_that_no_engine_has_is_not_the_policys_refusal() {
+        let most = largest_memory(0, false) as usize;
+        let (page, all) = (1 << 16, 1 << 32);
+        let grows = |pages, current, desired| {
+            let mut armed = armed(u64::MAX, 0);
+            armed.budget.pages = pages;
+            let granted = armed.grow_memory(current, desired, None);
+            assert_eq!(armed.usage(None).refused_growths, 0);
+            granted
+        };
+        assert!(grows(Pages::Byte, 1, most) && grows(Pages::Either, 1, most));
+        assert!(!grows(Pages::Byte, 1, most + 1) && !grows(Pages::Either, 1, most + 1));
+        assert!(!grows(Pages::Byte, page, all) && !grows(Pages::Either, 1, all));
+        assert!(grows(Pages::Kib64, page, all) && grows(Pages::Either, page, all));
+    }
+
+    #[test]
+    fn a_modules_pages_are_told_apart() {
+        let pages = |memories: &[(u32, bool)]| {
+            let memory = |&(page_size_log2, memory64): &_| crate::admit::Memory {
+                initial_bytes: 0,
+                maximum_bytes: None,
+                page_size_log2,
+                memory64,
+            };
+            let memories = memories.iter().map(memory).collect();
+            Pages::of(&ModuleSummary { memories, ..ModuleSummary::default() })
+        };
+        assert_eq!(pages(&[]), Pages::Kib64);
+        assert_eq!(pages(&[(16, false)]), Pages::Kib64);
+        assert_eq!(pages(&[(0, false), (0, false)]), Pages::Byte);
+        assert_eq!(pages(&[(0, false), (16, false)]), Pages::Either);
+        assert_eq!(pages(&[(0, false), (0, true)]), Pages::Kib64);
     }
 
     #[test]

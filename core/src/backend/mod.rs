@@ -13,7 +13,7 @@ mod enforcement;
 mod host;
 mod slices;
 
-pub use armed::{Armed, Budget, MOST_FUEL};
+pub use armed::{Armed, Budget, MOST_FUEL, Pages};
 pub use enforcement::{Enforcement, Field, check_enforceable};
 pub use host::{BadPointer, Caller, Counter, HostCx, HostError, HostStop, catch_panic, host_call};
 pub use slices::refill;

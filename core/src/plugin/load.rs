@@ -3,7 +3,7 @@ use alloc::{sync::Arc, vec::Vec};
 use super::{Reply, session::Session, slots::Slots, trace};
 use crate::{
     admit::{ALLOC, Contract, ExternType, FuncType, ModuleSummary, admit},
-    backend::{Backend, HostOptions, check_enforceable},
+    backend::{Backend, HostOptions, Pages, check_enforceable},
     policy::{Policy, PolicyError},
     time::{CancelToken, Clock},
     value::Value,
@@ -91,6 +91,7 @@ impl<B: Backend> Loader<B> {
             alloc: B::export(&linked, ALLOC),
             entry: entry.and_then(|name| Some((name.into(), B::export(&linked, name)?))),
             linked,
+            pages: Pages::of(admitted.summary()),
             summary: admitted.summary().clone(),
             backend: self.backend.clone(),
             policy: self.policy.clone(),
@@ -116,6 +117,7 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     pub(super) alloc: Option<B::Export>,
     /// The contract's entry.
     pub(super) entry: Option<(Arc<str>, B::Export)>,
+    pub(super) pages: Pages,
     summary: ModuleSummary,
 }
 

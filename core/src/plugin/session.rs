@@ -84,7 +84,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             return Err(unused(Fault::Cancelled));
         }
         let slot = Slot::take(loaded).map_err(unused)?;
-        let budget = Budget::new(&loaded.policy, operation.begin, cancel.clone());
+        let mut budget = Budget::new(&loaded.policy, operation.begin, cancel.clone());
+        budget.pages = loaded.pages;
         let instance = loaded.backend.instantiate(&loaded.linked, budget, state).map_err(|error| {
             let report = loaded.report(&operation, error.usage, Duration::ZERO);
             CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }

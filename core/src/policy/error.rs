@@ -1,6 +1,6 @@
 use alloc::string::String;
 
-use super::{Proposal, Rules};
+use super::{Proposal, Rules, limits::MOST_MEMORY_BYTES};
 use crate::verdict::Escaped;
 
 /// Largest stack that a policy may ask for. The host's thread must be able to provide it.
@@ -100,7 +100,7 @@ pub(super) fn check(rules: &Rules) -> Result<(), PolicyError> {
         ("limits.input_bytes", limits.input_bytes, 0, u32::MAX.into()),
         ("limits.output_bytes", limits.output_bytes, 0, u32::MAX.into()),
         ("module.bytes", rules.module.bytes, 8, u64::MAX),
-        ("limits.memory_bytes", limits.memory_bytes, 0, 1 << 46),
+        ("limits.memory_bytes", limits.memory_bytes, 0, MOST_MEMORY_BYTES),
         ("limits.table_elements", limits.table_elements, 0, u32::MAX.into()),
         ("limits.reentry", limits.reentry.into(), 0, 64),
     ] {

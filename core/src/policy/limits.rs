@@ -10,6 +10,23 @@ const MIB: u64 = 1 << 20;
 /// Bytes that a table element counts against [`Limits::memory_bytes`].
 pub const TABLE_ELEMENT_BYTES: u64 = 8;
 
+/// Bytes of the largest memory that every engine can have, whatever the policy says: by the log2 of its page size, which
+/// is 16 or 0, and by whether its indices are 64 bits wide.
+///
+/// With 32-bit indices and pages of one byte wasmtime stops at 2^32 - 2, so that each size and each failure has a number
+/// of its own; wasmi would go on to 2^32. With pages of 64 KiB both have 2^32. Memories with 64-bit indices end where the
+/// largest policy does.
+pub const fn largest_memory(page_size_log2: u32, memory64: bool) -> u64 {
+    match (page_size_log2, memory64) {
+        (_, true) => MOST_MEMORY_BYTES,
+        (0, false) => (1 << 32) - 2,
+        (_, false) => 1 << 32,
+    }
+}
+
+/// The most that [`Limits::memory_bytes`] may say.
+pub(super) const MOST_MEMORY_BYTES: u64 = 1 << 46;
+
 /// What one operation may use: instantiation, ABI check, `alloc` and the entry share one budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]

@@ -28,7 +28,7 @@ pub use caps::{ModuleCaps, Shape};
 pub use error::PolicyError;
 pub use fingerprint::Fingerprint;
 pub(crate) use fingerprint::Hasher;
-pub use limits::{Interrupt, Limits, TABLE_ELEMENT_BYTES};
+pub use limits::{Interrupt, Limits, TABLE_ELEMENT_BYTES, largest_memory};
 pub(crate) use proposals::{ALWAYS_DENIED, features};
 pub use proposals::{Proposal, Proposals};
 pub use provision::Provision;

@@ -31,6 +31,18 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
             "Several memories share one budget.",
             several::<B>,
         ),
+        Check::optional(
+            Field::Proposal(Proposal::CustomPageSizes),
+            "limits.memory.byte_pages",
+            "A memory with pages of one byte is held to the budget by the byte, and a refused growth of any size is counted.",
+            byte_pages::<B>,
+        ),
+        Check::optional(
+            Field::Proposal(Proposal::Memory64),
+            "limits.memory.wide",
+            "A memory and a table with 64-bit indices are held to the budget, and a refused growth of any size gives -1.",
+            wide::<B>,
+        ),
         Check::mandatory("limits.memory.declared", "What a module declares counts before it runs.", declared::<B>),
         Check::mandatory(
             "limits.memory.refused",
@@ -320,6 +332,84 @@ fn several<B: Subject>() -> Outcome {
         ensure_eq!(number(&session.call_values(second, &[])?)?, -1, "{second} after {first}");
         ensure_eq!(session.usage().peak_memory_bytes, 3 * PAGE);
     }
+    Ok(())
+}
+
+fn byte_pages<B: Subject>() -> Outcome {
+    let bytes = |memory_bytes: u64| {
+        policy(|rules| {
+            rules.proposals.allow(Proposal::CustomPageSizes);
+            rules.limits.memory_bytes = memory_bytes;
+        })
+    };
+    let grows = |memory: &str, growth: &str| {
+        format!(
+            r#"(module (memory {memory} (pagesize 1))
+                (func (export "run") (result i32) (memory.grow (i32.const {growth}))))"#
+        )
+    };
+    for (memory, growth, expected) in [
+        ("10", "90", (10, 100, 0)),
+        ("10", "91", (-1, 10, 1)),
+        ("10 40", "31", (-1, 10, 0)),
+        ("10 40", "30", (10, 40, 0)),
+        ("100", "0", (100, 100, 0)),
+        ("0", "100", (0, 100, 0)),
+        ("0", "0x7fffffff", (-1, 0, 1)),
+        ("0", "0x80000000", (-1, 0, 1)),
+        ("16", "0x80000000", (-1, 16, 1)),
+        ("16", "0xffff0000", (-1, 16, 1)),
+        // No memory could do that.
+        ("16", "0xffffffff", (-1, 16, 0)),
+        ("16 17", "0x80000000", (-1, 16, 0)),
+    ] {
+        let (result, report) = run::<B>(bytes(100), &grows(memory, growth))?;
+        let found = (result, report.usage.peak_memory_bytes, report.usage.refused_growths);
+        ensure_eq!(found, expected, "{memory} {growth}");
+    }
+    // A refused growth costs what no growth costs, and one that succeeds its bytes.
+    let fuel = |growth: &str| -> Result<_, Failure> {
+        Ok(run::<B>(bytes(1_000), &grows("16", growth))?.1.usage.fuel_used.unwrap_or_default())
+    };
+    let nothing = fuel("0")?;
+    ensure_eq!((fuel("0x80000000")?, fuel("0xffffffff")?), (nothing, nothing));
+    ensure_eq!((fuel("15")?, fuel("16")?, fuel("900")?), (nothing, nothing + 1, nothing + 56));
+    Ok(())
+}
+
+fn wide<B: Subject>() -> Outcome {
+    let plugin = plain_plugin::<B>(
+        policy(|rules| {
+            rules.proposals.allow(Proposal::Memory64);
+            (rules.limits.memory_bytes, rules.limits.table_elements) = (3 * PAGE, 10);
+        }),
+        &wasm(
+            r#"(module (memory (export "memory") i64 1) (table i64 4 funcref)
+                (func (export "memory.grow") (param i64) (result i64) (memory.grow (local.get 0)))
+                (func (export "table.grow") (param i64) (result i64) (table.grow (ref.null func) (local.get 0))))"#,
+        ),
+    )?;
+    let mut session = plugin.session(())?;
+    let mut grow = |export: &str, growth: u64| -> Result<_, Failure> {
+        let before = session.call_values(export, &[Value::I64(growth.cast_signed())])?;
+        Ok((before == [Value::I64(-1)], before, session.usage().peak_memory_bytes, session.usage().refused_growths))
+    };
+    let refused = |held| (true, vec![Value::I64(-1)], held, 1);
+    ensure_eq!(grow("memory.grow", 2)?, refused(PAGE + 32), "the table counts too");
+    for growth in [1 << 16, 1 << 20, 1 << 30] {
+        ensure_eq!(grow("memory.grow", growth)?, refused(PAGE + 32), "{growth:#x} pages");
+        ensure_eq!(grow("table.grow", growth)?, refused(PAGE + 32), "{growth:#x} elements");
+    }
+    // Beyond what any memory could have it does not matter who refuses.
+    for growth in [1 << 32, 1 << 47, 1 << 48, i64::MAX as u64, 1 << 63, u64::MAX] {
+        for export in ["memory.grow", "table.grow"] {
+            let (is_refused, before, held, _) = grow(export, growth)?;
+            ensure!(is_refused && held == PAGE + 32, "{export} by {growth:#x}: {before:?}, {held} bytes");
+        }
+    }
+    ensure_eq!(grow("memory.grow", 1)?, (false, vec![Value::I64(1)], 2 * PAGE + 32, 0));
+    ensure_eq!(grow("table.grow", 7)?, refused(2 * PAGE + 32));
+    ensure_eq!(grow("table.grow", 6)?, (false, vec![Value::I64(4)], 2 * PAGE + 80, 0));
     Ok(())
 }
 

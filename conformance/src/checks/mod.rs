@@ -3,6 +3,7 @@
 mod abi;
 mod admission;
 mod arming;
+mod bulk;
 mod busy;
 mod bytes;
 mod cancel;
@@ -34,6 +35,7 @@ pub(crate) fn all<B: Subject>() -> Vec<Check> {
         stack::checks::<B>(),
         counters::checks::<B>(),
         memory::checks::<B>(),
+        bulk::checks::<B>(),
         deadline::checks::<B>(),
         cancel::checks::<B>(),
         arming::checks::<B>(),

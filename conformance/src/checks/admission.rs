@@ -43,7 +43,7 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
             eager::<B>,
         ),
     ];
-    checks.extend(PROPOSALS.iter().map(|sample| sample.check::<B>()));
+    checks.extend(Proposal::ALL.iter().map(|proposal| proposal_check::<B>(*proposal)));
     checks.extend(DENIED.iter().map(|(name, text)| {
         Check::mandatory(
             format!("admission.denied.{name}"),
@@ -174,6 +174,7 @@ struct Sample {
     result: Value,
 }
 
+/// At least two for each: another operator, or another place.
 const PROPOSALS: &[Sample] = &[
     Sample {
         proposal: Proposal::MutableGlobal,
@@ -182,14 +183,31 @@ const PROPOSALS: &[Sample] = &[
         result: Value::I32(5),
     },
     Sample {
+        proposal: Proposal::MutableGlobal,
+        text: r#"(global $g (export "g") (mut i64) (i64.const 40))
+            (func $add (param i64) (global.set $g (i64.add (global.get $g) (local.get 0))))
+            (func (export "run") (result i64) (call $add (i64.const 1)) (call $add (i64.const 1)) (global.get $g))"#,
+        result: Value::I64(42),
+    },
+    Sample {
         proposal: Proposal::SaturatingFloatToInt,
         text: r#"(func (export "run") (result i32) (i32.trunc_sat_f64_u (f64.const 1e300)))"#,
         result: Value::I32(-1),
     },
     Sample {
+        proposal: Proposal::SaturatingFloatToInt,
+        text: r#"(func (export "run") (result i64) (i64.trunc_sat_f32_s (f32.const -inf)))"#,
+        result: Value::I64(i64::MIN),
+    },
+    Sample {
         proposal: Proposal::SignExtension,
         text: r#"(func (export "run") (result i64) (i64.extend16_s (i64.const 0x8000)))"#,
         result: Value::I64(-0x8000),
+    },
+    Sample {
+        proposal: Proposal::SignExtension,
+        text: r#"(func (export "run") (result i32) (i32.extend8_s (i32.const 0x1ff)))"#,
+        result: Value::I32(-1),
     },
     Sample {
         proposal: Proposal::MultiValue,
@@ -198,10 +216,22 @@ const PROPOSALS: &[Sample] = &[
         result: Value::I32(42),
     },
     Sample {
+        proposal: Proposal::MultiValue,
+        text: r#"(func (export "run") (result i32)
+            (i32.const 3) (i32.const 4) (block (param i32 i32) (result i32) (i32.mul)))"#,
+        result: Value::I32(12),
+    },
+    Sample {
         proposal: Proposal::BulkMemory,
         text: r#"(memory 1) (func (export "run") (result i32)
             (memory.fill (i32.const 0) (i32.const 7) (i32.const 4)) (i32.load (i32.const 0)))"#,
         result: Value::I32(0x0707_0707),
+    },
+    Sample {
+        proposal: Proposal::BulkMemory,
+        text: r#"(memory 1) (data $d "\00\07\08") (func (export "run") (result i32)
+            (memory.init $d (i32.const 5) (i32.const 1) (i32.const 2)) (data.drop $d) (i32.load16_u (i32.const 5)))"#,
+        result: Value::I32(0x0807),
     },
     Sample {
         proposal: Proposal::ReferenceTypes,
@@ -209,8 +239,21 @@ const PROPOSALS: &[Sample] = &[
         result: Value::I32(1),
     },
     Sample {
+        proposal: Proposal::ReferenceTypes,
+        text: r#"(table $a 1 funcref) (table $b 2 funcref) (func $nine (result i32) (i32.const 9))
+            (elem (table $b) (offset (i32.const 1)) func $nine)
+            (func (export "run") (result i32) (call_indirect $b (result i32) (i32.const 1)))"#,
+        result: Value::I32(9),
+    },
+    Sample {
         proposal: Proposal::ExtendedConst,
         text: r#"(global i32 (i32.mul (i32.const 6) (i32.const 7))) (func (export "run") (result i32) (global.get 0))"#,
+        result: Value::I32(42),
+    },
+    Sample {
+        proposal: Proposal::ExtendedConst,
+        text: r#"(memory 1) (data (offset (i32.add (i32.const 5) (i32.const 6))) "\2a")
+            (func (export "run") (result i32) (i32.load8_u (i32.const 11)))"#,
         result: Value::I32(42),
     },
     Sample {
@@ -219,10 +262,23 @@ const PROPOSALS: &[Sample] = &[
         result: Value::I32(-56),
     },
     Sample {
+        proposal: Proposal::Simd,
+        text: r#"(memory 1) (func (export "run") (result i64)
+            (v128.store (i32.const 16) (i64x2.add (v128.const i64x2 1 2) (v128.const i64x2 10 20)))
+            (i64.load (i32.const 24)))"#,
+        result: Value::I64(22),
+    },
+    Sample {
         proposal: Proposal::RelaxedSimd,
         text: r#"(func (export "run") (result i32) (i32x4.extract_lane 0 (i32x4.relaxed_trunc_f32x4_s
             (v128.const f32x4 7.9 0 0 0))))"#,
         result: Value::I32(7),
+    },
+    Sample {
+        proposal: Proposal::RelaxedSimd,
+        text: r#"(func (export "run") (result f32) (f32x4.extract_lane 3 (f32x4.relaxed_madd
+            (v128.const f32x4 0 0 0 2) (v128.const f32x4 0 0 0 3) (v128.const f32x4 0 0 0 1))))"#,
+        result: Value::F32(0x40e0_0000),
     },
     Sample {
         proposal: Proposal::TailCall,
@@ -233,10 +289,29 @@ const PROPOSALS: &[Sample] = &[
         result: Value::I32(9),
     },
     Sample {
+        proposal: Proposal::TailCall,
+        text: r#"(table funcref (elem $odd $even))
+            (func $even (param i32) (result i32)
+                (if (i32.eqz (local.get 0)) (then (return (i32.const 1))))
+                (return_call_indirect (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0)))
+            (func $odd (param i32) (result i32)
+                (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+                (return_call_indirect (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)) (i32.const 1)))
+            (func (export "run") (result i32) (call $even (i32.const 300001)))"#,
+        result: Value::I32(0),
+    },
+    Sample {
         proposal: Proposal::MultiMemory,
         text: r#"(memory 1) (memory $b 2) (func (export "run") (result i32)
             (i32.store $b (i32.const 70000) (i32.const 3)) (i32.load $b (i32.const 70000)))"#,
         result: Value::I32(3),
+    },
+    Sample {
+        proposal: Proposal::MultiMemory,
+        text: r#"(memory $a 1) (memory $b 1) (data (memory $b) (i32.const 9) "\05\06")
+            (func (export "run") (result i32)
+                (memory.copy $a $b (i32.const 3) (i32.const 9) (i32.const 2)) (i32.load16_u $a (i32.const 3)))"#,
+        result: Value::I32(0x0605),
     },
     Sample {
         proposal: Proposal::Memory64,
@@ -245,29 +320,51 @@ const PROPOSALS: &[Sample] = &[
         result: Value::I64(5),
     },
     Sample {
+        proposal: Proposal::Memory64,
+        text: r#"(table i64 3 funcref) (func $nine (result i32) (i32.const 9)) (elem (i64.const 2) func $nine)
+            (func (export "run") (result i32) (call_indirect (result i32) (i64.const 2)))"#,
+        result: Value::I32(9),
+    },
+    Sample {
         proposal: Proposal::WideArithmetic,
         text: r#"(func (export "run") (result i64)
             (i64.mul_wide_u (i64.const -1) (i64.const 2)) (i64.add))"#,
         result: Value::I64(-1),
     },
     Sample {
+        proposal: Proposal::WideArithmetic,
+        text: r#"(func (export "run") (result i64)
+            (i64.sub128 (i64.const 0) (i64.const 5) (i64.const 1) (i64.const 0)) (i64.add))"#,
+        result: Value::I64(3),
+    },
+    Sample {
         proposal: Proposal::CustomPageSizes,
         text: r#"(memory 7 (pagesize 1)) (func (export "run") (result i32) (memory.size))"#,
         result: Value::I32(7),
     },
+    Sample {
+        proposal: Proposal::CustomPageSizes,
+        text: r#"(memory 3 9 (pagesize 1)) (func (export "run") (result i32)
+            (i32.add (i32.mul (memory.grow (i32.const 6)) (i32.const 100)) (memory.grow (i32.const 1))))"#,
+        result: Value::I32(299),
+    },
 ];
 
-impl Sample {
-    fn check<B: Subject>(&'static self) -> Check {
-        let (field, name) = (Field::Proposal(self.proposal), self.proposal.name());
-        Check::optional(
-            field,
-            format!("admission.proposal.{name}"),
-            format!("A module that needs {name} is refused where the policy denies it, and works where it is allowed."),
-            move || self.holds::<B>(),
-        )
-    }
+fn proposal_check<B: Subject>(proposal: Proposal) -> Check {
+    let name = proposal.name();
+    Check::optional(
+        Field::Proposal(proposal),
+        format!("admission.proposal.{name}"),
+        format!("A module that needs {name} is refused where the policy denies it, and works where it is allowed."),
+        move || {
+            let samples = || PROPOSALS.iter().filter(|sample| sample.proposal == proposal);
+            ensure!(samples().count() >= 2, "{name} has not two samples");
+            samples().try_for_each(Sample::holds::<B>)
+        },
+    )
+}
 
+impl Sample {
     fn holds<B: Subject>(&self) -> Outcome {
         let module = wasm(&format!("(module {})", self.text));
         let allowing = |allowed: bool| {
@@ -284,14 +381,14 @@ impl Sample {
         };
         let rejection = reason(&Stand::<B>::on(allowing(false))?, &module)?.present()?;
         match rejection.reason {
-            Reason::ProposalDenied { proposal, .. } => ensure_eq!(proposal, self.proposal.name()),
+            Reason::ProposalDenied { proposal, .. } => ensure_eq!(proposal, self.proposal.name(), "{}", self.text),
             _ => return Err(rejection.into()),
         }
         ensure!(rejection.offset.is_some_and(|offset| offset > 8), "the offset is {:?}", rejection.offset);
 
         let stand = Stand::<B>::on(allowing(true))?;
         let plugin = stand.load_with::<()>(&module, &stand.imports(), &Contract::None)?;
-        ensure_eq!(plugin.call_values("run", &[], (), None)?.0, [self.result]);
+        ensure_eq!(plugin.call_values("run", &[], (), None)?.0, [self.result], "{}", self.text);
         Ok(())
     }
 }

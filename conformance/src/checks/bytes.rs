@@ -108,6 +108,9 @@ fn echo<B: Subject>() -> Outcome {
     Ok(())
 }
 
+/// Fuel for guests that do little or never end: at the end of it even a slow interpreter soon is.
+const LITTLE: u64 = 1_000_000;
+
 /// `alloc` and `process` with these bodies, over a memory of one page.
 fn lying<B: Subject>(alloc: &str, process: &str) -> Result<Result<Vec<u8>, CallError>, Failure> {
     let text = format!(
@@ -117,7 +120,7 @@ fn lying<B: Subject>(alloc: &str, process: &str) -> Result<Result<Vec<u8>, CallE
             (func (export "alloc") (param $len i32) (result i32) {alloc})
             (func (export "process") (param $at i32) (param $len i32) (result i64) {process}))"#
     );
-    let plugin = byte_plugin::<B>(policy(|_| ()), &wasm(&text))?;
+    let plugin = byte_plugin::<B>(policy(|rules| rules.limits.fuel = Some(LITTLE)), &wasm(&text))?;
     Ok(plugin.call("process", b"12345678").map(|reply| reply.bytes))
 }
 

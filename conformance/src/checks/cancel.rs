@@ -1,6 +1,13 @@
 //! A token ends the calls that carry it, from another thread, whatever they are doing.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use hotcell_core::{CancelToken, Contract, Phase, Plugin, Policy, Value};
 
@@ -44,16 +51,44 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
 
 const GUEST: &str = r#"
     (import "env" "wait" (func $wait))
+    (import "env" "began" (func $began))
     (func (export "process") (param i32 i32) (result i64) (i64.const 0))
-    (func (export "spin") (param i32 i32) (result i64) (loop $again (br $again)) (unreachable))
+    (func (export "spin") (param i32 i32) (result i64)
+        (call $began) (loop $again (br $again)) (unreachable))
     (func (export "wait") (param i32 i32) (result i64) (call $wait) (i64.const 0))"#;
 
-/// The state is the token that the host function `wait` waits for.
-fn plugin<B: Subject>(policy: Policy) -> Result<Plugin<B, CancelToken>, Failure> {
+/// What the guest tells, and the token that the host function `wait` waits for.
+#[derive(Clone)]
+struct Signals {
+    began: Arc<AtomicBool>,
+    token: CancelToken,
+}
+
+impl Signals {
+    fn of(token: &CancelToken) -> Self {
+        Self { began: Arc::default(), token: token.clone() }
+    }
+
+    /// Waits for the guest to be where it is to be cancelled, however long the machine takes for that, and cancels the call.
+    fn cancel<T>(&self, call: &thread::ScopedJoinHandle<'_, T>) {
+        while !self.began.load(Ordering::SeqCst) && !call.is_finished() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis(20));
+        self.token.cancel();
+    }
+}
+
+fn plugin<B: Subject>(policy: Policy) -> Result<Plugin<B, Signals>, Failure> {
     let stand = Stand::<B>::on(policy)?;
-    let mut imports = stand.imports::<CancelToken>();
+    let mut imports = stand.imports::<Signals>();
+    imports.func("env", "began", |cx, ()| {
+        cx.state().began.store(true, Ordering::SeqCst);
+        Ok(())
+    })?;
     imports.func("env", "wait", |cx, ()| {
-        while !cx.state().is_cancelled() {
+        cx.state().began.store(true, Ordering::SeqCst);
+        while !cx.state().token.is_cancelled() {
             thread::sleep(Duration::from_millis(1));
         }
         // Long enough for every backend to see that time has passed.
@@ -70,22 +105,22 @@ fn hardly_limited() -> Policy {
 fn during_a_loop<B: Subject>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
+    let signals = Signals::of(&token);
     thread::scope(|scope| -> Outcome {
-        let call = scope.spawn(|| plugin.call_with("spin", b"input", token.clone(), Some(token.clone())));
-        thread::sleep(Duration::from_millis(50));
-        token.cancel();
+        let call = scope.spawn(|| plugin.call_with("spin", b"input", signals.clone(), Some(token.clone())));
+        signals.cancel(&call);
         let error = call.joined()?.denied()?;
         ensure_eq!((error.code(), error.phase), ("cancelled", Phase::Call));
         Ok(())
     })?;
 
     let token = CancelToken::new();
-    let mut session = plugin.session_with(token.clone(), Some(token.clone()))?;
+    let signals = Signals::of(&token);
+    let mut session = plugin.session_with(signals.clone(), Some(token))?;
     let spin = session.func::<(u32, u32), u64>("spin")?;
     thread::scope(|scope| -> Outcome {
         let call = scope.spawn(|| session.call_typed(&spin, (0, 0)));
-        thread::sleep(Duration::from_millis(50));
-        token.cancel();
+        signals.cancel(&call);
         ensure_eq!(call.joined()?.denied()?.code(), "cancelled");
         Ok(())
     })?;
@@ -96,9 +131,9 @@ fn before_the_call<B: Subject>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
     token.cancel();
-    let error = plugin.call_with("spin", b"", token.clone(), Some(token.clone())).denied()?;
+    let error = plugin.call_with("spin", b"", Signals::of(&token), Some(token.clone())).denied()?;
     ensure_eq!(error.code(), "cancelled");
-    let error = plugin.call_values("spin", &[Value::I32(0); 2], token.clone(), Some(token)).denied()?;
+    let error = plugin.call_values("spin", &[Value::I32(0); 2], Signals::of(&token), Some(token)).denied()?;
     ensure_eq!(error.code(), "cancelled");
     Ok(())
 }
@@ -107,14 +142,14 @@ fn before_the_call<B: Subject>() -> Outcome {
 fn before_a_call_that_would_have_been_short<B: Subject>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
-    let mut session = plugin.session_with(token.clone(), Some(token.clone()))?;
+    let mut session = plugin.session_with(Signals::of(&token), Some(token.clone()))?;
     session.call("process", b"")?;
     token.cancel();
     ensure_eq!(session.call("process", b"").err().map(|error| error.code()), Some("cancelled"));
 
-    let call = plugin.call_with("process", b"", token.clone(), Some(token.clone()));
+    let call = plugin.call_with("process", b"", Signals::of(&token), Some(token.clone()));
     ensure_eq!(call.err().map(|error| error.code()), Some("cancelled"));
-    let opened = plugin.session_with(token.clone(), Some(token));
+    let opened = plugin.session_with(Signals::of(&token), Some(token));
     ensure_eq!(opened.err().map(|error| error.code()), Some("cancelled"));
     Ok(())
 }
@@ -122,10 +157,10 @@ fn before_a_call_that_would_have_been_short<B: Subject>() -> Outcome {
 fn during_a_host_function<B: Subject>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
+    let signals = Signals::of(&token);
     thread::scope(|scope| -> Outcome {
-        let call = scope.spawn(|| plugin.call_with("wait", b"", token.clone(), Some(token.clone())));
-        thread::sleep(Duration::from_millis(20));
-        token.cancel();
+        let call = scope.spawn(|| plugin.call_with("wait", b"", signals.clone(), Some(token.clone())));
+        signals.cancel(&call);
         let error = call.joined()?.denied()?;
         ensure_eq!((error.code(), error.phase), ("cancelled", Phase::Call));
         ensure_eq!(error.report.usage.host_calls, 1);
@@ -137,16 +172,16 @@ fn during_a_host_function<B: Subject>() -> Outcome {
 fn after_the_call<B: Subject>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
-    plugin.call_with("process", b"", token.clone(), Some(token.clone()))?;
+    plugin.call_with("process", b"", Signals::of(&token), Some(token.clone()))?;
     token.cancel();
-    plugin.call_with("process", b"", token, None)?;
+    plugin.call_with("process", b"", Signals::of(&token), None)?;
     Ok(())
 }
 
 fn a_session_takes_another_token<B: Subject>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let (first, second) = (CancelToken::new(), CancelToken::new());
-    let mut session = plugin.session_with(first.clone(), Some(first.clone()))?;
+    let mut session = plugin.session_with(Signals::of(&first), Some(first.clone()))?;
     session.call("process", b"")?;
     session.cancel_with(second.clone())?;
     first.cancel();
@@ -160,7 +195,7 @@ fn a_session_takes_another_token<B: Subject>() -> Outcome {
         Ok(())
     })?;
 
-    let mut session = plugin.session(CancelToken::new())?;
+    let mut session = plugin.session(Signals::of(&second))?;
     session.cancel_with(second)?;
     ensure_eq!(session.call("spin", b"").denied()?.code(), "cancelled");
     Ok(())
@@ -169,15 +204,16 @@ fn a_session_takes_another_token<B: Subject>() -> Outcome {
 fn a_policy_that_lets_nothing_cancel<B: Subject>() -> Outcome {
     let plugin = plugin::<B>(policy(|rules| rules.interrupt.cancel = false))?;
     let token = || Some(CancelToken::new());
-    ensure_eq!(plugin.call_with("process", b"", CancelToken::new(), token()).denied()?.code(), "unsupported");
-    ensure_eq!(plugin.session_with(CancelToken::new(), token()).denied()?.code(), "unsupported");
-    let error = plugin.call_values("process", &[Value::I32(0); 2], CancelToken::new(), token()).denied()?;
+    let signals = || Signals::of(&CancelToken::new());
+    ensure_eq!(plugin.call_with("process", b"", signals(), token()).denied()?.code(), "unsupported");
+    ensure_eq!(plugin.session_with(signals(), token()).denied()?.code(), "unsupported");
+    let error = plugin.call_values("process", &[Value::I32(0); 2], signals(), token()).denied()?;
     ensure_eq!(error.code(), "unsupported");
 
-    let mut session = plugin.session(CancelToken::new())?;
+    let mut session = plugin.session(signals())?;
     ensure_eq!(session.cancel_with(CancelToken::new()).denied()?.code(), "unsupported");
     session.call("process", b"")?;
     ensure!(!session.is_poisoned());
-    plugin.call_with("process", b"", CancelToken::new(), None)?;
+    plugin.call_with("process", b"", signals(), None)?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{
     panic::resume_unwind,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -109,8 +109,12 @@ fn deadline(deadline: Duration) -> Policy {
     policy(|rules| (rules.limits.fuel, rules.limits.deadline) = (BACKSTOP, Some(deadline)))
 }
 
-fn sleeping<B: Subject>(sleep: Duration, limit: Duration) -> Result<Plugin<B>, Failure> {
-    waiting(deadline(limit), &HostOptions::default(), move || thread::sleep(sleep))
+/// A plugin with a deadline of an hour, whose host functions turn the clock by so much: how fast the machine is does not
+/// matter.
+fn turning<B: Subject>(by: Duration) -> Result<Plugin<B>, Failure> {
+    let clock = Arc::new(Turned::default());
+    let turn = clock.clone();
+    waiting(deadline(HOUR), &HostOptions::new(clock), move || turn.turn(by))
 }
 
 fn nanosecond<B: Subject>() -> Outcome {
@@ -125,11 +129,10 @@ fn nanosecond<B: Subject>() -> Outcome {
 }
 
 fn host<B: Subject>() -> Outcome {
-    let plugin = sleeping::<B>(Duration::from_millis(200), Duration::from_millis(50))?;
+    let plugin = turning::<B>(2 * HOUR)?;
     let error = plugin.call("process", b"").denied()?;
     ensure_eq!((error.code(), error.phase), ("deadline-exceeded", Phase::Call));
-    ensure_eq!(error.report.host_time, Duration::ZERO);
-    ensure!(error.report.guest_time >= Duration::from_millis(200));
+    ensure_eq!((error.report.guest_time, error.report.host_time), (2 * HOUR, Duration::ZERO));
 
     let mut session = plugin.session(())?;
     let process = session.func::<(u32, u32), u64>("process")?;
@@ -138,25 +141,34 @@ fn host<B: Subject>() -> Outcome {
 
     let mut session = plugin.session(())?;
     ensure_eq!(session.call_values("process", &[Value::I32(0); 2]).denied()?.code(), "deadline-exceeded");
+
+    // The same by the clock on the wall, with time enough to come to the host function.
+    const LIMIT: Duration = Duration::from_secs(1);
+    let plugin = waiting::<B>(deadline(LIMIT), &HostOptions::default(), || thread::sleep(LIMIT))?;
+    let error = plugin.call("process", b"").denied()?;
+    ensure_eq!(error.code(), "deadline-exceeded");
+    ensure!(error.report.guest_time >= LIMIT, "{:?}", error.report);
     Ok(())
 }
 
 fn off_the_clock<B: Subject>() -> Outcome {
-    const SLEEP: Duration = Duration::from_millis(1_200);
-    let plugin = sleeping::<B>(SLEEP, Duration::from_millis(1_000))?;
-    let reply = plugin.call("patient", b"")?;
-    ensure!(reply.report.host_time >= SLEEP, "{:?}", reply.report);
+    let plugin = turning::<B>(2 * HOUR)?;
+    for _ in 0..2 {
+        let report = plugin.call("patient", b"")?.report;
+        ensure_eq!((report.guest_time, report.host_time), (Duration::ZERO, 2 * HOUR));
+    }
     Ok(())
 }
 
 /// The host function came too late to refuse.
 fn comes_first<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(deadline(Duration::from_millis(50)))?;
     for panics in [false, true] {
+        let clock = Arc::new(Turned::default());
+        let stand = Stand::<B>::with_options(deadline(HOUR), &HostOptions::new(clock.clone()))?;
         let mut imports = stand.imports::<()>();
         imports
             .func("env", "wait", move |_, ()| -> Result<(), HostError> {
-                thread::sleep(Duration::from_millis(200));
+                clock.turn(2 * HOUR);
                 if panics { resume_unwind(Box::new("too late")) } else { Err(HostError::message("too late")) }
             })?
             .func("env", "wait_off", |_, ()| Ok(()))?;
@@ -168,11 +180,26 @@ fn comes_first<B: Subject>() -> Outcome {
 }
 
 fn goes_on<B: Subject>() -> Outcome {
-    let plugin = sleeping::<B>(Duration::from_millis(100), Duration::from_millis(50))?;
-    let error = plugin.call("patient_then_spin", b"").denied()?;
-    ensure_eq!(error.code(), "deadline-exceeded");
-    ensure!(error.report.host_time >= Duration::from_millis(100));
-    ensure!(error.report.guest_time >= Duration::from_millis(50));
+    let (clock, waited) = (Arc::new(Turned::default()), Arc::new(AtomicBool::new(false)));
+    let (turn, wait) = (clock.clone(), waited.clone());
+    let plugin = waiting::<B>(deadline(HOUR), &HostOptions::new(clock.clone()), move || {
+        turn.turn(2 * HOUR);
+        wait.store(true, Ordering::SeqCst);
+    })?;
+    thread::scope(|scope| -> Outcome {
+        let call = scope.spawn(|| plugin.call("patient_then_spin", b""));
+        while !call.is_finished() {
+            // By now the guest loops, or soon does.
+            if waited.load(Ordering::SeqCst) {
+                clock.turn(HOUR / 2);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        let error = call.joined()?.denied()?;
+        ensure_eq!(error.code(), "deadline-exceeded");
+        ensure!(error.report.host_time >= 2 * HOUR && error.report.guest_time >= HOUR, "{:?}", error.report);
+        Ok(())
+    })?;
     ensure_eq!(plugin.call("both", b"").denied()?.code(), "deadline-exceeded");
     Ok(())
 }
@@ -215,7 +242,7 @@ fn jump<B: Subject>() -> Outcome {
     let plugin = waiting::<B>(deadline(HOUR), &HostOptions::new(clock.clone()), || ())?;
     thread::scope(|scope| -> Outcome {
         let call = scope.spawn(|| plugin.call_values("spin", &[], (), None));
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(50));
         ensure!(!call.is_finished(), "no time has passed");
         // Once is enough, unless the call began only now.
         while !call.is_finished() {
@@ -239,9 +266,7 @@ fn stands_still<B: Subject>() -> Outcome {
 }
 
 fn jump_in_host<B: Subject>() -> Outcome {
-    let clock = Arc::new(Turned::default());
-    let turn = clock.clone();
-    let plugin = waiting::<B>(deadline(HOUR), &HostOptions::new(clock), move || turn.turn(2 * HOUR))?;
+    let plugin = turning::<B>(2 * HOUR)?;
     let error = plugin.call("process", b"").denied()?;
     ensure_eq!((error.code(), error.phase), ("deadline-exceeded", Phase::Call));
     ensure_eq!(error.report.guest_time, 2 * HOUR);
@@ -249,9 +274,7 @@ fn jump_in_host<B: Subject>() -> Outcome {
 }
 
 fn report<B: Subject>() -> Outcome {
-    let clock = Arc::new(Turned::default());
-    let turn = clock.clone();
-    let plugin = waiting::<B>(deadline(HOUR), &HostOptions::new(clock), move || turn.turn(HOUR / 2))?;
+    let plugin = turning::<B>(HOUR / 2)?;
     let report = plugin.call("patient", b"")?.report;
     ensure_eq!((report.guest_time, report.host_time), (Duration::ZERO, HOUR / 2));
     let report = plugin.call("both", b"")?.report;

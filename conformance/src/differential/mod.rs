@@ -2,6 +2,9 @@
 //! refused growths and what the host functions saw are equal; on each backend the module that was rewritten does what the
 //! module did before; and where the module is of integers alone, both count what the [`mod@reference`] counts.
 //!
+//! Of what a backend states as unsupported nothing is asked of it: a module with 64-bit indices is run by the backends that
+//! have them, and without `metering = engine` no module is run as it was.
+//!
 //! A case is a seed. It says everything: the generator, the module, the regime (a policy), the arguments.
 
 mod bench;
@@ -16,7 +19,7 @@ pub mod smith;
 
 use std::collections::BTreeMap;
 
-use hotcell_core::{PolicyError, Value, admit::ExternType, value::ValType};
+use hotcell_core::{Enforcement, Field, LoadError, Plugin, PolicyError, Value, admit::ExternType, value::ValType};
 use serde::{Deserialize, Serialize};
 
 use self::generate::Kinds;
@@ -86,7 +89,16 @@ pub struct Difference {
 
 /// Two backends under every regime.
 pub struct Arena<A: Subject, B: Subject> {
-    pairs: Vec<Pair<A, B>>,
+    sides: Vec<(Regime, Sides<A, B>)>,
+}
+
+/// Who runs the modules of a regime. A backend that is alone is compared with itself, with what it does before the rewrite,
+/// and with the reference.
+enum Sides<A: Subject, B: Subject> {
+    Both(Pair<A, B>),
+    One(Pair<A, A>),
+    Other(Pair<B, B>),
+    Nobody,
 }
 
 /// Two backends under one regime.
@@ -99,17 +111,49 @@ struct Pair<A: Subject, B: Subject> {
 /// A backend that runs modules rewritten, and as they were.
 struct Both<B: Subject> {
     rewritten: Bench<B>,
-    original: Bench<B>,
-    original_without_floats: Bench<B>,
+    /// What runs modules as they were: with floats, and without. A backend may have no metering of its own, and then no module
+    /// runs there that does not count for itself.
+    original: Option<(Bench<B>, Bench<B>)>,
 }
 
 impl<B: Subject> Both<B> {
     fn new(regime: &Regime) -> Result<Self, PolicyError> {
-        Ok(Self {
-            rewritten: Bench::new(&regime.policy())?,
-            original: Bench::new(&regime.unmetered())?,
-            original_without_floats: Bench::new(&regime.untouched())?,
-        })
+        let original = match has::<B>(Field::EngineMetering) && has::<B>(Field::EngineStackBytes) {
+            true => Some((Bench::new(&regime.unmetered())?, Bench::new(&regime.untouched())?)),
+            false => None,
+        };
+        Ok(Self { rewritten: Bench::new(&regime.policy())?, original })
+    }
+
+    /// The module as it was, where it can be run.
+    fn load_original(&self, wasm: &[u8], has_floats: bool) -> Result<Option<Plugin<B, Host>>, LoadError> {
+        let Some((with_floats, without)) = &self.original else { return Ok(None) };
+        (if has_floats { with_floats } else { without }).load(wasm).map(Some)
+    }
+}
+
+fn has<B: Subject>(field: Field) -> bool {
+    !matches!(B::enforcement(field), Enforcement::Unsupported { .. })
+}
+
+/// Whether a backend has every proposal that a regime allows.
+fn takes<B: Subject>(regime: Regime) -> bool {
+    regime.policy().rules().proposals.iter().all(|proposal| has::<B>(Field::Proposal(proposal)))
+}
+
+impl<A: Subject, B: Subject> Pair<A, B> {
+    fn new(regime: Regime) -> Result<Self, PolicyError> {
+        Ok(Self { one: Both::new(&regime)?, other: Both::new(&regime)?, regime })
+    }
+
+    fn compare_case(&self, seed: u64, case: &Case) -> Result<Stats, Difference> {
+        let Case { wasm, has_floats, kinds } = case;
+        let mut stats = self.compare(seed, wasm, *has_floats)?;
+        if kinds.is_some_and(Kinds::are_integers) {
+            stats.counted += reference::hold(&self.one.rewritten, self.regime, seed, wasm, BUDGETS)?;
+            stats.counted += reference::hold(&self.other.rewritten, self.regime, seed, wasm, BUDGETS)?;
+        }
+        Ok(stats)
     }
 }
 
@@ -120,8 +164,16 @@ impl<A: Subject, B: Subject> Arena<A, B> {
     ///
     /// [`PolicyError`] when a backend cannot enforce a policy.
     pub fn new() -> Result<Self, PolicyError> {
-        let pair = |regime: Regime| Ok(Pair { one: Both::new(&regime)?, other: Both::new(&regime)?, regime });
-        Ok(Self { pairs: Regime::ALL.into_iter().map(pair).collect::<Result<_, _>>()? })
+        let sides = |regime: Regime| {
+            let sides = match (takes::<A>(regime), takes::<B>(regime)) {
+                (true, true) => Sides::Both(Pair::new(regime)?),
+                (true, false) => Sides::One(Pair::new(regime)?),
+                (false, true) => Sides::Other(Pair::new(regime)?),
+                (false, false) => Sides::Nobody,
+            };
+            Ok((regime, sides))
+        };
+        Ok(Self { sides: Regime::ALL.into_iter().map(sides).collect::<Result<_, _>>()? })
     }
 
     /// Compares the backends on the case of a seed.
@@ -130,14 +182,13 @@ impl<A: Subject, B: Subject> Arena<A, B> {
     ///
     /// The first [`Difference`].
     pub fn compare(&self, seed: u64) -> Result<Stats, Difference> {
-        let pair = self.pair(seed);
-        let Case { wasm, has_floats, kinds } = Case::new(seed, pair.regime);
-        let mut stats = pair.compare(seed, &wasm, has_floats)?;
-        if kinds == Some(Kinds::INTEGERS) {
-            stats.counted += reference::hold(&pair.one.rewritten, pair.regime, seed, &wasm, BUDGETS)?;
-            stats.counted += reference::hold(&pair.other.rewritten, pair.regime, seed, &wasm, BUDGETS)?;
+        let case = Case::new(seed, Regime::of(seed));
+        match self.sides(seed) {
+            Sides::Both(pair) => pair.compare_case(seed, &case),
+            Sides::One(pair) => pair.compare_case(seed, &case),
+            Sides::Other(pair) => pair.compare_case(seed, &case),
+            Sides::Nobody => Ok(Stats::default()),
         }
-        Ok(stats)
     }
 
     /// Compares the backends on a module, under the regime and with the arguments of a seed.
@@ -146,17 +197,23 @@ impl<A: Subject, B: Subject> Arena<A, B> {
     ///
     /// The first [`Difference`].
     pub fn compare_module(&self, seed: u64, wasm: &[u8]) -> Result<Stats, Difference> {
-        self.pair(seed).compare(seed, wasm, true)
+        match self.sides(seed) {
+            Sides::Both(pair) => pair.compare(seed, wasm, true),
+            Sides::One(pair) => pair.compare(seed, wasm, true),
+            Sides::Other(pair) => pair.compare(seed, wasm, true),
+            Sides::Nobody => Ok(Stats::default()),
+        }
     }
 
     /// The module of a seed.
     pub fn module(&self, seed: u64) -> Vec<u8> {
-        Case::new(seed, self.pair(seed).regime).wasm
+        Case::new(seed, Regime::of(seed)).wasm
     }
 
-    fn pair(&self, seed: u64) -> &Pair<A, B> {
-        let index = Numbers::new(!seed).below(self.pairs.len() as u64);
-        &self.pairs[index as usize]
+    fn sides(&self, seed: u64) -> &Sides<A, B> {
+        let regime = Regime::of(seed);
+        let sides = self.sides.iter().find(|(other, _)| *other == regime);
+        &sides.expect("there is one for each regime").1
     }
 }
 
@@ -170,14 +227,15 @@ struct Case {
 }
 
 impl Case {
-    /// Every other one is of our own generator.
+    /// Every other one is of our own generator; of those with proposals that not every backend has, two of three.
     fn new(seed: u64, regime: Regime) -> Self {
-        match seed % 2 {
-            0 => {
+        let is_smith = if seed % 8 == 7 { (seed / 8).is_multiple_of(3) } else { seed.is_multiple_of(2) };
+        match is_smith {
+            true => {
                 let (wasm, has_floats) = smith::module(seed / 2, &regime.policy());
                 Self { wasm, has_floats, kinds: None }
             }
-            _ => {
+            false => {
                 let (wasm, kinds) = generate::module(seed, regime.kinds());
                 Self { wasm, has_floats: kinds.floats, kinds: Some(kinds) }
             }
@@ -213,15 +271,13 @@ impl<A: Subject, B: Subject> Pair<A, B> {
             }
         };
         let original = |error| differ("load before the rewrite".into(), format!("{error:?}"), String::new());
-        let (one_before, other_before) = match has_floats {
-            true => (self.one.original.load(wasm), self.other.original.load(wasm)),
-            false => (self.one.original_without_floats.load(wasm), self.other.original_without_floats.load(wasm)),
-        };
-        let (one_before, other_before) = (one_before.map_err(original)?, other_before.map_err(original)?);
+        let one_before = self.one.load_original(wasm, has_floats).map_err(original)?;
+        let other_before = self.other.load_original(wasm, has_floats).map_err(original)?;
 
         let mut numbers = Numbers::new(seed ^ 0x5eed);
         let (mut first, mut second) = (Guest::new(&one), Guest::new(&other));
-        let (mut first_before, mut second_before) = (Guest::new(&one_before), Guest::new(&other_before));
+        let (mut first_before, mut second_before) =
+            (one_before.as_ref().map(Guest::new), other_before.as_ref().map(Guest::new));
         // Once a call has ended by what only the rewrite counts, the instances are no longer alike.
         let mut is_transparent = true;
         for export in &one.summary().exports {
@@ -237,23 +293,21 @@ impl<A: Subject, B: Subject> Pair<A, B> {
                 *stats.calls.entry(observed.code.into()).or_default() += 1;
                 is_transparent &= !ENDED_BY_THE_REWRITE.contains(&observed.code);
                 if is_transparent {
-                    stats.transparent += 1;
                     let observed = observed.without_fuel();
-                    let before = first_before.call(&export.name, &arguments).without_fuel();
-                    if observed != before {
-                        return Err(differ(
-                            what(", rewritten and not, on one"),
-                            format!("{observed:?}"),
-                            format!("{before:?}"),
-                        ));
-                    }
-                    let before = second_before.call(&export.name, &arguments).without_fuel();
-                    if observed != before {
-                        return Err(differ(
-                            what(", rewritten and not, on other"),
-                            format!("{observed:?}"),
-                            format!("{before:?}"),
-                        ));
+                    let befores = [
+                        first_before.as_mut().map(|guest| (guest.call(&export.name, &arguments), "one")),
+                        second_before.as_mut().map(|guest| (guest.call(&export.name, &arguments), "other")),
+                    ];
+                    stats.transparent += u64::from(befores.iter().any(Option::is_some));
+                    for (before, side) in befores.into_iter().flatten() {
+                        let before = before.without_fuel();
+                        if observed != before {
+                            return Err(differ(
+                                what(&format!(", rewritten and not, on {side}")),
+                                format!("{observed:?}"),
+                                format!("{before:?}"),
+                            ));
+                        }
                     }
                 }
             }

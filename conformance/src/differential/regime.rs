@@ -7,7 +7,7 @@ use hotcell_core::{
     policy::{Floats, Metering},
 };
 
-use super::generate::Kinds;
+use super::{generate::Kinds, numbers::Numbers};
 
 /// A policy of the comparison. None has a deadline that could end a call: that would depend on the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +20,29 @@ pub enum Regime {
     Strict,
     /// Much fuel, so that recursion ends at the stack.
     Deep,
+    /// As ample, with pages of one byte.
+    Pages,
+    /// As ample, with 64-bit indices and pages of one byte.
+    Wide,
 }
 
 /// A deadline that no case comes near, so that a hang ends.
 const BACKSTOP: Duration = Duration::from_secs(60);
 
 impl Regime {
+    /// Those that need nothing which a backend may do without.
+    pub const USUAL: [Self; 4] = [Self::Ample, Self::Tight, Self::Strict, Self::Deep];
+
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ample, Self::Tight, Self::Strict, Self::Deep];
+    pub const ALL: [Self; 6] = [Self::Ample, Self::Tight, Self::Strict, Self::Deep, Self::Pages, Self::Wide];
+
+    /// The regime of a seed: with proposals that not every backend has for one seed in eight.
+    pub fn of(seed: u64) -> Self {
+        match seed % 8 {
+            7 => Numbers::new(!seed).pick(&[Self::Pages, Self::Wide, Self::Wide]),
+            _ => Numbers::new(!seed).pick(&Self::USUAL),
+        }
+    }
 
     /// The name in reports.
     pub fn name(self) -> &'static str {
@@ -36,6 +51,8 @@ impl Regime {
             Self::Tight => "tight",
             Self::Strict => "strict",
             Self::Deep => "deep",
+            Self::Pages => "pages",
+            Self::Wide => "wide",
         }
     }
 
@@ -52,7 +69,7 @@ impl Regime {
         rules.limits.memory_bytes = 4 << 20;
         rules.module.start = self != Self::Strict;
         let (fuel, stack_bytes, reentry) = match self {
-            Self::Ample => (50_000, 512 << 10, 2),
+            Self::Ample | Self::Pages | Self::Wide => (50_000, 512 << 10, 2),
             Self::Tight => (700, 4 << 10, 1),
             Self::Strict => (20_000, 64 << 10, 0),
             Self::Deep => (400_000, 16 << 10, 3),
@@ -63,8 +80,14 @@ impl Regime {
             rules.limits.table_elements = 40;
             rules.limits.host_calls = Some(4);
         }
-        if matches!(self, Self::Ample | Self::Deep) {
+        if matches!(self, Self::Ample | Self::Deep | Self::Pages | Self::Wide) {
             rules.proposals.allow(Proposal::TailCall);
+        }
+        if matches!(self, Self::Pages | Self::Wide) {
+            rules.proposals.allow(Proposal::CustomPageSizes);
+        }
+        if self == Self::Wide {
+            rules.proposals.allow(Proposal::Memory64);
         }
         rules
     }
@@ -90,8 +113,10 @@ impl Regime {
             floats: true,
             vectors: self != Self::Strict,
             references: true,
-            tail_calls: matches!(self, Self::Ample | Self::Deep),
+            tail_calls: matches!(self, Self::Ample | Self::Deep | Self::Pages | Self::Wide),
             start: self != Self::Strict,
+            memory64: self == Self::Wide,
+            byte_pages: matches!(self, Self::Pages | Self::Wide),
         }
     }
 }

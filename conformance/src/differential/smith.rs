@@ -31,7 +31,7 @@ pub fn module(seed: u64, policy: &Policy) -> (Vec<u8>, bool) {
 
 /// Half of the modules are made so that they do not trap.
 fn config(seed: u64, policy: &Policy, has_floats: bool, several_results: bool) -> Config {
-    use hotcell_core::Proposal::{ReferenceTypes, Simd, TailCall};
+    use hotcell_core::Proposal::{CustomPageSizes, Memory64, ReferenceTypes, Simd, TailCall};
     let allows = |proposal| policy.rules().proposals.contains(proposal);
     Config {
         min_funcs: 1,
@@ -55,7 +55,9 @@ fn config(seed: u64, policy: &Policy, has_floats: bool, several_results: bool) -
         relaxed_simd_enabled: false,
         exceptions_enabled: false,
         gc_enabled: false,
-        memory64_enabled: false,
+        memory64_enabled: allows(Memory64),
+        max_memory64_bytes: 8 << 16,
+        custom_page_sizes_enabled: allows(CustomPageSizes),
         threads_enabled: false,
         ..Config::default()
     }

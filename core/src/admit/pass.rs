@@ -20,7 +20,7 @@ use super::{
     summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table},
 };
 use crate::{
-    policy::{ModuleCaps, Policy, Shape, TABLE_ELEMENT_BYTES},
+    policy::{ModuleCaps, Policy, Shape, TABLE_ELEMENT_BYTES, largest_memory},
     value::ValType,
     verdict::{Reason, Rejection},
 };
@@ -528,6 +528,10 @@ impl Pass<'_> {
         cap("limits.table_elements", elements, limits.table_elements, at)?;
         let memories =
             self.passed.summary.memories.iter().fold(0u64, |sum, memory| sum.saturating_add(memory.initial_bytes));
+        for memory in &self.passed.summary.memories {
+            let most = largest_memory(memory.page_size_log2, memory.memory64);
+            cap("limits.memory_bytes", memory.initial_bytes, most, at)?;
+        }
         let bytes = memories.saturating_add(elements.saturating_mul(TABLE_ELEMENT_BYTES));
         cap("limits.memory_bytes", bytes, limits.memory_bytes, at)
     }

@@ -19,6 +19,12 @@ const MOST_OPERANDS: usize = 12;
 
 /// Lengths and indices at which bulk operators turn.
 const EDGES: [u32; 16] = [0, 0, 1, 1, 2, 15, 16, 17, 31, 100, 4_096, 65_535, 65_536, 65_537, 0x7fff_ffff, 0xffff_ffff];
+/// The same for indices of 64 bits, beside those.
+const EDGES64: [u64; 7] =
+    [0x1_0000_0000, 0x1_0000_0001, 0xffff_ffff_ffff, 0x7fff_ffff_ffff_ffff, 1 << 63, u64::MAX - 15, u64::MAX];
+/// By how many pages a memory grows: of the usual size, and of one byte.
+const GROWTHS: [i64; 8] = [0, 0, 1, 1, 2, 100, 65_536, -1];
+const GROWTHS_OF_BYTES: [i64; 12] = [0, 1, 15, 16, 17, 100, 1_000, 70_000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, -1];
 const FLOATS32: [u32; 14] = [
     0,
     0x8000_0000,
@@ -312,32 +318,43 @@ impl Body<'_> {
 
     /// An address, mostly one inside the memory.
     fn address(&mut self) {
+        let index = self.plan.memory_index();
         match self.numbers.below(12) {
             0..6 => {
-                let at = self.numbers.below(65_000) as i32;
-                self.apply(&I::I32Const(at), &[], &[I32]);
+                let at = self.numbers.below(65_000);
+                self.index(index, at);
             }
             6..11 => {
-                self.value(I32);
-                self.apply(&I::I32Const(0x7fff), &[], &[I32]);
-                self.apply(&I::I32And, &[I32, I32], &[I32]);
+                self.value(index);
+                self.index(index, 0x7fff);
+                let and = if index == I64 { I::I64And } else { I::I32And };
+                self.apply(&and, &[index, index], &[index]);
             }
-            _ => self.edge(),
+            _ => self.edge(index),
         }
     }
 
-    fn edge(&mut self) {
-        let edge = self.numbers.pick(&EDGES);
-        self.apply(&I::I32Const(edge.cast_signed()), &[], &[I32]);
+    /// A constant index.
+    fn index(&mut self, ty: ValType, index: u64) {
+        let constant = if ty == I64 { I::I64Const(index.cast_signed()) } else { I::I32Const(index as i32) };
+        self.apply(&constant, &[], &[ty]);
+    }
+
+    fn edge(&mut self, ty: ValType) {
+        let edge = match ty == I64 && self.numbers.once_in(3) {
+            true => self.numbers.pick(&EDGES64),
+            false => self.numbers.pick(&EDGES).into(),
+        };
+        self.index(ty, edge);
     }
 
     /// A length, mostly a short one.
-    fn length(&mut self) {
+    fn length(&mut self, ty: ValType) {
         match self.numbers.once_in(6) {
-            true => self.edge(),
+            true => self.edge(ty),
             false => {
                 let length = self.numbers.pick(&[0, 1, 2, 15, 16, 17, 33, 100]);
-                self.apply(&I::I32Const(length), &[], &[I32]);
+                self.index(ty, length);
             }
         }
     }
@@ -355,6 +372,7 @@ impl Body<'_> {
             _ => 0,
         };
         let at = MemArg { offset, align: 0, memory_index: 0 };
+        let index = self.plan.memory_index();
         let operator = |accesses: &[Access], numbers: &mut Numbers| {
             let access = accesses.iter().find(|access| access.value == value);
             let operators = access.map(|access| access.operators).expect("every value can be loaded and stored");
@@ -363,80 +381,83 @@ impl Body<'_> {
         self.address();
         if self.numbers.once_in(2) {
             let load = operator(LOADS, self.numbers);
-            self.apply(&load, &[I32], &[value]);
+            self.apply(&load, &[index], &[value]);
         } else {
             let store = operator(STORES, self.numbers);
             self.value(value);
-            self.apply(&store, &[I32, value], &[]);
+            self.apply(&store, &[index, value], &[]);
         }
     }
 
     fn memory(&mut self) {
-        const TRIPLE: [ValType; 3] = [I32; 3];
+        let index = self.plan.memory_index();
         match self.numbers.below(8) {
             0..3 => {
                 self.address();
                 self.value(I32);
-                self.length();
-                self.apply(&I::MemoryFill(0), &TRIPLE, &[]);
+                self.length(index);
+                self.apply(&I::MemoryFill(0), &[index, I32, index], &[]);
             }
             3..6 => {
                 self.address();
                 self.address();
-                self.length();
-                self.apply(&I::MemoryCopy { src_mem: 0, dst_mem: 0 }, &TRIPLE, &[]);
+                self.length(index);
+                self.apply(&I::MemoryCopy { src_mem: 0, dst_mem: 0 }, &[index; 3], &[]);
             }
-            6 => self.apply(&I::MemorySize(0), &[], &[I32]),
+            6 => self.apply(&I::MemorySize(0), &[], &[index]),
             _ => {
-                let pages = self.numbers.pick(&[0, 0, 1, 1, 2, 100, 65_536, -1]);
-                self.apply(&I::I32Const(pages), &[], &[I32]);
-                self.apply(&I::MemoryGrow(0), &[I32], &[I32]);
+                let growths: &[_] = if self.plan.kinds.byte_pages { &GROWTHS_OF_BYTES } else { &GROWTHS };
+                let pages = self.numbers.pick(growths);
+                self.index(index, pages.cast_unsigned());
+                self.apply(&I::MemoryGrow(0), &[index], &[index]);
             }
         }
     }
 
     /// Tables, references, passive segments.
     fn reference(&mut self) {
-        const TRIPLE: [ValType; 3] = [I32; 3];
         const FUNCREF: ValType = ValType::FUNCREF;
         let table = self.numbers.below(self.plan.tables.len() as u64) as u32;
+        let (index, first) = (self.plan.table_index(table), self.plan.table_index(0));
         let function = self.numbers.below(self.plan.functions.len() as u64) as u32;
         let reference = if self.numbers.once_in(2) { I::RefFunc(function) } else { I::RefNull(HeapType::FUNC) };
         let data = self.plan.passive_data.len() as u64;
         let elements = self.plan.passive_elements.len() as u64;
         match self.numbers.below(12) {
-            0 => self.apply(&I::TableSize(table), &[], &[I32]),
+            0 => self.apply(&I::TableSize(table), &[], &[index]),
             1 => {
-                self.element();
-                self.apply(&I::TableGet(table), &[I32], &[FUNCREF]);
+                self.element(index);
+                self.apply(&I::TableGet(table), &[index], &[FUNCREF]);
                 self.apply(&I::RefIsNull, &[FUNCREF], &[I32]);
             }
             2 => {
-                self.element();
+                self.element(index);
                 self.apply(&reference, &[], &[FUNCREF]);
-                self.apply(&I::TableSet(table), &[I32, FUNCREF], &[]);
+                self.apply(&I::TableSet(table), &[index, FUNCREF], &[]);
             }
             3 => {
                 self.apply(&reference, &[], &[FUNCREF]);
-                self.length();
-                self.apply(&I::TableGrow(table), &[FUNCREF, I32], &[I32]);
+                self.length(index);
+                self.apply(&I::TableGrow(table), &[FUNCREF, index], &[index]);
             }
             4 => {
-                self.element();
+                self.element(index);
                 self.apply(&reference, &[], &[FUNCREF]);
-                self.element();
-                self.apply(&I::TableFill(table), &[I32, FUNCREF, I32], &[]);
+                self.element(index);
+                self.apply(&I::TableFill(table), &[index, FUNCREF, index], &[]);
             }
             5 => {
-                self.element();
-                self.element();
-                self.element();
-                self.apply(&I::TableCopy { src_table: 0, dst_table: table }, &TRIPLE, &[]);
+                // The narrower index counts.
+                let length = if index == first { index } else { I32 };
+                let operands = [index, first, length];
+                operands.iter().for_each(|ty| self.element(*ty));
+                self.apply(&I::TableCopy { src_table: 0, dst_table: table }, &operands, &[]);
             }
             6 | 7 if elements > 0 => {
                 let elem_index = 1 + self.numbers.below(elements) as u32;
-                (0..3).for_each(|_| self.element());
-                self.apply(&I::TableInit { elem_index, table }, &TRIPLE, &[]);
+                let operands = [index, I32, I32];
+                operands.iter().for_each(|ty| self.element(*ty));
+                self.apply(&I::TableInit { elem_index, table }, &operands, &[]);
             }
             8 if elements > 0 => {
                 let segment = 1 + self.numbers.below(elements) as u32;
@@ -445,9 +466,9 @@ impl Body<'_> {
             9 | 10 if data > 0 => {
                 let data_index = self.numbers.below(data) as u32;
                 self.address();
-                self.element();
-                self.length();
-                self.apply(&I::MemoryInit { mem: 0, data_index }, &TRIPLE, &[]);
+                self.element(I32);
+                self.length(I32);
+                self.apply(&I::MemoryInit { mem: 0, data_index }, &[self.plan.memory_index(), I32, I32], &[]);
             }
             11 if data > 0 => {
                 let segment = self.numbers.below(data) as u32;
@@ -458,12 +479,12 @@ impl Body<'_> {
     }
 
     /// An index or length of a table or segment, mostly a small one.
-    fn element(&mut self) {
+    fn element(&mut self, ty: ValType) {
         match self.numbers.once_in(20) {
-            true => self.edge(),
+            true => self.edge(ty),
             false => {
-                let index = self.numbers.below(6) as i32;
-                self.apply(&I::I32Const(index), &[], &[I32]);
+                let index = self.numbers.below(6);
+                self.index(ty, index);
             }
         }
     }
@@ -475,11 +496,12 @@ impl Body<'_> {
             self.plan.functions[function as usize] == type_index
         };
         let indices: Vec<u32> = (0..self.plan.table.len() as u32).filter(holds).collect();
+        let ty = self.plan.table_index(0);
         match indices.is_empty() || self.numbers.once_in(12) {
-            true => self.element(),
+            true => self.element(ty),
             false => {
                 let index = self.numbers.pick(&indices);
-                self.apply(&I::I32Const(index.cast_signed()), &[], &[I32]);
+                self.index(ty, index.into());
             }
         }
     }

@@ -36,12 +36,34 @@ pub struct Kinds {
     pub tail_calls: bool,
     /// A `start` function.
     pub start: bool,
+    /// A memory and tables with 64-bit indices.
+    pub memory64: bool,
+    /// Pages of one byte.
+    pub byte_pages: bool,
 }
 
 impl Kinds {
-    /// Integers, one memory, a table that does not change: what the [reference interpreter](super::reference) knows.
-    pub const INTEGERS: Self =
-        Self { floats: false, vectors: false, references: false, tail_calls: false, start: false };
+    /// Integers, one memory, a table that does not change.
+    pub const INTEGERS: Self = Self {
+        floats: false,
+        vectors: false,
+        references: false,
+        tail_calls: false,
+        start: false,
+        memory64: false,
+        byte_pages: false,
+    };
+
+    /// As many of these kinds as the [reference interpreter](super::reference) knows.
+    #[must_use]
+    pub fn integers(self) -> Self {
+        Self { memory64: self.memory64, byte_pages: self.byte_pages, ..Self::INTEGERS }
+    }
+
+    /// Whether the [reference interpreter](super::reference) knows them.
+    pub fn are_integers(self) -> bool {
+        self == self.integers()
+    }
 
     fn any(numbers: &mut Numbers) -> Self {
         let floats = !numbers.once_in(3);
@@ -51,6 +73,7 @@ impl Kinds {
             references: numbers.once_in(2),
             tail_calls: numbers.once_in(4),
             start: numbers.once_in(10),
+            ..Self::INTEGERS
         }
     }
 }
@@ -65,6 +88,9 @@ pub fn module(seed: u64, allowed: Kinds) -> (Vec<u8>, Kinds) {
         references: any.references && allowed.references,
         tail_calls: any.tail_calls && allowed.tail_calls,
         start: any.start && allowed.start,
+        // Nothing is drawn where they are not allowed: the other modules stay what they are.
+        memory64: allowed.memory64 && !numbers.once_in(4),
+        byte_pages: allowed.byte_pages && !numbers.once_in(4),
     };
     (Plan::new(kinds, &mut numbers).module(&mut numbers), kinds)
 }
@@ -84,6 +110,8 @@ struct Plan {
     globals: Vec<(ValType, bool)>,
     memory: (u64, Option<u64>),
     tables: Vec<(u64, Option<u64>)>,
+    /// Whether the tables have 64-bit indices.
+    tables64: Vec<bool>,
     /// What the first table holds.
     table: Vec<u32>,
     passive_data: Vec<usize>,
@@ -102,6 +130,7 @@ impl Plan {
             globals: vec![(ValType::I32, true)],
             memory: (numbers.pick(&[0, 1, 1, 1, 1, 1, 2, 2]), numbers.pick(&[None, Some(2), Some(3), Some(65_536)])),
             tables: vec![(numbers.below(20), numbers.pick(&[None, Some(20), Some(30)]))],
+            tables64: Vec::new(),
             table: Vec::new(),
             passive_data: Vec::new(),
             passive_elements: Vec::new(),
@@ -110,7 +139,7 @@ impl Plan {
         if numbers.once_in(3) {
             for import in IMPORTS {
                 let has_floats = import.params.iter().chain(import.results).any(|ty| *ty == ValType::F64);
-                if (has_floats && !kinds.floats) || (import.name == AGAIN && kinds == Kinds::INTEGERS) {
+                if (has_floats && !kinds.floats) || (import.name == AGAIN && kinds.are_integers()) {
                     continue;
                 }
                 plan.imports.push(import.name);
@@ -137,6 +166,11 @@ impl Plan {
             }
             plan.passive_data = (0..numbers.below(3)).map(|_| numbers.pick(&[0, 1, 16, 100])).collect();
             plan.passive_elements = (0..1 + numbers.below(2)).map(|_| numbers.below(9) as usize).collect();
+        }
+        plan.tables64 = plan.tables.iter().map(|_| kinds.memory64 && !numbers.once_in(4)).collect();
+        if kinds.byte_pages {
+            let minimum = numbers.pick(&[0, 100, 65_535, 65_536, 65_537, 70_000, 131_072]);
+            plan.memory = (minimum, numbers.pick(&[None, Some(70_001), Some(200_000), Some(u32::MAX.into())]));
         }
         let functions = plan.functions.len() as u64;
         // Now and then the table is larger than what is put into it.
@@ -171,6 +205,16 @@ impl Plan {
 
     fn function_type(&self, function: u32) -> Type {
         self.types[self.functions[function as usize] as usize].clone()
+    }
+
+    /// The type of the memory's indices.
+    fn memory_index(&self) -> ValType {
+        if self.kinds.memory64 { ValType::I64 } else { ValType::I32 }
+    }
+
+    /// The type of a table's indices.
+    fn table_index(&self, table: u32) -> ValType {
+        if self.tables64[table as usize] { ValType::I64 } else { ValType::I32 }
     }
 
     fn defined(&self) -> std::ops::Range<u32> {
@@ -227,18 +271,19 @@ impl Plan {
 
     fn table_section(&self) -> TableSection {
         let mut tables = TableSection::new();
-        for (minimum, maximum) in self.tables.iter().copied() {
+        for ((minimum, maximum), table64) in self.tables.iter().copied().zip(self.tables64.iter().copied()) {
             let element_type = RefType::FUNCREF;
             let maximum = maximum.map(|maximum| maximum.max(minimum));
-            tables.table(TableType { element_type, minimum, maximum, table64: false, shared: false });
+            tables.table(TableType { element_type, minimum, maximum, table64, shared: false });
         }
         tables
     }
 
     fn memory_section(&self) -> MemorySection {
-        let (minimum, maximum) = self.memory;
+        let (minimum, maximum) = (self.memory.0, self.memory.1.map(|maximum| maximum.max(self.memory.0)));
+        let page_size_log2 = self.kinds.byte_pages.then_some(0);
         let mut memories = MemorySection::new();
-        memories.memory(MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None });
+        memories.memory(MemoryType { minimum, maximum, memory64: self.kinds.memory64, shared: false, page_size_log2 });
         memories
     }
 
@@ -276,7 +321,7 @@ impl Plan {
         let mut segments = ElementSection::new();
         let count = self.functions.len() as u64;
         let mut functions = |length: usize| (0..length).map(|_| numbers.below(count) as u32).collect::<Vec<_>>();
-        segments.active(None, &ConstExpr::i32_const(0), Elements::Functions(self.table.as_slice().into()));
+        segments.active(None, &offset(self.table_index(0), 0), Elements::Functions(self.table.as_slice().into()));
         for length in &self.passive_elements {
             segments.passive(Elements::Functions(functions(*length).into()));
         }
@@ -292,11 +337,21 @@ impl Plan {
         }
         if self.memory.0 > 0 && !numbers.once_in(3) {
             // Once in many modules it reaches past the end.
-            let at = if numbers.once_in(40) { 65_530 * self.memory.0 as i32 } else { numbers.below(60_000) as i32 };
+            let end = if self.kinds.byte_pages { self.memory.0 - 6 } else { 65_530 * self.memory.0 };
+            let places = if self.kinds.byte_pages { end.saturating_sub(60).max(1) } else { 60_000 };
+            let at = if numbers.once_in(40) { end } else { numbers.below(places) };
             let length = numbers.below(60) as usize;
-            segments.active(0, &ConstExpr::i32_const(at), numbers.bytes(length));
+            segments.active(0, &offset(self.memory_index(), at), numbers.bytes(length));
         }
         segments
+    }
+}
+
+/// Where a segment goes.
+fn offset(index: ValType, at: u64) -> ConstExpr {
+    match index {
+        ValType::I64 => ConstExpr::i64_const(at.cast_signed()),
+        _ => ConstExpr::i32_const(at as i32),
     }
 }
 
@@ -310,14 +365,18 @@ mod tests {
     fn every_module_is_admitted() {
         let policy = Policy::default()
             .with(|rules| {
-                rules.proposals.allow(Proposal::TailCall);
+                for proposal in [Proposal::TailCall, Proposal::Memory64, Proposal::CustomPageSizes] {
+                    rules.proposals.allow(proposal);
+                }
                 rules.module.start = true;
             })
             .unwrap();
-        let all = Kinds { floats: true, vectors: true, references: true, tail_calls: true, start: true };
+        let usual =
+            Kinds { floats: true, vectors: true, references: true, tail_calls: true, start: true, ..Kinds::INTEGERS };
+        let wide = Kinds { memory64: true, byte_pages: true, ..usual };
         let mut sizes = Vec::new();
         for seed in 0..2_000 {
-            for kinds in [all, Kinds::INTEGERS] {
+            for kinds in [usual, Kinds::INTEGERS, wide, wide.integers()] {
                 let bytes = module(seed, kinds).0;
                 assert_eq!(bytes, module(seed, kinds).0);
                 summarize(&bytes, &policy).unwrap_or_else(|error| panic!("seed {seed}, {kinds:?}: {error}"));

@@ -15,7 +15,8 @@ use crate::differential::{
     host::{Host, STEP_CHARGE, step},
 };
 
-const PAGE: u64 = 65_536;
+/// log2 of the size of a page, where the memory does not say it.
+const PAGE_LOG2: u32 = 16;
 
 /// Why a call ends before its time.
 enum Stop {
@@ -46,7 +47,11 @@ enum Way {
 pub(super) struct Machine<'p> {
     program: &'p Program<'p>,
     memory: Vec<u8>,
+    /// Bytes of a page, and the most pages.
+    page: u64,
     most_pages: u64,
+    /// Whether the memory has 64-bit indices.
+    is_memory64: bool,
     globals: Vec<u64>,
     host: Host,
     most_host_calls: u64,
@@ -81,8 +86,9 @@ struct Label {
 
 impl<'p> Machine<'p> {
     pub(super) fn instantiate(program: &'p Program<'p>, policy: &Policy, fuel: u64) -> Option<Self> {
-        let (pages, maximum) = program.memory.unwrap_or((0, Some(0)));
-        let mut memory = vec![0; (pages * PAGE) as usize];
+        let page = 1 << program.memory.and_then(|memory| memory.page_size_log2).unwrap_or(PAGE_LOG2);
+        let (pages, maximum) = program.memory.map_or((0, Some(0)), |memory| (memory.initial, memory.maximum));
+        let mut memory = vec![0; (pages * page) as usize];
         for (offset, data) in &program.data {
             let place = memory.get_mut(*offset as usize..)?.get_mut(..data.len())?;
             place.copy_from_slice(data);
@@ -92,7 +98,10 @@ impl<'p> Machine<'p> {
         Some(Self {
             program,
             memory,
-            most_pages: maximum.unwrap_or(PAGE).min(budget / PAGE),
+            page,
+            // Every budget is below what a memory could have.
+            most_pages: maximum.unwrap_or(u64::MAX).min(budget / page),
+            is_memory64: program.memory.is_some_and(|memory| memory.memory64),
             globals: program.globals.iter().map(|global| global.1).collect(),
             host: Host::default(),
             most_host_calls: policy.rules().limits.host_calls.unwrap_or(u64::MAX),
@@ -262,7 +271,7 @@ impl<'p> Machine<'p> {
                 }
                 // The counters are stored before the engine looks at the table.
                 (self.fuel, self.stack) = (frame.fuel, frame.stack);
-                let index = frame.pop() as u32;
+                let index = index(frame.pop(), self.program.is_table64);
                 let element = self.program.table.get(index as usize).ok_or(TABLE)?;
                 let function = element.ok_or(NULL)?;
                 if *self.program.function_type(function) != self.program.types[*type_index as usize] {
@@ -272,7 +281,7 @@ impl<'p> Machine<'p> {
             }
             O::GlobalGet { global_index } => frame.operands.push(self.globals[*global_index as usize]),
             O::GlobalSet { global_index } => self.globals[*global_index as usize] = frame.pop(),
-            O::MemorySize { .. } => frame.operands.push(self.memory.len() as u64 / PAGE),
+            O::MemorySize { .. } => frame.operands.push(self.memory.len() as u64 / self.page),
             O::MemoryGrow { .. } => self.grow(frame)?,
             O::MemoryFill { .. } => {
                 let (length, byte, to) = self.bulk(frame, false)?;
@@ -299,14 +308,14 @@ impl<'p> Machine<'p> {
     }
 
     fn grow(&mut self, frame: &mut Frame<'_>) -> Result<(), Stop> {
-        let more = u64::from(frame.pop() as u32);
-        let old = self.memory.len() as u64 / PAGE;
-        if old + more > self.most_pages {
-            frame.operands.push(u32::MAX.into());
+        let more = self.index(frame);
+        let old = self.memory.len() as u64 / self.page;
+        if old.checked_add(more).is_none_or(|pages| pages > self.most_pages) {
+            frame.operands.push(index(u64::MAX, self.is_memory64));
         } else {
-            self.memory.resize(((old + more) * PAGE) as usize, 0);
+            self.memory.resize(((old + more) * self.page) as usize, 0);
             frame.operands.push(old);
-            let cost = cost::bytes(more * PAGE);
+            let cost = cost::bytes(more * self.page);
             self.executed += cost.cast_unsigned();
             frame.fuel -= cost;
         }
@@ -316,7 +325,7 @@ impl<'p> Machine<'p> {
     /// The operands of a bulk operator, the last one first, when they are paid for. One that does not fit costs nothing: it
     /// traps.
     fn bulk(&mut self, frame: &mut Frame<'_>, is_copy: bool) -> Result<(u64, u64, u64), Stop> {
-        let length = u64::from(frame.pop() as u32);
+        let length = self.index(frame);
         let (second, to) = (frame.pop(), frame.pop());
         self.bytes(to, length)?;
         if is_copy {
@@ -326,6 +335,11 @@ impl<'p> Machine<'p> {
         self.check(frame)?;
         self.executed += cost::bytes(length).cast_unsigned();
         Ok((length, second, to))
+    }
+
+    /// An index of the memory.
+    fn index(&self, frame: &mut Frame<'_>) -> u64 {
+        index(frame.pop(), self.is_memory64)
     }
 
     fn bytes(&mut self, at: u64, length: u64) -> Result<&mut [u8], Stop> {
@@ -357,7 +371,7 @@ impl<'p> Machine<'p> {
     }
 
     fn load(&mut self, frame: &mut Frame<'_>, at: &MemArg, width: u64, read: fn(u64) -> u64) -> Result<(), Stop> {
-        let from = u64::from(frame.pop() as u32) + at.offset;
+        let from = self.index(frame).checked_add(at.offset).ok_or(MEMORY)?;
         let mut bits = [0; 8];
         bits[..width as usize].copy_from_slice(self.bytes(from, width)?);
         frame.operands.push(read(u64::from_le_bytes(bits)));
@@ -366,7 +380,7 @@ impl<'p> Machine<'p> {
 
     fn store(&mut self, frame: &mut Frame<'_>, at: &MemArg, width: u64) -> Result<(), Stop> {
         let bits = frame.pop().to_le_bytes();
-        let to = u64::from(frame.pop() as u32) + at.offset;
+        let to = self.index(frame).checked_add(at.offset).ok_or(MEMORY)?;
         self.bytes(to, width)?.copy_from_slice(&bits[..width as usize]);
         Ok(())
     }
@@ -398,6 +412,11 @@ impl Frame<'_> {
         self.labels.truncate(index + usize::from(label.is_loop));
         label.to
     }
+}
+
+/// An index of 32 or of 64 bits.
+fn index(bits: u64, is_64: bool) -> u64 {
+    if is_64 { bits } else { (bits as u32).into() }
 }
 
 fn narrow(value: i32) -> u64 {

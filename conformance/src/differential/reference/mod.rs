@@ -1,7 +1,7 @@
 //! A reference interpreter that counts fuel and stack by the document (`docs/metering.md`), with code of its own: it runs
 //! the module as it was, before any rewrite. It knows integers, locals, globals, control flow, calls, one memory with its
 //! bulk operators, a table that does not change, and the host functions of the comparison: what
-//! [`Kinds::INTEGERS`](super::generate::Kinds::INTEGERS) makes.
+//! [`Kinds::integers`](super::generate::Kinds::integers) makes. Indices may be of 64 bits, and pages of one byte.
 
 mod cost;
 mod machine;

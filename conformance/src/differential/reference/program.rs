@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use wasmparser::{
-    ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody, Operator, Parser, Payload,
-    TypeRef, ValType,
+    ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody, MemoryType, Operator, Parser,
+    Payload, TypeRef, ValType,
 };
 
 use super::{
@@ -40,9 +40,10 @@ pub struct Program<'a> {
     pub(super) bodies: Vec<Body<'a>>,
     /// Type and initial bits.
     pub(super) globals: Vec<(ValType, u64)>,
-    /// Initial and maximum pages.
-    pub(super) memory: Option<(u64, Option<u64>)>,
+    pub(super) memory: Option<MemoryType>,
     pub(super) table: Vec<Option<u32>>,
+    /// Whether the table has 64-bit indices.
+    pub(super) is_table64: bool,
     pub(super) data: Vec<(u64, &'a [u8])>,
     pub(super) exports: BTreeMap<&'a str, u32>,
     /// Exported globals, in order of the exports.
@@ -117,17 +118,17 @@ impl<'a> Program<'a> {
             }
             Payload::TableSection(tables) => {
                 for table in tables {
-                    let elements = table?.ty.initial as usize;
+                    let ty = table?.ty;
                     if !self.table.is_empty() {
                         return unsupported("a second table");
                     }
-                    self.table = vec![None; elements];
+                    self.table = vec![None; ty.initial as usize];
+                    self.is_table64 = ty.table64;
                 }
             }
             Payload::MemorySection(memories) => {
                 for memory in memories {
-                    let memory = memory?;
-                    self.memory = Some((memory.initial, memory.maximum));
+                    self.memory = Some(memory?);
                 }
             }
             Payload::GlobalSection(globals) => {

@@ -370,7 +370,7 @@ impl Body<'_> {
         if is_indirect {
             let type_index = self.plan.functions[function as usize];
             self.index_of(type_index);
-            let params = [params, &[I32]].concat();
+            let params = [params, &[self.plan.table_index(0)]].concat();
             self.apply(&I::CallIndirect { type_index, table_index: 0 }, &params, results);
         } else {
             self.apply(&I::Call(function), params, results);

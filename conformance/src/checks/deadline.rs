@@ -109,12 +109,18 @@ fn deadline(deadline: Duration) -> Policy {
     policy(|rules| (rules.limits.fuel, rules.limits.deadline) = (BACKSTOP, Some(deadline)))
 }
 
-/// A plugin with a deadline of an hour, whose host functions turn the clock by so much: how fast the machine is does not
-/// matter.
-fn turning<B: Subject>(by: Duration) -> Result<Plugin<B>, Failure> {
+/// Long enough for a backend that does not look at the clock at every turn to do so at the next one.
+const NOTICED: Duration = Duration::from_millis(50);
+
+/// A plugin with a deadline of an hour, whose host functions turn the clock by so much and then sleep: how fast the machine is
+/// does not matter.
+fn turning<B: Subject>(by: Duration, sleep: Duration) -> Result<Plugin<B>, Failure> {
     let clock = Arc::new(Turned::default());
     let turn = clock.clone();
-    waiting(deadline(HOUR), &HostOptions::new(clock), move || turn.turn(by))
+    waiting(deadline(HOUR), &HostOptions::new(clock), move || {
+        turn.turn(by);
+        thread::sleep(sleep);
+    })
 }
 
 fn nanosecond<B: Subject>() -> Outcome {
@@ -129,7 +135,7 @@ fn nanosecond<B: Subject>() -> Outcome {
 }
 
 fn host<B: Subject>() -> Outcome {
-    let plugin = turning::<B>(2 * HOUR)?;
+    let plugin = turning::<B>(2 * HOUR, NOTICED)?;
     let error = plugin.call("process", b"").denied()?;
     ensure_eq!((error.code(), error.phase), ("deadline-exceeded", Phase::Call));
     ensure_eq!((error.report.guest_time, error.report.host_time), (2 * HOUR, Duration::ZERO));
@@ -152,7 +158,7 @@ fn host<B: Subject>() -> Outcome {
 }
 
 fn off_the_clock<B: Subject>() -> Outcome {
-    let plugin = turning::<B>(2 * HOUR)?;
+    let plugin = turning::<B>(2 * HOUR, NOTICED)?;
     for _ in 0..2 {
         let report = plugin.call("patient", b"")?.report;
         ensure_eq!((report.guest_time, report.host_time), (Duration::ZERO, 2 * HOUR));
@@ -169,6 +175,7 @@ fn comes_first<B: Subject>() -> Outcome {
         imports
             .func("env", "wait", move |_, ()| -> Result<(), HostError> {
                 clock.turn(2 * HOUR);
+                thread::sleep(NOTICED);
                 if panics { resume_unwind(Box::new("too late")) } else { Err(HostError::message("too late")) }
             })?
             .func("env", "wait_off", |_, ()| Ok(()))?;
@@ -184,6 +191,7 @@ fn goes_on<B: Subject>() -> Outcome {
     let (turn, wait) = (clock.clone(), waited.clone());
     let plugin = waiting::<B>(deadline(HOUR), &HostOptions::new(clock.clone()), move || {
         turn.turn(2 * HOUR);
+        thread::sleep(NOTICED);
         wait.store(true, Ordering::SeqCst);
     })?;
     thread::scope(|scope| -> Outcome {
@@ -239,7 +247,9 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// As when the machine is suspended and wakes up.
 fn jump<B: Subject>() -> Outcome {
     let clock = Arc::new(Turned::default());
-    let plugin = waiting::<B>(deadline(HOUR), &HostOptions::new(clock.clone()), || ())?;
+    // Less fuel than elsewhere: a slow backend that never looks at the clock is to come to its end, too.
+    let policy = deadline(HOUR).with(|rules| rules.limits.fuel = Some(1_000_000_000))?;
+    let plugin = waiting::<B>(policy, &HostOptions::new(clock.clone()), || ())?;
     thread::scope(|scope| -> Outcome {
         let call = scope.spawn(|| plugin.call_values("spin", &[], (), None));
         thread::sleep(Duration::from_millis(50));
@@ -266,7 +276,7 @@ fn stands_still<B: Subject>() -> Outcome {
 }
 
 fn jump_in_host<B: Subject>() -> Outcome {
-    let plugin = turning::<B>(2 * HOUR)?;
+    let plugin = turning::<B>(2 * HOUR, Duration::ZERO)?;
     let error = plugin.call("process", b"").denied()?;
     ensure_eq!((error.code(), error.phase), ("deadline-exceeded", Phase::Call));
     ensure_eq!(error.report.guest_time, 2 * HOUR);
@@ -274,7 +284,7 @@ fn jump_in_host<B: Subject>() -> Outcome {
 }
 
 fn report<B: Subject>() -> Outcome {
-    let plugin = turning::<B>(HOUR / 2)?;
+    let plugin = turning::<B>(HOUR / 2, Duration::ZERO)?;
     let report = plugin.call("patient", b"")?.report;
     ensure_eq!((report.guest_time, report.host_time), (Duration::ZERO, HOUR / 2));
     let report = plugin.call("both", b"")?.report;

@@ -62,3 +62,25 @@ fn config(seed: u64, policy: &Policy, has_floats: bool, several_results: bool) -
         ..Config::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::differential::Regime;
+
+    #[test]
+    fn nearly_all_modules_are_admitted() {
+        for regime in Regime::ALL {
+            let (policy, mut refused) = (regime.policy(), BTreeMap::<String, u64>::new());
+            for seed in 0..300 {
+                if let Err(rejection) = summarize(&module(seed, &policy).0, &policy) {
+                    *refused.entry(format!("{:?}", rejection.reason)).or_default() += 1;
+                }
+            }
+            // With references come types that no policy allows.
+            assert!(refused.values().sum::<u64>() <= 30, "{}: {refused:?}", regime.name());
+        }
+    }
+}

@@ -89,6 +89,11 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         )],
     ),
     Saboteur::new(
+        "reports one unit of fuel as used, whatever was",
+        "counters.bulk",
+        &[lie("store.rs", "Some([[fuel(&self.store)]])", "self.store.data().armed.fuel_given().saturating_sub(1)")],
+    ),
+    Saboteur::new(
         "reports no fuel as used",
         "limits.fuel.exact",
         &[lie("store.rs", "Some([[fuel(&self.store)]])", "self.store.data().armed.fuel_given()")],

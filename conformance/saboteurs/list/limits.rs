@@ -94,6 +94,15 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         ],
     ),
     Saboteur::new(
+        "does not count refused growths by more bytes than half of all",
+        "limits.memory.byte_pages",
+        &[lie(
+            "store.rs",
+            MEMORY_GROWS,
+            "Ok(desired.saturating_sub(current) < 1 << 31 && self.armed.grow_memory(current, desired, maximum))",
+        )],
+    ),
+    Saboteur::new(
         "counts growths as refused that no table could do",
         "limits.memory.impossible",
         &[lie(

@@ -40,6 +40,7 @@ mod stores;
 mod time;
 mod values;
 mod verdicts;
+mod wide;
 
 /// A backend that breaks the contract in one place.
 pub(crate) struct Saboteur {
@@ -95,6 +96,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Saboteur> {
         handshake::SABOTEURS,
         stores::SABOTEURS,
         objects::SABOTEURS,
+        wide::SABOTEURS,
     ]
     .into_iter()
     .flatten()

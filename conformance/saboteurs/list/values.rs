@@ -80,6 +80,16 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         )],
     ),
     Saboteur::new(
+        "shows a memory as large as it was before it grew",
+        "values.bulk",
+        &[lie(
+            "store.rs",
+            "map_or(&[], |memory| [[memory.data(&self.store)]])",
+            "let bytes = memory.data(&self.store);
+            &bytes[..bytes.len().min(1 << 16)]",
+        )],
+    ),
+    Saboteur::new(
         "writes an input only where the memory was before it grew",
         "bytes.alloc_grows",
         &[lie(

@@ -28,6 +28,15 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         )],
     ),
     Saboteur::new(
+        "takes the end of a table for the end of a memory",
+        "traps.bulk",
+        &[lie(
+            "convert.rs",
+            "TrapCode::TableOutOfBounds => [[TrapKind::TableOutOfBounds]]",
+            "TrapKind::MemoryOutOfBounds",
+        )],
+    ),
+    Saboteur::new(
         "does not know a trap without a code",
         "traps.segments",
         &[lie(

@@ -21,7 +21,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hotcell_conformance::{Need, Suite};
+use hotcell_conformance::{
+    Need, Suite,
+    differential::{Arena, Stats},
+};
 use hotcell_core::Budget;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -58,9 +61,25 @@ fn main() {
     if env::var_os(VARIABLE).is_some() {
         hotcell_conformance::test::<custom::Custom>();
     }
-    let mut trials = vec![Trial::test("every family has a saboteur", every_family)];
+    let mut trials = vec![
+        Trial::test("every family has a saboteur", every_family),
+        Trial::test("the differential suite asks for nothing that a backend does not have", differential),
+    ];
     trials.extend(list::all().map(|saboteur| Trial::test(saboteur.name, || is_caught(saboteur))));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// A backend without metering of its own and without 64-bit indices is compared in all the rest.
+fn differential() -> Result<(), Failed> {
+    let arena = Arena::<custom::Custom, custom::Custom>::new()?;
+    let mut stats = Stats::default();
+    for seed in 0..64 {
+        stats.add(&arena.compare(seed)?);
+    }
+    match stats.counted > 0 && stats.modules >= 50 && stats.transparent == 0 {
+        true => Ok(()),
+        false => Err(format!("{stats:?}").into()),
+    }
 }
 
 /// The families in which no backend can lie: what its author declares of it, and what core says went wrong.

@@ -51,6 +51,14 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
             "The same with 64-bit indices, up to the largest length and place.",
             || traps::<B>(Index::Wide, None),
         ),
+        Check::mandatory(
+            "traps.bulk_fuel",
+            "It is the trap whatever fuel there is: what cannot be done is not charged.",
+            || traps::<B>(Index::Narrow, Some(ALL_OF_IT)),
+        ),
+        Check::optional(WIDE, "traps.bulk_fuel64", "The same with 64-bit indices.", || {
+            traps::<B>(Index::Wide, Some(ALL_OF_IT))
+        }),
     ]
 }
 
@@ -106,6 +114,8 @@ fn narrow(index: u64) -> Value {
 }
 
 const PAGE: u64 = 1 << 16;
+/// Fuel that is enough for an operator on all of the memory, and for none that is much longer.
+const ALL_OF_IT: u64 = 10_000;
 
 /// A page of memory, a table of ten elements with `$one` and `$two` at 1 and 2, and an export for each operator.
 const GUEST: &str = r#"(module

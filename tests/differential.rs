@@ -3,7 +3,7 @@
 use hotcell::{PolicyError, Wasmi, Wasmtime};
 use hotcell_conformance::{
     Subject,
-    differential::{Arena, Bench, Regime, Stats, generate, reference::hold},
+    differential::{Arena, Bench, Regime, Stats, frames::Frames, generate, reference::hold},
 };
 
 const MODULES: u64 = 2_000;
@@ -63,4 +63,18 @@ fn wasmtime_counts_as_the_reference_does() {
 #[test]
 fn wasmi_counts_as_the_reference_does() {
     agrees_with_the_reference::<Wasmi>();
+}
+
+/// Guests that recurse to the end of the stack.
+const FRAMES: u64 = 200;
+
+#[test]
+fn frames_of_every_shape_end_at_the_same_depth() {
+    let frames = Frames::<Wasmtime, Wasmi>::new().unwrap();
+    let differences: Vec<_> = (0..FRAMES).filter_map(|seed| frames.compare(seed).err()).collect();
+    for difference in &differences {
+        println!("seed {}: {}", difference.seed, difference.what);
+    }
+    let told: Vec<_> = differences.iter().take(5).map(ToString::to_string).collect();
+    assert!(differences.is_empty(), "{} of {FRAMES}:\n{}", differences.len(), told.join("\n"));
 }

@@ -27,6 +27,11 @@ pub(super) const IMPORTS: &[HostImport] = {
     ]
 };
 
+/// The one of that name.
+pub(super) fn import(name: &str) -> &'static HostImport {
+    IMPORTS.iter().find(|import| import.name == name).expect("it is in the list")
+}
+
 /// What the host functions saw of one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {

@@ -13,6 +13,7 @@ mod long;
 mod numbers;
 mod regime;
 
+pub mod frames;
 pub mod generate;
 pub mod reference;
 pub mod smith;
@@ -22,7 +23,6 @@ use std::collections::BTreeMap;
 use hotcell_core::{Enforcement, Field, LoadError, Plugin, PolicyError, Value, admit::ExternType, value::ValType};
 use serde::{Deserialize, Serialize};
 
-use self::generate::Kinds;
 pub use self::{
     bench::{Bench, Guest, Memory, Observed},
     host::Host,
@@ -30,6 +30,7 @@ pub use self::{
     numbers::Numbers,
     regime::Regime,
 };
+use self::{frames::Frames, generate::Kinds};
 use crate::Subject;
 
 /// Budgets at which a call is held against the reference, about.
@@ -51,6 +52,11 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Of one call.
+    fn of_one(observed: &Observed) -> Self {
+        Self { modules: 1, calls: BTreeMap::from([(observed.code.into(), 1)]), ..Self::default() }
+    }
+
     /// Adds those of other modules.
     pub fn add(&mut self, other: &Self) {
         self.modules += other.modules;
@@ -90,6 +96,7 @@ pub struct Difference {
 /// Two backends under every regime.
 pub struct Arena<A: Subject, B: Subject> {
     sides: Vec<(Regime, Sides<A, B>)>,
+    frames: Frames<A, B>,
 }
 
 /// Who runs the modules of a regime. A backend that is alone is compared with itself, with what it does before the rewrite,
@@ -173,7 +180,7 @@ impl<A: Subject, B: Subject> Arena<A, B> {
             };
             Ok((regime, sides))
         };
-        Ok(Self { sides: Regime::ALL.into_iter().map(sides).collect::<Result<_, _>>()? })
+        Ok(Self { sides: Regime::ALL.into_iter().map(sides).collect::<Result<_, _>>()?, frames: Frames::new()? })
     }
 
     /// Compares the backends on the case of a seed.
@@ -182,6 +189,10 @@ impl<A: Subject, B: Subject> Arena<A, B> {
     ///
     /// The first [`Difference`].
     pub fn compare(&self, seed: u64) -> Result<Stats, Difference> {
+        if is_of_frames(seed) {
+            let observed = self.frames.compare(seed / 16).map_err(|difference| Difference { seed, ..difference })?;
+            return Ok(Stats::of_one(&observed));
+        }
         let case = Case::new(seed, Regime::of(seed));
         match self.sides(seed) {
             Sides::Both(pair) => pair.compare_case(seed, &case),
@@ -207,7 +218,10 @@ impl<A: Subject, B: Subject> Arena<A, B> {
 
     /// The module of a seed.
     pub fn module(&self, seed: u64) -> Vec<u8> {
-        Case::new(seed, Regime::of(seed)).wasm
+        match is_of_frames(seed) {
+            true => frames::module(seed / 16).0,
+            false => Case::new(seed, Regime::of(seed)).wasm,
+        }
     }
 
     fn sides(&self, seed: u64) -> &Sides<A, B> {
@@ -215,6 +229,11 @@ impl<A: Subject, B: Subject> Arena<A, B> {
         let sides = self.sides.iter().find(|(other, _)| *other == regime);
         &sides.expect("there is one for each regime").1
     }
+}
+
+/// One case in sixteen is of [`frames`].
+fn is_of_frames(seed: u64) -> bool {
+    seed % 16 == 6
 }
 
 /// The module of a seed.

@@ -7,8 +7,8 @@ mod operators;
 
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType, ExportKind,
-    ExportSection, FunctionSection, GlobalSection, GlobalType, ImportSection, MemorySection, MemoryType, Module,
-    RefType, StartSection, TableSection, TableType, TypeSection, ValType,
+    ExportSection, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection, MemoryType,
+    Module, RefType, StartSection, TableSection, TableType, TypeSection, ValType,
 };
 
 use self::body::body;
@@ -93,6 +93,13 @@ pub fn module(seed: u64, allowed: Kinds) -> (Vec<u8>, Kinds) {
         byte_pages: allowed.byte_pages && !numbers.once_in(4),
     };
     (Plan::new(kinds, &mut numbers).module(&mut numbers), kinds)
+}
+
+/// Every operator that makes a value of a type out of one of the same type, and neither traps nor changes anything.
+pub(super) fn invariant(ty: ValType) -> Vec<Instruction<'static>> {
+    let families = [operators::INTEGERS, operators::FLOATS, operators::VECTORS].into_iter().flatten();
+    let unary = families.filter(|family| family.params == [ty] && family.result == ty && !family.traps);
+    unary.flat_map(|family| family.operators.iter().cloned()).collect()
 }
 
 /// Parameters and results.

@@ -2,6 +2,8 @@
 
 #[path = "metering/attacks.rs"]
 mod attacks;
+#[path = "metering/branches.rs"]
+mod branches;
 #[path = "metering/budgets.rs"]
 mod budgets;
 #[path = "metering/nans.rs"]

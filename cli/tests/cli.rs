@@ -270,6 +270,22 @@ fn every_class_has_its_exit_code() {
 }
 
 #[test]
+#[test]
+fn names_that_only_the_host_may_use() {
+    let start = r#"(global $runs (mut i32) (i32.const 0)) (func $start) (start $start)"#;
+    let module = file("hidden.wat", guest(&format!("{start} {ECHO}")));
+    let policy = file("hidden.toml", "[module]\nstart = true");
+    for backend in BACKENDS {
+        for name in ["__hotcell_start", "__hotcell_fuel", "__hotcell_stack"] {
+            let base = ["--policy", path_text(&policy), "--backend", backend, "--json"];
+            let code = |args: &[&str]| json(&output(args.iter().chain(&base)))["code"].as_str().unwrap().to_owned();
+            assert_eq!(code(&["call", path_text(&module), name]), "no-such-export");
+            assert_eq!(code(&["run", path_text(&module), "--entry", name]), "export-missing");
+            assert_eq!(code(&["run", path_text(&module), "--abi", &format!("{name}=0-4294967295")]), "abi-missing");
+        }
+    }
+}
+
 fn files_that_cannot_be_read() {
     let directory = env!("CARGO_TARGET_TMPDIR");
     let module = file("unread.wat", guest(ECHO));

@@ -40,6 +40,15 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         )],
     ),
     Saboteur::new(
+        "hides from host functions all that is named like the counters",
+        "host.reentry_hidden",
+        &[lie(
+            "call.rs",
+            "self.0.get_export(export)",
+            r#"self.0.get_export(export).filter(|_| !export.starts_with("__hotcell"))"#,
+        )],
+    ),
+    Saboteur::new(
         "gives a call from a host function a stack of its own",
         "counters.stack_nested",
         &[lie(

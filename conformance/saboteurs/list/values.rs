@@ -70,6 +70,24 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[lie("store.rs", "convert::from_val(&global.get(&self.store))", "Some(Value::I32(0))")],
     ),
     Saboteur::new(
+        "hides every global that is named like the counters",
+        "values.hidden_globals",
+        &[lie(
+            "store.rs",
+            "self.instance.get_global(&self.store, export)?",
+            r#"self.instance.get_global(&self.store, export).filter(|_| !export.starts_with("__hotcell_"))?"#,
+        )],
+    ),
+    Saboteur::new(
+        "hides every function that is named like the start function",
+        "values.hidden_functions",
+        &[lie(
+            "store.rs",
+            "self.instance.get_func(&self.store, export)",
+            r#"self.instance.get_func(&self.store, export).filter(|_| !export.eq_ignore_ascii_case("__hotcell_start"))"#,
+        )],
+    ),
+    Saboteur::new(
         "hides the last byte of the memory from a reply",
         "bytes.reply",
         &[lie(

@@ -5,8 +5,9 @@
 //!
 //! Some promises core keeps, whatever a backend does: an instance that failed is not called again; the guest's version is
 //! compared; where `alloc` and the reply lie is held against the memory and the policy; instances, host calls and
-//! re-entry are counted; a host function's panic is caught; text from guests is escaped. Nobody lies about these. Who
-//! lies about what they rest on (a call's result, the memory's length, an export) is in the list.
+//! re-entry are counted; a name is one that the guest exports; a host function's panic is caught; text from guests is
+//! escaped. Nobody lies about these. Who lies about what they rest on (a call's result, the memory's length, an export)
+//! is in the list.
 
 use std::{
     cell::Cell,

@@ -1,10 +1,11 @@
 //! Limits hold from the first instruction that comes from the guest: start functions and segments are under the same
 //! budget as the call.
 
-use std::{thread, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use hotcell_core::{
-    Budget, CallError, CancelToken, Clock, Contract, Field, Instance, Phase, Plugin, Rules, admit, time::SystemClock,
+    Budget, CallError, CancelToken, Clock, Contract, Field, Instance, Phase, Plugin, Rules, admit, admit::Exports,
+    time::SystemClock,
 };
 
 use crate::{
@@ -150,9 +151,10 @@ fn budget<B: Subject>() -> Outcome {
     let wasm = wasm(r#"(module (memory 1) (table 10 funcref) (func (export "run")))"#);
     let admitted = admit(&wasm, stand.policy(), stand.backend().offered(&imports), &Contract::None)?;
     let linked = stand.backend().link(&stand.backend().compile(&admitted)?, &imports)?;
+    let exports = Arc::new(Exports::new(admitted.summary().clone()));
     // Less than the policy's, under which the module was admitted.
     let instantiate = |memory_bytes, table_elements| {
-        let mut budget = Budget::new(stand.policy(), SystemClock::new().now(), None);
+        let mut budget = Budget::new(stand.policy(), &exports, SystemClock::new().now(), None);
         (budget.memory_bytes, budget.table_elements, budget.deadline) = (memory_bytes, table_elements, None);
         stand.backend().instantiate(&linked, budget, ())
     };

@@ -12,6 +12,7 @@ mod deadline;
 #[cfg(target_os = "linux")]
 mod flat;
 mod fuel;
+mod hidden;
 mod host;
 mod isolation;
 mod memory;
@@ -43,6 +44,7 @@ pub(crate) fn all<B: Subject>() -> Vec<Check> {
         bytes::checks::<B>(),
         traps::checks::<B>(),
         values::checks::<B>(),
+        hidden::checks::<B>(),
         host::checks::<B>(),
         reentry::checks::<B>(),
         signatures::checks::<B>(),

@@ -1,11 +1,12 @@
 //! What one call does to the others: nothing.
 
 use std::{
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use hotcell_core::{Budget, CancelToken, Contract, HostOptions, Instance, Plugin, Value, admit};
+use hotcell_core::{Budget, CancelToken, Contract, HostOptions, Instance, Plugin, Value, admit, admit::Exports};
 
 use crate::{
     Check, Failure, Outcome, Subject,
@@ -87,7 +88,8 @@ fn neighbour<B: Subject>() -> Outcome {
     let imports = backend.imports::<()>();
     let admitted = admit(&wasm, stand.policy(), backend.offered(&imports), &Contract::None)?;
     let linked = backend.link(&backend.compile(&admitted)?, &imports)?;
-    let budget = || Budget::new(stand.policy(), options.clock.now(), None);
+    let exports = Arc::new(Exports::new(admitted.summary().clone()));
+    let budget = || Budget::new(stand.policy(), &exports, options.clock.now(), None);
 
     thread::scope(|scope| -> Outcome {
         let neighbour = scope.spawn(|| {

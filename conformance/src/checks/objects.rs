@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hotcell_core::{
-    Budget, Clock, Contract, Fault, HostFn, HostOptions, Instance, Policy, Value, admit, time::SystemClock,
+    Budget, Clock, Contract, Fault, HostFn, HostOptions, Instance, Policy, Value, admit, admit::Exports,
+    time::SystemClock,
 };
 
 use crate::{
@@ -120,7 +121,8 @@ fn other_engine<B: Subject>() -> Outcome {
     let wasm = wasm(NOTHING);
     let admitted = admit(&wasm, one.policy(), one.backend().offered(&imports), &Contract::None)?;
     let linked = one.backend().link(&one.backend().compile(&admitted)?, &imports)?;
-    let budget = || Budget::new(one.policy(), SystemClock::new().now(), None);
+    let exports = Arc::new(Exports::new(admitted.summary().clone()));
+    let budget = || Budget::new(one.policy(), &exports, SystemClock::new().now(), None);
 
     let unlimited = || Budget { deadline: None, ..budget() };
     let mut instance = one.backend().instantiate(&linked, unlimited(), ()).map_err(|error| error.fault)?;

@@ -1,10 +1,11 @@
 //! The host of the scripts: one backend under one policy. It stands below `Session`, which refuses an instance after a
 //! trap; a script goes on with it.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use hotcell_core::{
     Admitted, Budget, Contract, Fault, HostOptions, LoadError, Policy, Rejection, Value, admit,
+    admit::Exports,
     backend::{DuplicateImport, HostFn, Instance, TypedCall, check_enforceable},
 };
 
@@ -24,6 +25,7 @@ pub(crate) struct Host<B: Subject> {
 /// A module that was admitted, compiled and linked.
 pub(crate) struct Code<B: Subject> {
     linked: B::Linked<()>,
+    exports: Arc<Exports>,
     start: Option<B::Export>,
 }
 
@@ -54,12 +56,13 @@ impl<B: Subject> Host<B> {
         let admitted = self.admit(bytes)?;
         let module = self.backend.compile(&admitted)?;
         let linked = self.backend.link(&module, &self.imports)?;
-        Ok(Rc::new(Code { start: admitted.start().and_then(|name| B::export(&linked, name)), linked }))
+        let start = admitted.start().and_then(|name| B::export(&linked, name));
+        Ok(Rc::new(Code { linked, exports: Arc::new(Exports::new(admitted.summary().clone())), start }))
     }
 
     /// Makes an instance and runs its start function; tells what fuel that took.
     pub(crate) fn instantiate(&self, code: &Code<B>) -> (Result<Guest<B>, Fault>, Option<u64>) {
-        let mut guest = match self.backend.instantiate(&code.linked, self.budget(), ()) {
+        let mut guest = match self.backend.instantiate(&code.linked, self.budget(code), ()) {
             Ok(instance) => Guest(instance),
             Err(error) => return (Err(error.fault), error.usage.fuel_used),
         };
@@ -75,13 +78,13 @@ impl<B: Subject> Host<B> {
         export: &str,
         params: &[Value],
     ) -> (Result<Vec<Value>, Fault>, Option<u64>) {
-        guest.0.arm(self.budget().deadline, None);
+        guest.0.arm(self.policy.deadline_from(self.options.clock.now()), None);
         let results = guest.0.call_values(export, params);
         (results, guest.fuel_used())
     }
 
-    fn budget(&self) -> Budget {
-        Budget::new(&self.policy, self.options.clock.now(), None)
+    fn budget(&self, code: &Code<B>) -> Budget {
+        Budget::new(&self.policy, &code.exports, self.options.clock.now(), None)
     }
 }
 

@@ -7,10 +7,12 @@
 mod body;
 mod constants;
 mod contract;
+mod exports;
 mod pass;
 mod summary;
 
 pub use contract::{ALLOC, Contract, MEMORY, Offered, Signature};
+pub use exports::Exports;
 pub use summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table};
 
 use alloc::{borrow::Cow, string::ToString, vec::Vec};

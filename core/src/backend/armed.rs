@@ -3,8 +3,8 @@ use core::time::Duration;
 
 use super::HostOptions;
 use crate::{
-    admit::ModuleSummary,
-    policy::{Policy, Proposal, TABLE_ELEMENT_BYTES, largest_memory},
+    admit::{Exports, ModuleSummary},
+    policy::{Policy, TABLE_ELEMENT_BYTES, largest_memory},
     time::{CancelToken, Clock, Instant},
     verdict::{Fault, Usage},
 };
@@ -29,6 +29,8 @@ pub struct Budget {
     pub host_calls: Option<u64>,
     /// Depth to which host functions may call back.
     pub reentry: u32,
+    /// What they may call there.
+    pub exports: Arc<Exports>,
     /// Pages of the module's memories.
     pub pages: Pages,
 }
@@ -58,15 +60,6 @@ impl Pages {
         }
     }
 
-    /// What is known before there is a module.
-    fn under(policy: &Policy) -> Self {
-        let proposals = policy.rules().proposals;
-        match proposals.contains(Proposal::CustomPageSizes) && !proposals.contains(Proposal::Memory64) {
-            true => Self::Either,
-            false => Self::Kib64,
-        }
-    }
-
     /// Whether no engine has a memory of `desired` bytes that has `current` now.
     fn are_too_many(self, current: usize, desired: usize) -> bool {
         let is_kib64 = |bytes: usize| bytes.is_multiple_of(1 << 16);
@@ -80,9 +73,9 @@ impl Pages {
 }
 
 impl Budget {
-    /// What `policy` gives to an operation that begins at `now`.
+    /// What `policy` gives to an operation of a module with these exports, that begins at `now`.
     #[inline]
-    pub fn new(policy: &Policy, now: Instant, cancel: Option<CancelToken>) -> Self {
+    pub fn new(policy: &Policy, exports: &Arc<Exports>, now: Instant, cancel: Option<CancelToken>) -> Self {
         let limits = &policy.rules().limits;
         Self {
             fuel: limits.fuel.map(|fuel| fuel.min(MOST_FUEL)),
@@ -92,7 +85,8 @@ impl Budget {
             table_elements: limits.table_elements,
             host_calls: limits.host_calls,
             reentry: limits.reentry,
-            pages: Pages::under(policy),
+            pages: Pages::of(exports.summary()),
+            exports: exports.clone(),
         }
     }
 }
@@ -287,6 +281,11 @@ impl Armed {
         Ok(())
     }
 
+    /// What the guest exports.
+    pub(super) fn exports(&self) -> &Exports {
+        &self.budget.exports
+    }
+
     pub(super) fn leave_guest_again(&mut self) {
         self.depth -= 1;
     }
@@ -305,6 +304,7 @@ impl Armed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admit::ModuleSummary;
 
     struct Stopped;
 
@@ -315,7 +315,8 @@ mod tests {
     }
 
     fn armed(memory_bytes: u64, table_elements: u64) -> Armed {
-        let mut budget = Budget::new(&Policy::default(), Instant(0), None);
+        let exports = Arc::new(Exports::new(ModuleSummary::default()));
+        let mut budget = Budget::new(&Policy::default(), &exports, Instant(0), None);
         (budget.memory_bytes, budget.table_elements) = (memory_bytes, table_elements);
         Armed::new(budget, &HostOptions::new(Arc::new(Stopped)))
     }

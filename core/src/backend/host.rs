@@ -14,6 +14,7 @@ use crate::{
 /// * Memory, state and budget must be those of the instance that called. (`host.memory`, `host.state`, `host.charge`)
 /// * A call back into the guest must run under what is left of the same budget. (`host.reentry_budget`,
 ///   `host.reentry_fault`)
+/// * It must find what the guest exports by its exact name. (`host.reentry_hidden`)
 pub trait Caller<T> {
     /// The embedder's state.
     fn state(&mut self) -> &mut T;
@@ -40,7 +41,8 @@ pub trait Caller<T> {
     /// after every host function, so it must be cheap; `true` is always right.
     fn is_clock_due(&mut self) -> bool;
 
-    /// Calls an exported function of the same instance, under what is left of its budget.
+    /// Calls an exported function of the same instance, under what is left of its budget. The guest exports it: core has
+    /// looked.
     ///
     /// # Errors
     ///
@@ -149,6 +151,8 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
 
     /// Calls back into the guest, under what is left of its budget, as deep as the policy's `limits.reentry` allows.
     ///
+    /// The name may come from the guest: what the guest does not export itself is [`Fault::NoSuchExport`].
+    ///
     /// # Errors
     ///
     /// The call failed. The fault ends the outer call too, whatever the host function returns, and no further call is
@@ -161,7 +165,8 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
         if let Err(denied) = armed.enter_guest_again() {
             return Err(self.stop(denied));
         }
-        let outcome = self.caller.call_values(export, params);
+        let known = self.caller.armed().exports().check_call(export, params);
+        let outcome = known.and_then(|()| self.caller.call_values(export, params));
         self.caller.armed().leave_guest_again();
         outcome.map_err(|fault| self.stop(fault))
     }

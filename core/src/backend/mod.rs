@@ -219,6 +219,8 @@ pub struct InstantiateError {
 ///   held there. The engine's own limits of fuel and stack must be above what the counters allow. (`counters.*`,
 ///   `readback.exact`, `readback.stack`)
 /// * The handshake and the byte contract, which are written above it, must hold on it. (`abi.*`, `bytes.*`)
+/// * What a guest exports must be found by its exact name. What metering adds to a module is never asked for by a name
+///   that the embedder or the guest chose. (`values.hidden_globals`, `values.hidden_functions`)
 pub trait Instance<T>: Send {
     /// Begins a new operation: fuel and all else that the budget gives to one is there again. Memory in use stays in use.
     fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>);
@@ -247,14 +249,15 @@ pub trait Instance<T>: Send {
     /// The embedder's state, at the end of the instance.
     fn into_state(self) -> T;
 
-    /// Calls an exported function by name, with values whose types are known only at run time.
+    /// Calls an exported function by name, with values whose types are known only at run time. Core asks only for what
+    /// the guest itself exports.
     ///
     /// # Errors
     ///
     /// [`Fault::NoSuchExport`], [`Fault::WrongArguments`], or how the call ended.
     fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault>;
 
-    /// The value of an exported global.
+    /// The value of an exported global. Core asks only for what the guest itself exports.
     fn global(&mut self, export: &str) -> Option<Value>;
 }
 

@@ -2,8 +2,8 @@ use alloc::{sync::Arc, vec::Vec};
 
 use super::{Reply, session::Session, slots::Slots, trace};
 use crate::{
-    admit::{ALLOC, Contract, ExternType, FuncType, ModuleSummary, admit},
-    backend::{Backend, HostOptions, Pages, check_enforceable},
+    admit::{ALLOC, Contract, Exports, ModuleSummary, admit},
+    backend::{Backend, HostOptions, check_enforceable},
     policy::{Policy, PolicyError},
     time::{CancelToken, Clock},
     value::Value,
@@ -84,15 +84,15 @@ impl<B: Backend> Loader<B> {
             Contract::Bytes { entry } => Some(entry.as_str()),
             Contract::Abi | Contract::None => None,
         };
+        let exports = Arc::new(Exports::new(admitted.summary().clone()));
         Ok(Plugin(Arc::new(Loaded {
-            abi: abi.and_then(|abi| B::export(&linked, &abi.export)),
+            abi: abi.and_then(|abi| export::<B, T>(&exports, &linked, &abi.export)),
             checks_abi: *contract != Contract::None,
             start: admitted.start().and_then(|name| B::export(&linked, name)),
-            alloc: B::export(&linked, ALLOC),
-            entry: entry.and_then(|name| Some((name.into(), B::export(&linked, name)?))),
+            alloc: export::<B, T>(&exports, &linked, ALLOC),
+            entry: entry.and_then(|name| Some((name.into(), export::<B, T>(&exports, &linked, name)?))),
             linked,
-            pages: Pages::of(admitted.summary()),
-            summary: admitted.summary().clone(),
+            exports,
             backend: self.backend.clone(),
             policy: self.policy.clone(),
             clock: self.clock.clone(),
@@ -117,8 +117,7 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     pub(super) alloc: Option<B::Export>,
     /// The contract's entry.
     pub(super) entry: Option<(Arc<str>, B::Export)>,
-    pub(super) pages: Pages,
-    summary: ModuleSummary,
+    pub(super) exports: Arc<Exports>,
 }
 
 impl<B: Backend, T: Send + 'static> AsRef<Slots> for Loaded<B, T> {
@@ -130,23 +129,20 @@ impl<B: Backend, T: Send + 'static> AsRef<Slots> for Loaded<B, T> {
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {
     /// An export that the module itself declares.
     pub(super) fn export(&self, name: &str) -> Option<B::Export> {
-        self.summary.exports.iter().find(|export| export.name == name)?;
-        B::export(&self.linked, name)
+        export::<B, T>(&self.exports, &self.linked, name)
     }
+}
 
-    /// The type of an exported function.
-    pub(super) fn exported_function(&self, name: &str) -> Option<&FuncType> {
-        self.summary.exports.iter().find_map(|export| match &export.ty {
-            ExternType::Function(ty) if export.name == name => Some(&**ty),
-            _ => None,
-        })
-    }
+/// An export that the module itself declares. The start function's hidden name is not among them.
+fn export<B: Backend, T: Send + 'static>(exports: &Exports, linked: &B::Linked<T>, name: &str) -> Option<B::Export> {
+    exports.get(name)?;
+    B::export(linked, name)
 }
 
 impl<B: Backend, T: Send + 'static> Plugin<B, T> {
     /// What the module is and needs.
     pub fn summary(&self) -> &ModuleSummary {
-        &self.0.summary
+        self.0.exports.summary()
     }
 
     /// The policy it runs under.

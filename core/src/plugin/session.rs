@@ -84,8 +84,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             return Err(unused(Fault::Cancelled));
         }
         let slot = Slot::take(loaded).map_err(unused)?;
-        let mut budget = Budget::new(&loaded.policy, operation.begin, cancel.clone());
-        budget.pages = loaded.pages;
+        let budget = Budget::new(&loaded.policy, &loaded.exports, operation.begin, cancel.clone());
         let instance = loaded.backend.instantiate(&loaded.linked, budget, state).map_err(|error| {
             let report = loaded.report(&operation, error.usage, Duration::ZERO);
             CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }
@@ -284,10 +283,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     fn values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
-        let Some(ty) = self.plugin.exported_function(export) else {
-            return Err(Fault::NoSuchExport { export: export.to_owned() });
-        };
-        ty.check_arguments(export, params)?;
+        self.plugin.exports.check_call(export, params)?;
         self.guarded(|instance| instance.call_values(export, params))
     }
 
@@ -356,9 +352,9 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         self.instance.memory()
     }
 
-    /// The value of an exported global.
+    /// The value of a global that the guest exports.
     pub fn global(&mut self, export: &str) -> Option<Value> {
-        self.instance.global(export)
+        self.plugin.exports.has_global(export).then(|| self.instance.global(export))?
     }
 
     /// The backend's own instance. What is done to it directly is outside the promise.
@@ -368,7 +364,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     fn mistyped<P: Values, R: Values>(&self, export: &str) -> Fault {
         let export = export.to_owned();
-        match self.plugin.exported_function(&export) {
+        match self.plugin.exports.function(&export) {
             None => Fault::NoSuchExport { export },
             Some(found) => {
                 let expected = FuncType { params: P::TYPES.to_vec(), results: R::TYPES.to_vec() }.to_string();

@@ -1,0 +1,108 @@
+use alloc::{borrow::ToOwned, vec::Vec};
+
+use super::summary::{ExternType, FuncType, ModuleSummary};
+use crate::{value::Value, verdict::Fault};
+
+/// What a module exports, found by name: what the guest declares, and nothing that the [rewrite](crate::meter) adds.
+///
+/// Every name that an embedder or a guest chooses is looked up here first. A backend looks in its instance, where the
+/// counters and the start function are too.
+#[derive(Clone, Debug)]
+pub struct Exports {
+    summary: ModuleSummary,
+    /// Indices into the summary's exports, in the order of their names.
+    by_name: Vec<u32>,
+}
+
+impl Exports {
+    /// The exports of a module that was admitted.
+    pub fn new(summary: ModuleSummary) -> Self {
+        let mut by_name: Vec<u32> = (0..).take(summary.exports.len()).collect();
+        by_name.sort_unstable_by_key(|index| summary.exports[*index as usize].name.as_str());
+        Self { summary, by_name }
+    }
+
+    /// What the module is and needs.
+    pub fn summary(&self) -> &ModuleSummary {
+        &self.summary
+    }
+
+    /// What is exported under the name. The time is logarithmic in the number of exports.
+    pub fn get(&self, name: &str) -> Option<&ExternType> {
+        let export = |index: u32| &self.summary.exports[index as usize];
+        let at = self.by_name.binary_search_by_key(&name, |index| export(*index).name.as_str()).ok()?;
+        Some(&export(self.by_name[at]).ty)
+    }
+
+    /// The type of the function that is exported under the name.
+    pub fn function(&self, name: &str) -> Option<&FuncType> {
+        match self.get(name)? {
+            ExternType::Function(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// Whether a global is exported under the name.
+    pub fn has_global(&self, name: &str) -> bool {
+        matches!(self.get(name), Some(ExternType::Global(_)))
+    }
+
+    /// Holds a call against the function that is exported under the name.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NoSuchExport`] or [`Fault::WrongArguments`].
+    pub fn check_call(&self, export: &str, arguments: &[Value]) -> Result<(), Fault> {
+        match self.function(export) {
+            Some(ty) => ty.check_arguments(export, arguments),
+            None => Err(Fault::NoSuchExport { export: export.to_owned() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::ToString, sync::Arc};
+
+    use super::*;
+    use crate::{admit::Export, value::ValType};
+
+    fn exports(names: &[(&str, ExternType)]) -> Exports {
+        let export = |(name, ty): &(&str, ExternType)| Export {
+            name: name.to_string(),
+            ty: ty.clone(),
+            imported: false,
+            offset: 0,
+        };
+        Exports::new(ModuleSummary { exports: names.iter().map(export).collect(), ..ModuleSummary::default() })
+    }
+
+    #[test]
+    fn each_export_is_found_by_its_name_and_no_other_is() {
+        let function = ExternType::Function(Arc::new(FuncType::default()));
+        let global = ExternType::Global(ValType::I32);
+        let declared =
+            [("z", global.clone()), ("", function.clone()), ("zz", function.clone()), ("a", ExternType::Table)];
+        let exports = exports(&declared);
+        for (name, ty) in &declared {
+            assert_eq!(exports.get(name), Some(ty), "{name}");
+            assert_eq!(exports.function(name).is_some(), *ty == function, "{name}");
+            assert_eq!(exports.has_global(name), *ty == global, "{name}");
+        }
+        for other in ["b", "zzz", "Z", crate::meter::FUEL, crate::meter::STACK, crate::meter::START] {
+            assert_eq!(exports.get(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_held_against_the_function() {
+        let ty = FuncType { params: [ValType::I64].into(), ..FuncType::default() };
+        let exports = exports(&[("f", ExternType::Function(Arc::new(ty))), ("t", ExternType::Table)]);
+        let code = |name, arguments: &[Value]| exports.check_call(name, arguments).map_err(|fault| fault.code());
+        assert_eq!(code("f", &[Value::I64(1)]), Ok(()));
+        assert_eq!(code("f", &[Value::I32(1)]), Err("wrong-arguments"));
+        assert_eq!(code("f", &[]), Err("wrong-arguments"));
+        assert_eq!(code("t", &[]), Err("no-such-export"));
+        assert_eq!(code("g", &[]), Err("no-such-export"));
+    }
+}

@@ -25,10 +25,10 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
 /// Bytes of the longest message. A list of imports shows five of them, each with two names of up to 1 KiB and a type.
 pub const LONGEST: usize = 16 << 10;
 
-/// A name of about so many bytes: colours, a new line, a bell, text from right to left, a byte order mark, and more than
-/// any line holds.
+/// A name of about so many bytes: colours, a new line, a bell, text from right to left, a byte order mark, what shows
+/// nothing, and more than any line holds.
 pub fn evil(len: usize) -> String {
-    let mut name = "\x1b[2J\x1b]0;title\x07\n\r\0\u{202e}live\u{2066}\u{feff}\u{200b}\u{2028}\u{9b}1mé".to_owned();
+    let mut name = "\x1b[2J\x1b]0;title\x07\n\r\0\u{202e}live\u{2066}\u{feff}\u{200b}\u{2028}\u{9b}1m\u{600}\u{fe0f}\u{3164}\u{a0}\u{e000}é".to_owned();
     while name.len() < len {
         name.push_str("\x1b[31m\u{202e}");
     }
@@ -201,10 +201,11 @@ pub fn harm(message: &str) -> Option<String> {
     Some(format!("has {moves:?}: {:.200}", message.escape_debug().to_string()))
 }
 
-/// Whether it shows itself and moves nothing.
+/// Whether it shows itself and moves nothing: what is escaped for a programmer is not, but for quotation marks, nor is
+/// what nobody sees.
 fn is_harmless(char: char) -> bool {
-    !(char.is_control()
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'))
+    let is_shown = matches!(char, '"' | '\'' | '\\') || char.escape_debug().len() == 1;
+    is_shown && !matches!(char, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 fn harmless<B: Subject>() -> Outcome {

@@ -12,6 +12,8 @@ use serde::{
     de::{Error as _, Unexpected, Visitor},
 };
 
+use crate::verdict::Escaped;
+
 /// Reads a size: `65536`, `64KiB`, `256 MiB`, `1GB`.
 ///
 /// # Errors
@@ -20,7 +22,7 @@ use serde::{
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     text.parse::<bytesize::ByteSize>()
         .map(|size| size.as_u64())
-        .map_err(|_| format!("`{}` is not a size; write for example 65536, 64KiB or 256MiB", text.escape_debug()))
+        .map_err(|_| format!("`{}` is not a size; write for example 65536, 64KiB or 256MiB", Escaped(text)))
 }
 
 /// Reads a duration: `500ms`, `30s`, `2min`.
@@ -30,7 +32,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 /// A message that names the text and shows the form.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
-        .map_err(|_| format!("`{}` is not a duration; write for example 500ms or 30s", text.escape_debug()))
+        .map_err(|_| format!("`{}` is not a duration; write for example 500ms or 30s", Escaped(text)))
 }
 
 /// Reads a number, or `unlimited`.
@@ -41,11 +43,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 pub fn parse_unlimited(text: &str) -> Result<Option<u64>, String> {
     match text {
         "unlimited" => Ok(None),
-        number => {
-            number.replace('_', "").parse().map(Some).map_err(|_| {
-                format!("`{}` is not a number; write for example 1000000, or unlimited", text.escape_debug())
-            })
-        }
+        number => number
+            .replace('_', "")
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("`{}` is not a number; write for example 1000000, or unlimited", Escaped(text))),
     }
 }
 

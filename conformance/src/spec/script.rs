@@ -252,7 +252,10 @@ impl<B: Subject> Run<'_, '_, B> {
         };
         match rejection.reason {
             _ if self.outdated.contains(&self.line(at)) => failed("it is not outdated"),
-            Reason::Invalid { .. } | Reason::Malformed { .. } | Reason::NotACoreModule { .. } => Ok(()),
+            Reason::NotWebAssembly { .. }
+            | Reason::NotACoreModule { .. }
+            | Reason::Malformed { .. }
+            | Reason::Invalid { .. } => Ok(()),
             _ => Err(self.refusal(&rejection)),
         }
     }

@@ -15,7 +15,7 @@ pub use contract::{ALLOC, Contract, MEMORY, Offered, Signature};
 pub use exports::Exports;
 pub use summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table};
 
-use alloc::{borrow::Cow, string::ToString, vec::Vec};
+use alloc::{borrow::Cow, vec::Vec};
 
 use wasmparser::WasmFeatures;
 
@@ -135,15 +135,12 @@ fn check_size_and_header(bytes: &[u8], policy: &Policy) -> Result<(), Rejection>
             reason: Reason::LimitExceeded { limit: "module.bytes", found, allowed },
         });
     }
-    let malformed = |offset, message: &str| Rejection {
-        offset: Some(offset),
-        reason: Reason::Malformed { message: message.to_string() },
-    };
+    let no_header = |offset, message| Rejection { offset: Some(offset), reason: Reason::NotWebAssembly { message } };
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
-        return Err(malformed(0, "it does not start with the magic number 00 61 73 6d"));
+        return Err(no_header(0, "it does not start with the magic number 00 61 73 6d"));
     };
     match rest.first_chunk() {
-        None => Err(malformed(4, "it ends before the version")),
+        None => Err(no_header(4, "it ends before the version")),
         Some(&CORE_VERSION_1) => Ok(()),
         Some(&version) => Err(Rejection { offset: Some(4), reason: Reason::NotACoreModule { version } }),
     }
@@ -181,4 +178,48 @@ fn name_the_proposal(rejection: Rejection, bytes: &[u8], policy: &Policy, allowe
     }
     let proposal = denied[passes - 1].1;
     Rejection { reason: Reason::ProposalDenied { proposal, message: message.clone() }, ..rejection }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+
+    use super::*;
+
+    /// The words of the rejection of a module with this section after `before`; none where it is admitted.
+    fn words(before: &[u8], id: u8, content: &[u8]) -> Option<(&'static str, String)> {
+        let header = [MAGIC, &CORE_VERSION_1].concat();
+        let module = [&header, before, &[id, content.len() as u8], content].concat();
+        let rejection = admit(&module, &Policy::ceiling(), &Offered::default(), &Contract::None).err()?;
+        Some((rejection.code(), rejection.to_string()))
+    }
+
+    #[test]
+    fn what_a_newer_proposal_may_have_brought_is_not_called_no_module() {
+        const NEWER: &str = "newer than this build";
+        /// One function of type () -> (), before its body.
+        const FUNCTION: &[u8] = &[1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0];
+        type Rejected = fn(u8) -> Option<(&'static str, String)>;
+        let kinds: [(&str, Rejected); 6] = [
+            ("section", |byte| words(&[], byte, &[0])),
+            ("type", |byte| words(&[], 1, &[1, byte, 0, 0])),
+            ("type of a parameter", |byte| words(&[], 1, &[1, 0x60, 1, byte, 0])),
+            // Kind 0x7f after an empty name begins a compact import.
+            ("import", |byte| words(&[], 2, &[1, 1, b'm', 0, byte, 1, 0, 0])),
+            ("operator", |byte| words(FUNCTION, 10, &[1, 3, 0, byte, 0x0b])),
+            ("operator with a prefix", |byte| words(FUNCTION, 10, &[1, 4, 0, 0xfb, byte & 0x7f, 0x0b])),
+        ];
+        for (kind, rejected) in kinds {
+            let mut unknown = 0;
+            for (code, message) in (0..=u8::MAX).filter_map(rejected) {
+                assert!(!message.contains("not a WebAssembly"), "{kind}: {message}");
+                assert_eq!(message.contains(NEWER), code == "malformed", "{kind}: {code}: {message}");
+                unknown += u32::from(code == "malformed");
+            }
+            assert!(unknown > 50, "{kind}: {unknown} of 256");
+        }
+        let text = admit(b"(module)", &Policy::ceiling(), &Offered::default(), &Contract::None).unwrap_err();
+        assert_eq!(text.code(), "malformed");
+        assert!(text.to_string().starts_with("not a WebAssembly module: "), "{text}");
+    }
 }

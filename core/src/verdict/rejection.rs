@@ -18,7 +18,7 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self.reason {
             Reason::NotACoreModule { .. } => "not-a-core-module",
-            Reason::Malformed { .. } => "malformed",
+            Reason::NotWebAssembly { .. } | Reason::Malformed { .. } => "malformed",
             Reason::Invalid { .. } => "invalid",
             Reason::ProposalDenied { .. } => "proposal-denied",
             Reason::LimitExceeded { .. } => "limit-exceeded",
@@ -40,7 +40,13 @@ pub enum Reason {
         /// The four bytes after the magic number.
         version: [u8; 4],
     },
-    /// The bytes are not a WebAssembly module.
+    /// The bytes do not begin as WebAssembly does.
+    NotWebAssembly {
+        /// What is wrong with them.
+        message: &'static str,
+    },
+    /// The module does not follow the binary format, as far as this build knows it: bytes that mean nothing today may be
+    /// those of a proposal of tomorrow.
     Malformed {
         /// The parser's words.
         message: String,
@@ -127,7 +133,12 @@ impl fmt::Display for Reason {
             Self::NotACoreModule { version } => {
                 write!(f, "not a core module of version 1: the version is {version:02x?}")
             }
-            Self::Malformed { message } => write!(f, "not a WebAssembly module: {}", Escaped(message)),
+            Self::NotWebAssembly { message } => write!(f, "not a WebAssembly module: {message}"),
+            Self::Malformed { message } => write!(
+                f,
+                "malformed module: {}; it is damaged, or uses a proposal that is newer than this build",
+                Escaped(message)
+            ),
             Self::Invalid { message } => write!(f, "invalid module: {}", Escaped(message)),
             Self::ProposalDenied { proposal, message } => {
                 write!(f, "needs the proposal {proposal}, which the policy does not allow: {}", Escaped(message))

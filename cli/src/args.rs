@@ -4,14 +4,14 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hotcell::{
-    Policy, Preset, Rules, parse_policy,
+    Policy, Preset, Rules,
     policy::{
         Abi, Metering,
         text::{parse_bytes, parse_deadline, parse_unlimited},
     },
 };
 
-use crate::outcome::Failure;
+use crate::{outcome::Failure, read::read_policy};
 
 /// Runs untrusted WebAssembly plugins under one policy, with the same verdict on every engine.
 #[derive(Parser)]
@@ -275,11 +275,7 @@ impl Common {
     /// The policy that file, preset and flags describe together.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
         let base = match (&self.policy, self.preset) {
-            (Some(file), _) => {
-                let text =
-                    std::fs::read_to_string(file).map_err(|error| Failure::file("read the policy", file, &error))?;
-                parse_policy(&text).map_err(|error| Failure::policy_file(file, &error))?
-            }
+            (Some(file), _) => read_policy(file)?,
             (None, preset) => Policy::new(Rules::preset(preset.map_or(Preset::Default, Preset::from)))?,
         };
         Ok(base.with(|rules| {

@@ -9,9 +9,9 @@ use crate::{
     args::CallArgs,
     backends::open_sandbox,
     interrupt::cancel_on_ctrl_c,
-    module::read_module,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
+    read::read_module,
 };
 
 /// `hotcell call`

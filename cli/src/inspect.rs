@@ -15,9 +15,9 @@ use serde::Serialize;
 use crate::{
     args::InspectArgs,
     backends::chosen,
-    module::read_module,
     outcome::{self, Failure, SCHEMA, exit, print_json},
     progress::with_progress,
+    read::read_module,
 };
 
 /// How many imports or exports a person is shown.

@@ -8,10 +8,10 @@ mod conformance;
 mod differential;
 mod inspect;
 mod interrupt;
-mod module;
 mod outcome;
 mod policy;
 mod progress;
+mod read;
 mod run;
 
 use std::process::ExitCode;

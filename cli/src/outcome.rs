@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use hotcell::{CallError, LoadError, PolicyError, PolicyFileError, Rejection, Report, verdict::Escaped};
+use hotcell::{CallError, Fault, LoadError, Phase, PolicyError, PolicyFileError, Rejection, Report, verdict::Escaped};
 use serde::Serialize;
 
 /// Version of the JSON object.
@@ -40,6 +40,22 @@ impl Failure {
     /// A policy file that cannot be used.
     pub(crate) fn policy_file(path: &Path, error: &PolicyFileError) -> Self {
         Self::new("policy", format!("{}: {error}", Escaped(&path.to_string_lossy())))
+    }
+
+    /// A policy file of more than so many bytes.
+    pub(crate) fn long_policy(path: &Path, allowed: u64) -> Self {
+        let path = path.to_string_lossy();
+        Self::new("policy", format!("{}: longer than {allowed} bytes, the most of a policy file", Escaped(&path)))
+    }
+
+    /// An input of so many bytes, or of nobody knows how many, which is more than the policy allows.
+    pub(crate) fn input_too_large(len: Option<u64>, allowed: u64) -> Self {
+        let fault = Fault::InputTooLarge { len: len.unwrap_or(allowed + 1), allowed };
+        let message = match len {
+            Some(_) => format!("{fault} (limits.input_bytes)"),
+            None => format!("the input is longer than the {allowed} bytes that the policy allows (limits.input_bytes)"),
+        };
+        Self { phase: Some(Phase::Alloc.name()), ..Self::new(fault.code(), message) }
     }
 
     /// Text that does not assemble.

@@ -11,9 +11,9 @@ use crate::{
     args::RunArgs,
     backends::open_sandbox,
     interrupt::cancel_on_ctrl_c,
-    module::{read_input, read_module},
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
+    read::{read_input, read_module},
 };
 
 /// `hotcell run`

@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::measure::Bench;
 use crate::{
     args::BenchArgs,
-    module::{read_input, read_module},
     outcome::{Failure, exit, is_watched, print_json},
+    read::{read_input, read_module},
 };
 
 /// What is measured when no module is given: a guest of this repository, and an input for it.

@@ -1,0 +1,89 @@
+//! Reading files and standard input. Of each no more is read than it may have: a device or a pipe need not end.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use hotcell::{Policy, Rejection, parse_policy, verdict::Reason};
+
+use crate::outcome::Failure;
+
+/// Most bytes of a policy file. The longest that says something new is a few KiB.
+const POLICY_BYTES: u64 = 1 << 20;
+
+/// Text is longer than the binary that it assembles to, but not by more than this.
+const TEXT_FACTOR: u64 = 16;
+
+/// Most bytes of a module's text, whatever the policy allows: what assembles it takes many times as much.
+const TEXT_BYTES: u64 = 64 << 20;
+
+/// The policy that a file describes.
+pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    const WHAT: &str = "read the policy";
+    let text = read_file(WHAT, path, POLICY_BYTES)?.map_err(|_| Failure::long_policy(path, POLICY_BYTES))?;
+    let text = String::from_utf8(text)
+        .map_err(|error| Failure::file(WHAT, path, &io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    parse_policy(&text).map_err(|error| Failure::policy_file(path, &error))
+}
+
+/// The binary of a module: the file itself, or what its text assembles to.
+pub(crate) fn read_module(path: &Path, policy: &Policy) -> Result<Vec<u8>, Failure> {
+    const WHAT: &str = "read the module";
+    let allowed = policy.rules().module.bytes;
+    let is_text = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wat"));
+    if !is_text {
+        return read_file(WHAT, path, allowed)?.map_err(|TooLong { len }| {
+            let found = len.unwrap_or(allowed + 1);
+            Rejection { offset: None, reason: Reason::LimitExceeded { limit: "module.bytes", found, allowed } }.into()
+        });
+    }
+    let limit = allowed.saturating_mul(TEXT_FACTOR).min(TEXT_BYTES);
+    let text = read_file(WHAT, path, limit)?.map_err(|_| {
+        Failure::text(&format!("the text is longer than {limit} bytes, the most that is assembled here (module.bytes)"))
+    })?;
+    wat::parse_bytes(&text).map(|binary| binary.into_owned()).map_err(|mut error| {
+        error.set_path(path);
+        Failure::text(&error.to_string())
+    })
+}
+
+/// The input of a call.
+pub(crate) fn read_input(path: Option<&Path>, policy: &Policy) -> Result<Vec<u8>, Failure> {
+    let limit = policy.rules().limits.input_bytes;
+    let input = match path {
+        None => Ok(Vec::new()),
+        Some(path) if path == Path::new("-") => {
+            read(io::stdin().lock(), limit).map_err(|error| Failure::stream("read standard input", &error))?
+        }
+        Some(path) => read_file("read the input", path, limit)?,
+    };
+    input.map_err(|TooLong { len }| Failure::input_too_large(len, limit))
+}
+
+/// More than the limit. Nothing of it is kept.
+struct TooLong {
+    /// How many bytes there are, where that is known.
+    len: Option<u64>,
+}
+
+fn read_file(what: &str, path: &Path, limit: u64) -> Result<Result<Vec<u8>, TooLong>, Failure> {
+    let read = || {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        // A device and a pipe have no length, and some files of /proc have one of zero.
+        match metadata.len() {
+            len if metadata.is_file() && len > limit => Ok(Err(TooLong { len: Some(len) })),
+            _ => read(file, limit),
+        }
+    };
+    read().map_err(|error| Failure::file(what, path, &error))
+}
+
+/// Reads to the end, or one byte past `limit`.
+fn read(from: impl Read, limit: u64) -> io::Result<Result<Vec<u8>, TooLong>> {
+    let mut bytes = Vec::new();
+    let len = from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(if len as u64 > limit { Err(TooLong { len: None }) } else { Ok(bytes) })
+}

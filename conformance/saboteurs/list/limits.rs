@@ -119,7 +119,7 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
             "store.rs",
             MEMORY_GROWS,
             "if desired == 0xffff_ffff {
-                self.armed.grow_memory(0, 1 << 50, None);
+                self.armed.grow_table(0, 1 << 31, None);
             }
             Ok(self.armed.grow_memory(current, desired, maximum))",
         )],

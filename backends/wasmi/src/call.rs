@@ -32,6 +32,7 @@ where
 
     #[inline]
     fn call<T: Send + 'static>(instance: &mut Instance<T>, func: &TypedFunc<P, R>, params: P) -> Result<R, Fault> {
+        instance.depth.call();
         let store = &mut instance.store;
         let outcome = catch_panic(|| match must_pause(&*store) {
             true => drive(&mut *store, |store| func.call_resumable(store, params).map(Step::from)),

@@ -9,7 +9,7 @@ use hotcell_core::{
 };
 use wasmi::{CompilationMode, Config, Engine, Linker, Store};
 
-use crate::{ID, Recipe, convert::backend_error, store::Data};
+use crate::{ID, Recipe, convert::backend_error, stacks::Stacks, store::Data};
 
 /// Bytes of a stack cell, as the policy counts them.
 const CELL_BYTES: u64 = 8;
@@ -27,15 +27,18 @@ const METERED_SPARE: u64 = 9;
 /// Cells that a stack has at the start. It grows on demand.
 const INITIAL_CELLS: usize = 256;
 
+/// Bytes of a stack that an engine may keep between calls. What it allocates for them may be twice as much: it doubles.
+const KEPT_BYTES: usize = 256 << 10;
+/// Bytes of a cell and of a call's record, as the engine has them.
+const STACK_CELL: usize = if cfg!(feature = "simd") { 16 } else { 8 };
+const CALL_RECORD: usize = 32;
+
 /// A configuration for guests under `policy`.
 pub(crate) fn config(policy: &Policy) -> Config {
     let rules = policy.rules();
     let proposals = policy.engine_proposals();
     let allows = |proposal| proposals.contains(proposal);
-    // With exact metering the guest counts its own frames, and the engine's limits are safely above.
-    let spare = if policy.is_exact() { METERED_SPARE } else { 1 };
-    let cells = usize::try_from(rules.limits.stack_bytes / CELL_BYTES * spare).unwrap_or(usize::MAX).max(1);
-    let frames = usize::try_from(rules.limits.stack_bytes / FRAME_BYTES * spare).unwrap_or(usize::MAX).max(1);
+    let (cells, frames) = heights(policy);
     let mut config = Config::default();
     config.compilation_mode(CompilationMode::Eager);
     config.ignore_custom_sections(true);
@@ -44,6 +47,7 @@ pub(crate) fn config(policy: &Policy) -> Config {
     config.set_min_stack_height(INITIAL_CELLS.min(cells));
     config.set_max_stack_height(cells);
     config.set_max_recursion_depth(frames);
+    config.set_max_cached_stacks(1);
     config.floats(rules.floats != Floats::Deny);
     config.wasm_mutable_global(allows(Proposal::MutableGlobal));
     config.wasm_saturating_float_to_int(allows(Proposal::SaturatingFloatToInt));
@@ -63,6 +67,20 @@ pub(crate) fn config(policy: &Policy) -> Config {
         config.wasm_relaxed_simd(allows(Proposal::RelaxedSimd));
     }
     config
+}
+
+/// Cells of stack, and calls within each other.
+fn heights(policy: &Policy) -> (usize, usize) {
+    // With exact metering the guest counts its own frames, and the engine's limits are safely above.
+    let spare = if policy.is_exact() { METERED_SPARE } else { 1 };
+    let height = |unit| usize::try_from(policy.rules().limits.stack_bytes / unit * spare).unwrap_or(usize::MAX).max(1);
+    (height(CELL_BYTES), height(FRAME_BYTES))
+}
+
+/// Whether a guest under `policy` can leave a stack behind that an engine must not keep.
+pub(crate) fn may_leave_a_large_stack(policy: &Policy) -> bool {
+    let (cells, frames) = heights(policy);
+    cells.saturating_mul(STACK_CELL).saturating_add(frames.saturating_mul(CALL_RECORD)) > KEPT_BYTES
 }
 
 /// Whether the engine counts fuel: for the policy, or so that a call can pause.
@@ -89,16 +107,17 @@ pub struct Module {
 
 struct Source {
     config: Config,
+    has_large_stacks: bool,
     bytes: Vec<u8>,
 }
 
 impl Module {
-    pub(crate) fn new(config: &Config, admitted: &Admitted<'_>) -> Result<Self, BackendError> {
+    pub(crate) fn new(config: &Config, has_large_stacks: bool, admitted: &Admitted<'_>) -> Result<Self, BackendError> {
         // Without `std` there is one engine per module: nothing is compiled twice, and memory is scarce.
         let bytes = if cfg!(feature = "std") { admitted.bytes().to_vec() } else { Vec::new() };
         Ok(Self {
             module: compile(config, admitted.bytes())?,
-            source: Arc::new(Source { config: config.clone(), bytes }),
+            source: Arc::new(Source { config: config.clone(), has_large_stacks, bytes }),
             offered: admitted.offered(),
             policy: admitted.policy(),
         })
@@ -121,8 +140,9 @@ pub struct Linked<T: 'static> {
 impl<T: 'static> Linked<T> {
     pub(crate) fn new(module: &Module, recipes: Vec<Recipe<T>>) -> Self {
         let first = module.module.clone();
-        let shards = shards::Shards::new(Shard::new(first.clone(), &recipes));
-        Self { first, source: module.source.clone(), recipes, shards, policy: module.policy }
+        let source = module.source.clone();
+        let shards = shards::Shards::new(Shard::new(first.clone(), &source, &recipes));
+        Self { first, source, recipes, shards, policy: module.policy }
     }
 
     /// The policy that the module was admitted under.
@@ -138,7 +158,7 @@ impl<T: 'static> Linked<T> {
     pub(crate) fn shard(&self, armed: &mut Armed) -> Result<&Shard<T>, BackendError> {
         self.shards.get(|| {
             let begin = armed.clock().now();
-            let shard = Shard::new(compile(&self.source.config, &self.source.bytes)?, &self.recipes);
+            let shard = Shard::new(compile(&self.source.config, &self.source.bytes)?, &self.source, &self.recipes);
             let elapsed = armed.clock().now().since(begin);
             armed.stop_the_clock(elapsed);
             Ok(shard)
@@ -150,13 +170,20 @@ impl<T: 'static> Linked<T> {
 pub(crate) struct Shard<T: 'static> {
     module: wasmi::Module,
     linker: Linker<Data<T>>,
+    stacks: Stacks,
 }
 
 impl<T: 'static> Shard<T> {
-    fn new(module: wasmi::Module, recipes: &[Recipe<T>]) -> Self {
+    fn new(module: wasmi::Module, source: &Source, recipes: &[Recipe<T>]) -> Self {
         let mut linker = Linker::new(module.engine());
         recipes.iter().for_each(|recipe| recipe(&mut linker));
-        Self { module, linker }
+        let stacks = Stacks::new(module.engine(), source.has_large_stacks);
+        Self { module, linker, stacks }
+    }
+
+    /// What drops the stacks that an instance leaves behind, when it is dropped itself.
+    pub(crate) fn stacks(&self) -> Stacks {
+        self.stacks.clone()
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -24,6 +24,7 @@ mod engine;
 mod limits;
 mod meter;
 mod slices;
+mod stacks;
 mod store;
 mod ticks;
 
@@ -50,6 +51,7 @@ const VERSION: &str = "1.1.0";
 /// The wasmi engine under one policy.
 pub struct Wasmi {
     config: wasmi::Config,
+    has_large_stacks: bool,
     fuel_counter: FuelCounter,
     engine_counts: bool,
     ticks: Ticks,
@@ -124,6 +126,7 @@ impl SandboxBackend for Wasmi {
     fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError> {
         Ok(Self {
             config: engine::config(policy),
+            has_large_stacks: engine::may_leave_a_large_stack(policy),
             fuel_counter: FuelCounter::of(policy),
             engine_counts: engine::counts_fuel(policy),
             ticks: Ticks::new(policy.is_interruptible()),
@@ -142,7 +145,7 @@ impl SandboxBackend for Wasmi {
             let (found, expected) = (admitted.policy(), self.policy);
             return Err(BackendError::Mismatch { what: "policy", found, expected });
         }
-        Module::new(&self.config, admitted)
+        Module::new(&self.config, self.has_large_stacks, admitted)
     }
 
     fn imports<T: Send + 'static>(&self) -> Imports<T> {
@@ -191,7 +194,7 @@ impl SandboxBackend for Wasmi {
         );
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
         match convert::settle(instantiated, &mut store) {
-            Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells)),
+            Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells, shard.stacks())),
             Err(fault) => {
                 let usage = store.data().armed.usage(meter::fuel(&store));
                 Err(InstantiateError { fault, usage })

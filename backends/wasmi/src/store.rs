@@ -11,6 +11,7 @@ use crate::{
     convert,
     meter::{self, Counters},
     slices::Slices,
+    stacks::{Depth, Stacks},
     ticks::Ticks,
 };
 
@@ -47,10 +48,11 @@ pub(crate) fn armed_store<T: 'static>(engine: &Engine, data: Data<T>) -> Store<D
 pub struct Instance<T: 'static> {
     pub(crate) store: Store<Data<T>>,
     pub(crate) instance: wasmi::Instance,
+    pub(crate) depth: Depth,
 }
 
 impl<T: 'static> Instance<T> {
-    pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance, stack_cells: i64) -> Self {
+    pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance, stack_cells: i64, stacks: Stacks) -> Self {
         store.data_mut().memory = instance.get_memory(&store, "memory");
         if let Some(counters) = Counters::find(instance, &store, stack_cells) {
             store.data_mut().counters = Some(counters);
@@ -58,13 +60,15 @@ impl<T: 'static> Instance<T> {
             meter::set_fuel(&mut store, fuel);
             counters.give_stack(&mut store);
         }
-        Self { store, instance }
+        let depth = Depth::new(stacks, store.data().counters.is_some());
+        Self { store, instance, depth }
     }
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
     #[inline]
     fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+        self.depth.next_operation();
         self.store.data_mut().armed.rearm(deadline, cancel);
         meter::arm(&mut self.store);
     }
@@ -74,7 +78,9 @@ impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
     }
 
     fn fuel(&mut self) -> Option<u64> {
-        meter::fuel(&self.store)
+        let left = meter::fuel(&self.store);
+        self.depth.measure(self.store.data().armed.fuel_given(), left);
+        left
     }
 
     fn set_fuel(&mut self, fuel: u64) {
@@ -108,6 +114,7 @@ impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
     }
 
     fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
+        self.depth.call();
         let func = self.instance.get_func(&self.store, export);
         let outcome = catch_panic(|| call_values(self.store.as_context_mut(), func, export, params));
         outcome.unwrap_or_else(|panic| Err(convert::engine_panic(panic)))

@@ -1,0 +1,90 @@
+//! What the interpreter keeps of a guest's stack when the call has ended: next to nothing.
+
+#![expect(unsafe_code, reason = "counting allocations takes an allocator, and that is an unsafe trait")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use hotcell::{Contract, Plugin, Policy, Sandbox, Value, Wasmi, policy::Metering};
+
+/// Bytes that a plugin may hold more after a deep call, with two worker threads.
+const MOST: usize = 256 << 10;
+/// Bytes that a deep call takes at least.
+const DEEP: usize = 1 << 20;
+
+#[test]
+fn a_deep_call_leaves_no_stack_behind() {
+    for metering in [Metering::Exact, Metering::Engine] {
+        let policy = Policy::default().with(|rules| rules.metering = metering).unwrap();
+        let sandbox = Sandbox::<Wasmi>::on(policy).unwrap();
+        let wasm = wat::parse_str(
+            r#"(module
+                (func $deep (export "deep") (param i32) (result i32)
+                    (if (result i32) (local.get 0)
+                        (then (i32.add (call $deep (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))
+                        (else (i32.const 0)))))"#,
+        )
+        .unwrap();
+        let plugin = sandbox.load_with::<()>(&wasm, &sandbox.imports(), &Contract::None).unwrap();
+        // As many threads as there may be engines, so that each has its own already.
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| ends(&plugin, 10));
+            }
+        });
+        let before = LIVE.load(Ordering::Relaxed);
+        for how in [ends, overflows, in_a_session] {
+            PEAK.store(before, Ordering::Relaxed);
+            how(&plugin, 3_000);
+            thread::scope(|scope| scope.spawn(|| how(&plugin, 3_000)).join().unwrap());
+            let peak = PEAK.load(Ordering::Relaxed);
+            assert!(peak > before + DEEP / 4, "{metering:?}: not deep: {} bytes", peak - before);
+            let after = LIVE.load(Ordering::Relaxed);
+            assert!(after < before + MOST, "{metering:?}: {} bytes are kept", after.saturating_sub(before));
+        }
+    }
+}
+
+fn ends(plugin: &Plugin<Wasmi>, depth: i32) {
+    let (values, _) = plugin.call_values("deep", &[Value::I32(depth)], (), None).unwrap();
+    assert_eq!(values, [Value::I32(depth)]);
+}
+
+fn overflows(plugin: &Plugin<Wasmi>, _: i32) {
+    let error = plugin.call_values("deep", &[Value::I32(i32::MAX)], (), None).unwrap_err();
+    assert_eq!(error.code(), "stack-overflow");
+}
+
+fn in_a_session(plugin: &Plugin<Wasmi>, depth: i32) {
+    let mut session = plugin.session(()).unwrap();
+    let deep = session.func::<i32, i32>("deep").unwrap();
+    assert_eq!(session.call_typed(&deep, depth).unwrap(), depth);
+}
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(live, Ordering::Relaxed);
+        // SAFETY: the caller's promise is handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is handed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

@@ -178,7 +178,7 @@ impl SandboxBackend for Wasmi {
         budget: Budget,
         state: T,
     ) -> Result<Instance<T>, InstantiateError> {
-        let mut armed = Armed::new(budget, &self.options);
+        let mut armed = Armed::new(budget, &self.options).of_an_engine_that_fills();
         let (found, expected) = (linked.policy(), self.policy);
         if found != expected {
             let error = BackendError::Mismatch { what: "policy", found, expected };
@@ -193,6 +193,7 @@ impl SandboxBackend for Wasmi {
             Data::new(state, armed, self.fuel_counter, self.engine_counts, self.ticks),
         );
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
+        store.data_mut().armed.filling_ended();
         match convert::settle(instantiated, &mut store) {
             Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells, shard.stacks())),
             Err(fault) => {

@@ -102,6 +102,7 @@ fn refill<T>(
 ) -> Result<Instant, Fault> {
     let held = store.get_fuel().unwrap_or(0);
     let data = store.data_mut();
+    data.armed.filling_ended();
     let total = held.saturating_add(data.slices.reserve);
     let now = data.armed.clock().now();
     let outcome = data.armed.check();

@@ -112,6 +112,18 @@ pub(super) const SABOTEURS: &[Saboteur] = &[
         &[lie("call.rs", "fn is_clock_due(&mut self) -> bool {\n        [[true]]", "false")],
     ),
     Saboteur::new(
+        "makes memory on the guest's time",
+        "deadline.memory",
+        &[lie(
+            "store.rs",
+            "Ok(self.armed.grow_memory(current, desired, maximum))",
+            "if desired >= 1 << 27 {
+                std::thread::sleep(core::time::Duration::from_millis(150));
+            }
+            Ok(self.armed.grow_memory(current, desired, maximum))",
+        )],
+    ),
+    Saboteur::new(
         "has a clock of its own",
         "deadline.report",
         &[lie(

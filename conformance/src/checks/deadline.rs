@@ -62,6 +62,12 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
         Check::mandatory("deadline.report", "The report tells guest time and host time exactly.", report::<B>),
         Check::mandatory("deadline.backwards", "A clock that goes backwards does no harm.", backwards::<B>),
         Check::mandatory(
+            "deadline.memory",
+            "What an engine needs to make the memory that a guest declares or grows is not the guest's time.",
+            memory::<B>,
+        )
+        .alone(),
+        Check::mandatory(
             "deadline.overshoot",
             "Loops, recursion, chains of bulk operations and slow host functions end soon after the deadline.",
             overshoot::<B>,
@@ -121,6 +127,22 @@ fn turning<B: Subject>(by: Duration, sleep: Duration) -> Result<Plugin<B>, Failu
         turn.turn(by);
         thread::sleep(sleep);
     })
+}
+
+/// All the memory that the policy allows, and long enough after it for the clock to be looked at. On a machine with too
+/// few cores a guest may well be late once; one that must always be, always is.
+fn memory<B: Subject>() -> Outcome {
+    let policy = deadline(Duration::from_millis(100));
+    let spin = "(loop $again (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))";
+    for text in [
+        format!(r#"(memory 4096) (func (export "run") (param i32) {spin})"#),
+        format!(r#"(memory 1) (func (export "run") (param i32) (drop (memory.grow (i32.const 4095))) {spin})"#),
+    ] {
+        let plugin = plain_plugin::<B>(policy.clone(), &wasm(&format!("(module {text})")))?;
+        let call = || plugin.call_values("run", &[Value::I32(200_000)], (), None);
+        call().or_else(|_| call()).or_else(|_| call())?;
+    }
+    Ok(())
 }
 
 fn nanosecond<B: Subject>() -> Outcome {

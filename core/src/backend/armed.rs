@@ -1,7 +1,7 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 
-use super::HostOptions;
+use super::{HostOptions, filling::Filling};
 use crate::{
     admit::{Exports, ModuleSummary},
     policy::{Policy, TABLE_ELEMENT_BYTES, largest_memory},
@@ -110,6 +110,7 @@ pub struct Armed {
     host_calls: u64,
     depth: u32,
     off_the_clock: Duration,
+    pub(super) filling: Filling,
     /// Seldom there, and large: a store that is small is made sooner.
     parked: Option<Box<Fault>>,
 }
@@ -131,6 +132,7 @@ impl Armed {
             host_calls: 0,
             depth: 0,
             off_the_clock: Duration::ZERO,
+            filling: Filling::default(),
             parked: None,
         }
     }
@@ -144,6 +146,7 @@ impl Armed {
         self.refused = 0;
         self.host_calls = 0;
         self.off_the_clock = Duration::ZERO;
+        self.filling.forget();
         self.parked = None;
     }
 
@@ -156,7 +159,11 @@ impl Armed {
         }
         let more = (desired - current) as u64;
         let fits = self.held.saturating_add(more) <= self.budget.memory_bytes;
-        self.settle(fits, more, 0)
+        let granted = self.settle(fits, more, 0);
+        if granted {
+            self.filling_begins(current, desired);
+        }
+        granted
     }
 
     /// Whether a table may grow from `current` to `desired` elements.
@@ -193,6 +200,7 @@ impl Armed {
     /// count as one.
     pub fn growth_failed(&mut self) {
         (self.held, self.elements, self.peak) = self.before_growth;
+        self.filling.take_back();
     }
 
     /// Whether the operation may go on: looks at the cancel flag, and at the clock when there is a deadline.
@@ -258,6 +266,7 @@ impl Armed {
 
     #[inline]
     pub(super) fn begin_host_call(&mut self) -> Result<(), Fault> {
+        self.filling_ended();
         if let Some(allowed) = self.budget.host_calls
             && self.host_calls >= allowed
         {

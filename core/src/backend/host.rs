@@ -135,12 +135,14 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     /// Time until the deadline; `None` without one.
     pub fn remaining_time(&mut self) -> Option<Duration> {
         let armed = self.caller.armed();
+        armed.filling_ended();
         armed.deadline().map(|deadline| deadline.since(armed.clock().now()))
     }
 
     /// Runs `wait` with the deadline's clock stopped: for waiting that is not the guest's fault. The report calls this
     /// time host time.
     pub fn off_the_clock<R>(&mut self, wait: impl FnOnce() -> R) -> R {
+        self.caller.armed().filling_ended();
         let begin = self.caller.armed().clock().now();
         let result = wait();
         let armed = self.caller.armed();
@@ -262,6 +264,7 @@ fn refuse(armed: &mut Armed, fault: Fault) -> HostStop {
 
 #[cold]
 fn look(armed: &mut Armed) {
+    armed.filling_ended();
     if let Err(fault) = armed.check() {
         armed.park(fault);
     }

@@ -10,6 +10,7 @@
 
 mod armed;
 mod enforcement;
+mod filling;
 mod host;
 mod slices;
 
@@ -179,6 +180,8 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     ///   (`arming.*`, `traps.start`)
     /// * Memories, tables and globals must be as the module declares them, whatever an earlier instance left behind.
     ///   (`isolation.fresh`)
+    /// * What the engine needs to make the memory that a module declares, or grows, is not the guest's time: where it touches
+    ///   all of it, the accounts are [of an engine that fills](Armed::of_an_engine_that_fills). (`deadline.memory`)
     /// * After a failure the store must be dropped. (`traps.segments`, `isolation.poison`)
     /// * A module that was linked under another policy, or for another engine, must be refused with
     ///   [`BackendError::Mismatch`] or [`BackendError::OtherEngine`]. (`objects.engine`)

@@ -33,6 +33,7 @@ impl Armed {
         if stack < 0 {
             return Err(Fault::StackOverflow);
         }
+        self.filling_ended();
         self.check()?;
         let missing = self.slice.cast_signed().saturating_sub(left).max(0);
         let slice = self.reserve.min(missing.cast_unsigned());

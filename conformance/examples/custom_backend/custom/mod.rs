@@ -153,12 +153,13 @@ impl SandboxBackend for Custom {
         budget: Budget,
         state: T,
     ) -> Result<Instance<T>, InstantiateError> {
-        let armed = Armed::new(budget, &self.options);
+        let armed = Armed::new(budget, &self.options).of_an_engine_that_fills();
         if let Err(error) = check_same("policy", linked.policy, self.policy) {
             return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
         }
         let mut store = armed_store(linked.module.engine(), Data::new(state, armed));
         let instantiated = catch_panic(|| linked.linker.instantiate_and_start(&mut store, &linked.module));
+        store.data_mut().armed.filling_ended();
         match settle(&mut store, instantiated) {
             Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells)),
             Err(fault) => {

@@ -45,9 +45,9 @@ impl Stacks {
     }
 }
 
-/// Fuel of exact metering with which no guest makes a stack of more than 256 KiB. A unit pays for 16 cells of a frame, for
-/// which the engine has up to four each, of 16 bytes.
-const SHALLOW_FUEL: u64 = 256;
+/// Fuel of exact metering with which no guest makes a stack of more than 288 KiB. A unit pays for 16 cells of a frame, for
+/// which the engine has up to nine each, of 16 bytes.
+const SHALLOW_FUEL: u64 = 128;
 
 /// How deep an instance may have been, by the fuel that it used. Lets go of the stack when the instance ends.
 pub(crate) struct Depth {

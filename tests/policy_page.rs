@@ -117,7 +117,7 @@ fn every_number_of_every_preset_is_on_the_page() {
 }
 
 /// `VALUE in all`, or `VALUE in PRESET, VALUE in the others`.
-fn in_preset<'a>(cell: &'a str, preset: Preset) -> Option<&'a str> {
+fn in_preset(cell: &str, preset: Preset) -> Option<&str> {
     let name = format!("`{}`", preset.name());
     cell.split(", ").find_map(|part| {
         let (value, place) = part.split_once(" in ")?;

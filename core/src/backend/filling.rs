@@ -89,6 +89,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        admit::{Exports, ModuleSummary},
         backend::{Budget, HostOptions},
         policy::Policy,
         time::Clock,
@@ -110,8 +111,9 @@ mod tests {
     fn what_is_off_the_clock_is_bounded_by_what_is_filled() {
         let clock = Arc::new(Hand::default());
         let pass = |ms: u64| clock.0.fetch_add(ms * MS, Ordering::Relaxed);
-        let mut armed = Armed::new(Budget::new(&Policy::default(), Instant(0), None), &HostOptions::new(clock.clone()))
-            .of_an_engine_that_fills();
+        let exports = Arc::new(Exports::new(ModuleSummary::default()));
+        let budget = Budget::new(&Policy::default(), &exports, Instant(0), None);
+        let mut armed = Armed::new(budget, &HostOptions::new(clock.clone())).of_an_engine_that_fills();
         let mut off = |grows: Option<(usize, usize)>, ms: u64| {
             if let Some((current, desired)) = grows {
                 assert!(armed.grow_memory(current, desired, None));

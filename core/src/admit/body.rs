@@ -9,7 +9,7 @@ use super::{
     pass::{Passed, block_arity, cap, invalid, malformed},
     summary::FuncType,
 };
-use crate::{policy::Shape, verdict::Rejection};
+use crate::{policy::Shape, value::ValType, verdict::Rejection};
 
 /// What an operator costs a compiler in blocks: those that it opens, that the compiler makes of it, and that the rewrite
 /// puts beside it. Measured on functions with many live locals, where a block is dear.
@@ -102,8 +102,7 @@ pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: 
 /// [`value`] of straight code.
 fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
     match opcode {
-        // Constants, and globals, which may be constant.
-        0x41..=0x44 | 0x23 => (kept::CONSTANT, true),
+        0x41..=0x44 => (kept::CONSTANT, true),
         // `select` and numeric operators.
         0x1b | 0x45..=0xc4 => (kept::SCALAR[usize::from(in_loop)], true),
         _ => (kept::ANY, false),
@@ -120,7 +119,11 @@ fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Pass
             (kept::VECTOR[at], false)
         }
         O::CallIndirect { .. } => (kept::VECTOR[at], false),
-        O::RefNull { .. } => (kept::CONSTANT, true),
+        // A global may be constant.
+        O::GlobalGet { global_index } if passed.globals.get(*global_index as usize) == Some(&ValType::V128) => {
+            (kept::VECTOR[at], true)
+        }
+        O::GlobalGet { .. } | O::RefNull { .. } => (kept::CONSTANT, true),
         O::RefIsNull | O::TypedSelect { .. } | O::MemorySize { .. } | O::TableSize { .. } => (kept::SCALAR[at], true),
         // Two results of 8 bytes.
         O::I64Add128 | O::I64Sub128 | O::I64MulWideS | O::I64MulWideU => (kept::VECTOR[at], true),
@@ -149,8 +152,8 @@ pub(crate) enum Bulk {
 /// Whether an operator with this first byte is straight code: no block, no branch, no call, [`WORDS`] words. Most of a
 /// body is, and need not be decoded for more than the validator.
 pub(crate) fn is_straight(opcode: u8) -> bool {
-    // `drop` and `select`; locals and globals; loads and stores; constants and numeric operators.
-    matches!(opcode, 0x1a..=0x1b | 0x20..=0x24 | 0x28..=0x3e | 0x41..=0xc4)
+    // `drop` and `select`; locals and `global.set`; loads and stores; constants and numeric operators.
+    matches!(opcode, 0x1a..=0x1b | 0x20..=0x22 | 0x24 | 0x28..=0x3e | 0x41..=0xc4)
 }
 
 /// The first byte of a vector operator.

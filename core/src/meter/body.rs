@@ -118,6 +118,7 @@ impl What {
             Self::Encoded { begin, end } => emitter.out.extend_from_slice(&encoded[begin as usize..end as usize]),
             Self::Bulk(bulk) => emitter.charge_pieces(emitter.context.pieces(bulk)),
             Self::Init(target) => emitter.charge_init(target),
+            Self::Clamp => emitter.clamp(),
             Self::BeforeGrowth(width) => emitter.before_growth(width),
             Self::AfterMemoryGrowth(width, page_size_log2) => emitter.after_memory_growth(width, page_size_log2),
             Self::AfterTableGrowth(width) => emitter.after_table_growth(width),

@@ -14,6 +14,9 @@ use crate::{
 pub(super) struct Context<'a> {
     pub(super) counts: bool,
     pub(super) canonicalises: bool,
+    /// Whether lengths of 64 bits are cut to what any memory or table may have, because the engine counts by them: what is
+    /// longer must be a trap, not a lack of fuel that nobody limits.
+    pub(super) clamps: bool,
     pub(super) counters: Counters,
     pub(super) linkages: Linkages,
     passed: &'a Passed,
@@ -28,6 +31,7 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     pub(super) fn new(passed: &'a Passed, counts: bool, canonicalises: bool) -> Self {
         let fuel = u32::try_from(passed.globals.len()).unwrap_or(u32::MAX);
+        let clamps = !counts && has_wide_bulk(passed);
         let refill_type = passed.types.len();
         let mut pieces = Vec::new();
         let linkages = match counts {
@@ -44,6 +48,7 @@ impl<'a> Context<'a> {
         Self {
             counts,
             canonicalises,
+            clamps,
             counters: Counters { fuel, stack: fuel + 1, refill },
             linkages,
             passed,
@@ -102,6 +107,11 @@ impl<'a> Context<'a> {
     pub(super) fn table(&self, index: u32) -> Width {
         table_width(self.passed, index)
     }
+}
+
+/// Whether a bulk operator has a length of 64 bits.
+pub(super) fn has_wide_bulk(passed: &Passed) -> bool {
+    passed.bulk.iter().any(|bulk| Pieces::new(*bulk, passed, 0).count() == Width::Bits64)
 }
 
 pub(super) fn memory_width(passed: &Passed, index: u32) -> Width {

@@ -19,6 +19,9 @@ use crate::value;
 /// cannot overflow.
 const MOST_ELEMENTS: i64 = 1 << 40;
 
+/// More bytes or elements than any policy allows.
+const NO_LENGTH: i64 = 1 << 50;
+
 /// Bits of the canonical NaNs.
 const NAN32: u32 = 0x7fc0_0000;
 const NAN64: u64 = 0x7ff8_0000_0000_0000;
@@ -377,6 +380,13 @@ impl Emitter<'_> {
             sink.i64_const(0);
         });
         self.sink().end().end().local_get(count);
+    }
+
+    /// Cuts the length on the stack to more than any memory or table has.
+    pub(super) fn clamp(&mut self) {
+        let count = self.locals.count64();
+        self.sink().local_set(count).local_get(count).i64_const(NO_LENGTH).local_get(count).i64_const(NO_LENGTH);
+        self.sink().i64_lt_u().select();
     }
 
     /// Takes fuel for as many bytes or elements as the number on the stack says, and leaves whether fuel is below zero.

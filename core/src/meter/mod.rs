@@ -7,8 +7,8 @@
 //! price.
 //!
 //! In both metering modes the same rewrite drops custom sections, gives the start function a name by which the host can
-//! call it, canonicalises NaNs where the policy asks for it, and makes conditional branches of large functions short. What
-//! comes out is held against every limit of an engine that the rewrite adds to.
+//! call it, canonicalises NaNs where the policy asks for it, makes conditional branches of large functions short, and cuts
+//! lengths of 64 bits to what any memory may have. What comes out is held against every limit of an engine that the rewrite adds to.
 
 mod block_types;
 mod body;
@@ -35,7 +35,7 @@ use wasmparser::{BinaryReader, FunctionBody};
 use self::{
     block_types::BlockTypes,
     body::{Written, rewrite_body},
-    context::{Context, encoded},
+    context::{Context, encoded, has_wide_bulk},
     limits::Rewritten,
     linkage::{Linkage, entrance, with_parameter},
 };
@@ -75,7 +75,8 @@ pub(crate) fn for_engine<'a>(bytes: &'a [u8], passed: &Passed, rules: &Rules) ->
     let canonicalises = rules.floats == Floats::Canonical;
     let has_large_bodies = passed.bodies.iter().any(|body| body.words > LARGE_BODY);
     let has_custom_sections = passed.summary.custom_bytes > 0;
-    if !counts && !canonicalises && !has_large_bodies && !has_custom_sections && passed.start.is_none() {
+    let changes_bodies = counts || canonicalises || has_large_bodies || has_wide_bulk(passed);
+    if !changes_bodies && !has_custom_sections && passed.start.is_none() {
         limits::check_as_it_is(passed)?;
         return Ok(Cow::Borrowed(bytes));
     }
@@ -292,7 +293,8 @@ impl Rewrite<'_> {
         takes_stack: bool,
         block_types: &mut BlockTypes,
     ) -> Written {
-        if self.context.counts || self.context.canonicalises || shape.words > LARGE_BODY {
+        let Context { counts, canonicalises, clamps, .. } = self.context;
+        if counts || canonicalises || clamps || shape.words > LARGE_BODY {
             return rewrite_body(&FunctionBody::new(body.clone()), shape, takes_stack, &self.context, block_types);
         }
         let mut body = body.clone();

@@ -89,6 +89,8 @@ pub(super) enum What {
     },
     Bulk(Bulk),
     Init(Target),
+    /// Cuts a length of 64 bits.
+    Clamp,
     BeforeGrowth(Width),
     /// With log2 of the size of a page.
     AfterMemoryGrowth(Width, u32),
@@ -286,6 +288,9 @@ impl<'a> Walk<'a> {
     /// What depends on an operator's operands, and what calls hand over.
     fn count(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
         if !self.context.counts {
+            if self.context.clamps {
+                self.clamp(operator, at);
+            }
             return;
         }
         use Operator as O;
@@ -328,6 +333,25 @@ impl<'a> Walk<'a> {
                 self.edit(at, 0, What::BeforeTailCall { is_checked: context.tables_reach_host() });
             }
             _ => {}
+        }
+    }
+
+    /// A bulk operator whose length has 64 bits, where nobody counts in the guest.
+    fn clamp(&mut self, operator: &Operator<'_>, at: usize) {
+        let context = self.context;
+        let is_wide = match operator {
+            Operator::MemoryFill { mem } => context.memory(*mem) == Width::Bits64,
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                context.memory(*dst_mem).min(context.memory(*src_mem)) == Width::Bits64
+            }
+            Operator::TableFill { table } => context.table(*table) == Width::Bits64,
+            Operator::TableCopy { dst_table, src_table } => {
+                context.table(*dst_table).min(context.table(*src_table)) == Width::Bits64
+            }
+            _ => false,
+        };
+        if is_wide {
+            self.edit(at, 0, What::Clamp);
         }
     }
 

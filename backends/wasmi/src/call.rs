@@ -201,7 +201,8 @@ macro_rules! host_fn {
                 let closure = Arc::new(closure);
                 imports.recipes.push(Arc::new(move |linker| {
                     let closure = closure.clone();
-                    let host = move |caller: wasmi::Caller<'_, Data<T>>, $($value: $param),*| {
+                    let host = move |mut caller: wasmi::Caller<'_, Data<T>>, $($value: $param),*| {
+                        caller.data_mut().armed.filling_ended();
                         host_call::<Self, _, _, _, _>(Caller(caller), &*closure, ($($value,)*)).map_err(stop)
                     };
                     // The only error is a name that is taken, and the names were just checked.

@@ -266,7 +266,6 @@ impl Armed {
 
     #[inline]
     pub(super) fn begin_host_call(&mut self) -> Result<(), Fault> {
-        self.filling_ended();
         if let Some(allowed) = self.budget.host_calls
             && self.host_calls >= allowed
         {

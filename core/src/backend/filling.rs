@@ -43,8 +43,8 @@ impl Filling {
 
 impl Armed {
     /// For engines that touch all of a memory when they make it and when it grows: what that takes is off the clock, up to
-    /// 4 ms for each MiB. The backend says when an instance is made that [it has ended](Self::filling_ended); a growth ends
-    /// when somebody looks at the clock.
+    /// 4 ms for each MiB. The backend says that [it has ended](Self::filling_ended) when an instance is made, and when a host
+    /// function begins; else it ends when somebody looks at the clock.
     #[must_use]
     pub fn of_an_engine_that_fills(mut self) -> Self {
         self.filling.is_on = true;

@@ -75,13 +75,14 @@ fn fuel<B: Subject>() -> Outcome {
     for policy in policies(|_| ()) {
         let plugin = plain_plugin::<B>(policy, &wasm(WORK))?;
         for (export, argument, expected) in [
-            // To enter, and five operators in each round.
-            ("loop", 1, 1 + 5),
-            ("loop", 1_000_000, 1 + 5_000_000),
-            // 10,946 leaves of 6 units and 10,945 inner calls of 14.
-            ("fib", 20, 218_906),
-            // Seventeen operators in each round, two memory operators of 65,536 bytes and a table operator of 64 elements.
-            ("bulk", 100, 1 + 100 * (17 + 2 * 65_536 / 16 + 64)),
+            // To enter, the loop, and five operators in each round.
+            ("loop", 1, 2 + 5),
+            ("loop", 1_000_000, 2 + 5_000_000),
+            // 10,946 leaves of 6 units and 10,945 inner calls of 16.
+            ("fib", 20, 240_796),
+            // Seventeen operators in each round, of which three are bulk operators: two of 65,536 bytes in a memory, and one
+            // of 64 elements in a table.
+            ("bulk", 100, 2 + 100 * (17 + 3 + 2 * 65_536 / 16 + 64)),
         ] {
             let (_, report) = plugin.call_values(export, &[Value::I32(argument)], (), None)?;
             ensure_eq!(report.usage.fuel_used, Some(expected), "{export}({argument})");
@@ -95,12 +96,14 @@ fn exhausted<B: Subject>() -> Outcome {
         (global $rounds (export "rounds") (mut i32) (i32.const 0))
         (func $round (global.set $rounds (i32.add (global.get $rounds) (i32.const 1))))
         (func (export "run") (loop $again (call $round) (br $again))))"#;
-    // To enter; in each round a call, a branch, and seven units in the function: one to enter it, four operators.
-    for policy in policies(|rules| rules.limits.fuel = Some(1 + 7 * 300_000)) {
+    // To enter, and the loop; in each round 2 for the call, 1 for the branch, and 5 in the function: to enter it, and four
+    // operators.
+    const ROUND: u64 = 8;
+    for policy in policies(|rules| rules.limits.fuel = Some(2 + ROUND * 300_000)) {
         let mut session = plain_plugin::<B>(policy, &wasm(text))?.session(())?;
         ensure_eq!(session.call_values("run", &[]).denied()?.code(), "out-of-fuel");
         ensure_eq!(session.global("rounds"), Some(Value::I32(300_000)));
-        ensure_eq!(session.usage().fuel_used, Some(1 + 7 * 300_000));
+        ensure_eq!(session.usage().fuel_used, Some(2 + ROUND * 300_000));
     }
     Ok(())
 }
@@ -116,8 +119,8 @@ fn trap<B: Subject>() -> Outcome {
     for policy in policies(|_| ()) {
         let mut session = plain_plugin::<B>(policy, &wasm(text))?.session(())?;
         ensure_eq!(session.call_values("run", &[Value::I32(1_000_000)]).denied()?.code(), "trap-unreachable");
-        // To enter, the call, and to enter what it calls.
-        ensure_eq!(session.usage().fuel_used, Some(3));
+        // To enter, 2 for the call, and to enter what it calls.
+        ensure_eq!(session.usage().fuel_used, Some(4));
     }
     Ok(())
 }

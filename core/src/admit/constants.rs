@@ -15,7 +15,7 @@ use crate::verdict::Rejection;
 enum Operand {
     /// Perhaps a constant.
     Constant {
-        /// Whether it may decide the result of an operator on it and on anything: `x & 0`.
+        /// Whether it may decide the result of an operator that [`absorbs`]: `x & 0`.
         decides: bool,
     },
     /// What is in a local.
@@ -64,7 +64,7 @@ pub(super) fn most(
                 None if value(operator, code[offset - begin], false, passed).1 => {
                     let all = !operands.is_empty() && operands.iter().all(is_constant);
                     computed += u64::from(all);
-                    result_of(&operands, all)
+                    result_of(operator, &operands, all)
                 }
                 None => Operand::Other,
             },
@@ -87,8 +87,8 @@ fn is_constant(operand: &Operand) -> bool {
     matches!(operand, Operand::Constant { .. })
 }
 
-fn result_of(operands: &[Operand], all_constant: bool) -> Operand {
-    let decides = operands.contains(&UNKNOWN);
+fn result_of(operator: &Operator<'_>, operands: &[Operand], all_constant: bool) -> Operand {
+    let decides = absorbs(operator) && operands.contains(&UNKNOWN);
     let same = matches!(operands, [Operand::Local(a), Operand::Local(b)] if a == b);
     match all_constant || decides || same {
         true => UNKNOWN,
@@ -96,17 +96,48 @@ fn result_of(operands: &[Operand], all_constant: bool) -> Operand {
     }
 }
 
+/// Whether one operand may decide the result, whatever the other is.
+fn absorbs(operator: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        operator,
+        O::I32Mul
+            | O::I32And
+            | O::I32Or
+            | O::I32Shl
+            | O::I32ShrS
+            | O::I32ShrU
+            | O::I32Rotl
+            | O::I32Rotr
+            | O::I32RemS
+            | O::I32RemU
+            | O::I64Mul
+            | O::I64And
+            | O::I64Or
+            | O::I64Shl
+            | O::I64ShrS
+            | O::I64ShrU
+            | O::I64Rotl
+            | O::I64Rotr
+            | O::I64RemS
+            | O::I64RemU
+            | O::V128And
+            | O::V128Or
+            | O::V128AndNot
+            | O::Select
+            | O::TypedSelect { .. }
+    )
+}
+
 /// A constant operand, by its width and bits, and whether it may decide a result.
 fn constant(operator: &Operator<'_>) -> Option<((u32, u128), bool)> {
     const GLOBAL: u32 = 1;
-    let integer = |width: u32, value: i64, min: i64, max: i64| {
-        Some(((width, value.cast_unsigned().into()), [0, 1, -1, min, max].contains(&value)))
-    };
+    let integer = |width: u32, value: i64| Some(((width, value.cast_unsigned().into()), [0, 1, -1].contains(&value)));
     match operator {
-        Operator::I32Const { value } => integer(32, (*value).into(), i32::MIN.into(), i32::MAX.into()),
-        Operator::I64Const { value } => integer(64, *value, i64::MIN, i64::MAX),
-        Operator::F32Const { value } => Some(((33, value.bits().into()), true)),
-        Operator::F64Const { value } => Some(((65, value.bits().into()), true)),
+        Operator::I32Const { value } => integer(32, (*value).into()),
+        Operator::I64Const { value } => integer(64, *value),
+        Operator::F32Const { value } => Some(((33, value.bits().into()), false)),
+        Operator::F64Const { value } => Some(((65, value.bits().into()), false)),
         Operator::V128Const { value } => Some(((128, value.i128().cast_unsigned()), true)),
         Operator::RefNull { .. } => Some(((0, 0), true)),
         Operator::GlobalGet { global_index } => Some(((GLOBAL, (*global_index).into()), true)),

@@ -1,6 +1,11 @@
 //! What the dependency tree may hold: licences, sources, and which crates must not meet.
 
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 
@@ -45,6 +50,32 @@ fn a_wasmi_only_build_has_no_jit() {
     let tree = tree(&["--package", "hotcell", "--no-default-features", "--features", "wasmi"]);
     assert!(tree.contains("wasmi"), "{tree:?}");
     assert_eq!(engines_in(&tree), Vec::<&String>::new());
+}
+
+/// What engines cannot do stands in one file of the contract, with the fence before each.
+#[test]
+fn core_speaks_of_engines_in_one_place() {
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => sources(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src"), &mut found);
+    assert!(found.len() > 30, "{found:?}");
+    for path in found.iter().filter(|path| !path.ends_with("fences.rs")) {
+        let text = fs::read_to_string(path).unwrap().to_lowercase();
+        // Which feature to enable is no fact about an engine.
+        let lines = text.lines().filter(|line| !line.contains("enable the feature"));
+        for line in lines {
+            let named = ["wasmtime", "wasmi", "cranelift"].iter().find(|engine| line.contains(*engine));
+            assert_eq!(named, None, "{}: {line}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use hotcell::{Contract, Offered, Policy, Proposal, Signature, admit, admit::FuncType};
 use hotcell_bench::kinds::{Kind, kinds};
 use hotcell_core::meter::{FUEL, REFILL, REFILL_MODULE, STACK};
-use wasmi::{Caller, CompilationMode, Config, Engine, Linker, Module, Store, Val};
+use wasmi::{Caller, CompilationMode, Config, Engine, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Val};
 
 /// Most instructions of an interpreter that run for one unit.
 const MOST: f64 = 12.0;
@@ -28,10 +28,12 @@ fn work_per_unit(kind: &Kind, times: usize) -> f64 {
     config.consume_fuel(true).compilation_mode(CompilationMode::Eager).wasm_tail_call(true).wasm_wide_arithmetic(true);
     let engine = Engine::new(&config);
     let module = Module::new(&engine, admitted.bytes()).expect("the module compiles");
-    let mut linker: Linker<()> = Linker::new(&engine);
+    let mut linker: Linker<StoreLimits> = Linker::new(&engine);
     linker.func_wrap("env", "nop", || ()).expect("the name is free");
-    linker.func_wrap(REFILL_MODULE, REFILL, |_: Caller<'_, ()>, _: i64| ()).expect("the name is free");
-    let mut store = Store::new(&engine, ());
+    linker.func_wrap(REFILL_MODULE, REFILL, |_: Caller<'_, StoreLimits>, _: i64| ()).expect("the name is free");
+    let limits = StoreLimitsBuilder::new().memory_size(64 << 20).table_elements(1 << 20).build();
+    let mut store = Store::new(&engine, limits);
+    store.limiter(|limits| limits);
     const PLENTY: u64 = 1 << 40;
     store.set_fuel(PLENTY).expect("the engine counts");
     let instance = linker.instantiate_and_start(&mut store, &module).expect("an instance is made");

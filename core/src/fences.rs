@@ -23,6 +23,7 @@
 //! | size of the types of all imports and exports together | validators | [`TYPE_SIZE`] |
 //! | parameters of a function type | validators | [`MOST_PARAMS`] |
 //! | nesting of constant expressions, by recursion | both | `module.const_expr_ops` |
+//! | bytes of a memory with pages of one byte | wasmtime 2^32 - 2; wasmi 2^32 | [`LARGEST_OF_BYTE_PAGES`] |
 //! | 64-bit memories that grow | wasmi: panics | the backend states `memory64` as unsupported |
 
 /// Words of a function's code beyond which every conditional branch is made short.
@@ -55,3 +56,7 @@ pub(crate) const MOST_CONSTANTS: u64 = 32_500;
 
 /// Most results of a function, and parameters and results of a block. wasmi copies four or more wrongly.
 pub(crate) const MOST_RESULTS: u64 = 3;
+
+/// Bytes of the largest memory with 32-bit indices and pages of one byte. wasmtime stops there, so that each size and each
+/// failure has a number of its own; wasmi would go on to 2^32.
+pub(crate) const LARGEST_OF_BYTE_PAGES: u64 = (1 << 32) - 2;

@@ -97,8 +97,8 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
 /// charged has three of 8 bytes here:
 ///
 /// * a local, or an operand: its value, and what is computed of it to reach memory, are two;
-/// * a pure operator in a loop is charged a third of a cell, a vector operator two thirds: the 8 or 16 bytes of its result,
-///   which the compiler may move out of the loop and keep for as long as the loop runs. Outside of loops it is half of
+/// * a constant or a pure operator in a loop is charged a third of a cell, one on vectors two thirds: the 8 or 16 bytes of
+///   its result, which the compiler may move out of the loop and keep for as long as the loop runs. Outside of loops it is half of
 ///   that, because a result is kept only where the same is computed again;
 /// * calls of imported functions and through tables are charged as vector operators, for the addresses that they load;
 /// * parameters that a call passes on the stack are operands of the caller and locals of the callee;

@@ -80,8 +80,8 @@ const WORDS: u64 = 4;
 /// room an engine has for a cell stands beside its own limit.
 mod kept {
     pub(super) const ANY: u32 = 1;
-    /// An interpreter keeps it, an optimising engine makes it anew.
-    pub(super) const CONSTANT: u32 = 3;
+    /// An interpreter keeps it; an optimising engine does so within a loop, and makes it anew elsewhere.
+    pub(super) const CONSTANT: [u32; 2] = [ANY + 2, ANY + 8];
     /// A result of 8 bytes: computed twice, or within a loop.
     pub(super) const SCALAR: [u32; 2] = [ANY + 4, ANY + 8];
     /// One of 16.
@@ -102,7 +102,7 @@ pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: 
 /// [`value`] of straight code.
 fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
     match opcode {
-        0x41..=0x44 => (kept::CONSTANT, true),
+        0x41..=0x44 => (kept::CONSTANT[usize::from(in_loop)], true),
         // `select` and numeric operators.
         0x1b | 0x45..=0xc4 => (kept::SCALAR[usize::from(in_loop)], true),
         _ => (kept::ANY, false),
@@ -123,7 +123,7 @@ fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Pass
         O::GlobalGet { global_index } if passed.globals.get(*global_index as usize) == Some(&ValType::V128) => {
             (kept::VECTOR[at], true)
         }
-        O::GlobalGet { .. } | O::RefNull { .. } => (kept::CONSTANT, true),
+        O::GlobalGet { .. } | O::RefNull { .. } => (kept::CONSTANT[at], true),
         O::RefIsNull | O::TypedSelect { .. } | O::MemorySize { .. } | O::TableSize { .. } => (kept::SCALAR[at], true),
         // Two results of 8 bytes.
         O::I64Add128 | O::I64Sub128 | O::I64MulWideS | O::I64MulWideU => (kept::VECTOR[at], true),

@@ -3,6 +3,7 @@ use core::time::Duration;
 use super::Preset;
 #[cfg(feature = "serde")]
 use super::text;
+use crate::fences::LARGEST_OF_BYTE_PAGES;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -13,13 +14,12 @@ pub const TABLE_ELEMENT_BYTES: u64 = 8;
 /// Bytes of the largest memory that every engine can have, whatever the policy says: by the log2 of its page size, which
 /// is 16 or 0, and by whether its indices are 64 bits wide.
 ///
-/// With 32-bit indices and pages of one byte wasmtime stops at 2^32 - 2, so that each size and each failure has a number
-/// of its own; wasmi would go on to 2^32. With pages of 64 KiB both have 2^32. Memories with 64-bit indices end where the
-/// largest policy does.
+/// With 32-bit indices and pages of one byte that is 2^32 - 2 bytes, with pages of 64 KiB 2^32. Memories with 64-bit
+/// indices end where the largest policy does.
 pub const fn largest_memory(page_size_log2: u32, memory64: bool) -> u64 {
     match (page_size_log2, memory64) {
         (_, true) => MOST_MEMORY_BYTES,
-        (0, false) => (1 << 32) - 2,
+        (0, false) => LARGEST_OF_BYTE_PAGES,
         (_, false) => 1 << 32,
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn kept(operators: &[Operator<'_>], imported: usize) -> (u64, u64) {
         let in_loop = open.contains(&true);
         // Outside of loops, and inside.
         let (outside, inside, may_be_constant) = match operator {
-            O::I32Const { .. } | O::I64Const { .. } | O::GlobalGet { .. } => (3, 3, true),
+            O::I32Const { .. } | O::I64Const { .. } | O::GlobalGet { .. } => (3, 9, true),
             O::Call { function_index } if (*function_index as usize) < imported => (9, 17, false),
             O::CallIndirect { .. } => (9, 17, false),
             O::Select | O::MemorySize { .. } => (5, 9, true),

@@ -45,6 +45,7 @@ pub fn kinds() -> Vec<Kind> {
     let mut kinds = numeric();
     kinds.extend(vectors());
     kinds.extend(control());
+    kinds.push(many_locals());
     kinds.extend(calls());
     kinds.extend(memory());
     kinds.extend(tables());
@@ -217,6 +218,17 @@ fn control() -> Vec<Kind> {
         i32.const 16 i32.shr_u i32.const 3 i32.and br_table 0 1 2 3 end end end end ";
     kinds.push(Kind::new("br_table, at random", "", "", unpredictable));
     kinds
+}
+
+/// A branch that is never taken, around which every local changes its place.
+fn many_locals() -> Kind {
+    const LOCALS: usize = 1_900;
+    let get = |local: usize| format!("local.get {} ", local + 5);
+    let set = |local: usize| format!("local.set {} ", local + 5);
+    let gets: String = (0..LOCALS).map(get).collect();
+    let sets: String = (0..LOCALS).map(set).collect();
+    let body = format!("local.get $rounds i32.eqz if {gets} {sets} end ");
+    Kind::new("if, among 1,900 locals", "", &format!("(local {})", "i64 ".repeat(LOCALS)), body).once()
 }
 
 fn calls() -> Vec<Kind> {

@@ -50,9 +50,9 @@ pub(crate) const MOST_PARAMS: usize = 1_000;
 /// behind the last of a span of them: 32,767 are too many, and a few are left for what the rewrite puts on the stack.
 pub(crate) const MOST_SLOTS: u64 = 32_750;
 
-/// Most different constants of a function. wasmi numbers them downwards from -1 in 16 bits; a few are left for those of
-/// the rewrite.
-pub(crate) const MOST_CONSTANTS: u64 = 32_500;
+/// Most different constants of a function. wasmi numbers them downwards from -1 in 16 bits. The rest is for those of the
+/// rewrite: amounts of fuel above 32,767, of which a body of 3 MB cannot have a thousand.
+pub(crate) const MOST_CONSTANTS: u64 = 31_000;
 
 /// Most results of a function, and parameters and results of a block. wasmi copies four or more wrongly.
 pub(crate) const MOST_RESULTS: u64 = 3;

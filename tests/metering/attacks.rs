@@ -373,3 +373,57 @@ fn modules_at_the_caps_of_the_ceiling_compile() {
     }
     assert_none(&wrong);
 }
+
+/// A compiler does not always find a place that is free again: at the worst each value of a body has its own.
+#[test]
+fn values_that_find_no_place_do_not_change_the_depth() {
+    const LOCALS: usize = 30;
+    const VALUES: usize = 60;
+    for make in ["call $one", "local.get $at i64.load", "local.get 1 i64.const 7 i64.mul", "call $three drop drop"] {
+        let values = format!("{make} ").repeat(VALUES);
+        let rounds = format!("{values} call $none call $sink ").repeat(400);
+        let change: String =
+            (1..=LOCALS).map(|at| format!("local.get {at} i64.const {at} i64.add local.set {at} ")).collect();
+        let body = format!(
+            r#"(memory 1) (func $none) (func $one (result i64) i64.const 5)
+            (func $three (result i64 i64 i64) i64.const 1 i64.const 2 i64.const 3)
+            (func $sink (param {params}))
+            (func $f (export "f") (param i64) (result i64) (local {locals}) (local $at i32)
+                (if (i64.eqz (local.get 0)) (then (return (i64.const 7))))
+                (loop $again
+                    {rounds}
+                    (local.set 1 (i64.add (local.get 1) (call $f (i64.sub (local.get 0) (i64.const 1)))))
+                    {change}
+                    (br_if $again (i64.eqz (local.get 1))))
+                {gets} {sums})"#,
+            params = "i64 ".repeat(VALUES),
+            locals = "i64 ".repeat(LOCALS),
+            gets = (1..=LOCALS).map(|at| format!("local.get {at} ")).collect::<String>(),
+            sums = "i64.add ".repeat(LOCALS - 1),
+        );
+        let both = Both::new(&policy(100_000_000, |_| ()));
+        for depth in [2, 5, 10, 40] {
+            both.call(&plain(&body), "f", &[Value::I64(depth)]).unwrap_or_else(|error| panic!("{make}: {error}"));
+        }
+    }
+}
+
+/// A segment that does not fit is the trap, whatever fuel there is.
+#[test]
+fn an_initialisation_that_does_not_fit_is_a_trap() {
+    let data = "a".repeat(65_536);
+    let body = format!(
+        r#"(memory 1) (data $d "{data}") (table 9 funcref) (func $n) (elem $e func {entries})
+        (func (export "memory") (memory.init $d (i32.const 1) (i32.const 0) (i32.const 65536)))
+        (func (export "table") (table.init $e (i32.const 8) (i32.const 0) (i32.const 4000)))
+        (func (export "fits") (memory.init $d (i32.const 0) (i32.const 0) (i32.const 65536)))"#,
+        entries = "$n ".repeat(5_000),
+    );
+    for fuel in [20, 1_000, 1_000_000] {
+        let both = Both::new(&policy(fuel, |_| ()));
+        let code = |export: &str| both.call(&plain(&body), export, &[]).unwrap().code;
+        assert_eq!(code("memory"), "trap-memory-out-of-bounds", "{fuel}");
+        assert_eq!(code("table"), "trap-table-out-of-bounds", "{fuel}");
+        assert_eq!(code("fits"), if fuel > 4_200 { "ok" } else { "out-of-fuel" }, "{fuel}");
+    }
+}

@@ -97,10 +97,11 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
 /// charged has three of 8 bytes here:
 ///
 /// * a local, or an operand: its value, and what is computed of it to reach memory, are two;
-/// * a constant or a pure operator in a loop is charged a third of a cell, one on vectors two thirds: the 8 or 16 bytes of
-///   its result, which the compiler may move out of the loop and keep for as long as the loop runs. Outside of loops it is half of
-///   that, because a result is kept only where the same is computed again;
-/// * calls of imported functions and through tables are charged as vector operators, for the addresses that they load;
+/// * an operator that makes a value is charged a third of a cell, or two for a vector: a place of 8 or 16 bytes of its own.
+///   The compiler moves pure operators out of loops and keeps their results for as long as the loop runs, keeps a result that
+///   is computed again, and its allocator looks at ten places only before it makes a new one. Constants outside of loops it
+///   makes anew;
+/// * calls of imported functions and through tables are charged two thirds more, for the addresses that they load;
 /// * parameters that a call passes on the stack are operands of the caller and locals of the callee;
 /// * the entrance through which a table or the host calls a function that is also called by name passes parameters on in a
 ///   frame that nobody counts: 8 or 16 bytes for each of the callee's locals.

@@ -74,18 +74,18 @@ const WORDS: u64 = 4;
 /// What an engine may keep for an operator in its function's frame beyond locals and operands, in [`KEPT_PER_CELL`]ths of
 /// a stack cell.
 ///
-/// An optimising engine keeps the result of a pure operator where the same is computed again, or where it moves it out of
-/// a loop, in which it need stand only once. The address of an imported function, and the type of a call through a table,
-/// are such values, too. A rest for every operator is for values that an engine fails to keep in one place. How much
-/// room an engine has for a cell stands beside its own limit.
+/// At the worst an optimising engine has a place of its own for every value that an operator makes: it keeps results that
+/// are computed again, moves operators out of loops, and does not always find a place that is free again. The address of an
+/// imported function, and the type of a call through a table, are such values, too. How much room an engine has for a
+/// cell stands beside its own limit.
 mod kept {
     pub(super) const ANY: u32 = 1;
-    /// An interpreter keeps it; an optimising engine does so within a loop, and makes it anew elsewhere.
-    pub(super) const CONSTANT: [u32; 2] = [ANY + 2, ANY + 8];
-    /// A result of 8 bytes: computed twice, or within a loop.
-    pub(super) const SCALAR: [u32; 2] = [ANY + 4, ANY + 8];
+    /// A value of 8 bytes.
+    pub(super) const SCALAR: u32 = 8;
     /// One of 16.
-    pub(super) const VECTOR: [u32; 2] = [ANY + 8, ANY + 16];
+    pub(super) const VECTOR: u32 = 16;
+    /// An interpreter keeps it; an optimising engine does so within a loop, and makes it anew elsewhere.
+    pub(super) const CONSTANT: [u32; 2] = [ANY + 2, ANY + SCALAR];
 }
 
 /// Parts of a stack cell in which [`BodyShape::kept`](super::BodyShape::kept) counts.
@@ -103,8 +103,9 @@ pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: 
 fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
     match opcode {
         0x41..=0x44 => (kept::CONSTANT[usize::from(in_loop)], true),
-        // `select` and numeric operators.
-        0x1b | 0x45..=0xc4 => (kept::SCALAR[usize::from(in_loop)], true),
+        // `select` and numeric operators; loads.
+        0x1b | 0x45..=0xc4 => (kept::ANY + kept::SCALAR, true),
+        0x28..=0x35 => (kept::ANY + kept::SCALAR, false),
         _ => (kept::ANY, false),
     }
 }
@@ -112,21 +113,30 @@ fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
 /// [`value`] of all other operators.
 fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Passed) -> (u32, bool) {
     use Operator as O;
-    let at = usize::from(in_loop);
+    let size = |ty: &ValType| if *ty == ValType::V128 { kept::VECTOR } else { kept::SCALAR };
+    let results = |ty: u32| passed.results(ty).iter().map(size).sum::<u32>();
     match operator {
-        // Where the function is, and its instance.
-        O::Call { function_index } if (*function_index as usize) < passed.imported_functions => {
-            (kept::VECTOR[at], false)
+        O::Call { function_index } => {
+            // Where the function is, and its instance.
+            let imported = (*function_index as usize) < passed.imported_functions;
+            let ty = passed.functions.get(*function_index as usize).copied().unwrap_or_default();
+            (kept::ANY + results(ty) + if imported { kept::VECTOR } else { 0 }, false)
         }
-        O::CallIndirect { .. } => (kept::VECTOR[at], false),
-        // A global may be constant.
-        O::GlobalGet { global_index } if passed.globals.get(*global_index as usize) == Some(&ValType::V128) => {
-            (kept::VECTOR[at], true)
+        O::CallIndirect { type_index, .. } => (kept::ANY + results(*type_index) + kept::VECTOR, false),
+        // One that never changes may be constant.
+        O::GlobalGet { global_index } => {
+            let global = passed.globals.get(*global_index as usize);
+            (kept::ANY + global.map_or(0, |global| size(&global.ty)), global.is_some_and(|global| !global.is_mutable))
         }
-        O::GlobalGet { .. } | O::RefNull { .. } => (kept::CONSTANT[at], true),
-        O::RefIsNull | O::TypedSelect { .. } | O::MemorySize { .. } | O::TableSize { .. } => (kept::SCALAR[at], true),
+        O::RefNull { .. } => (kept::CONSTANT[usize::from(in_loop)], true),
+        O::RefIsNull | O::TypedSelect { .. } | O::MemorySize { .. } | O::TableSize { .. } => {
+            (kept::ANY + kept::SCALAR, true)
+        }
+        O::MemoryGrow { .. } | O::TableGrow { .. } | O::TableGet { .. } | O::RefFunc { .. } => {
+            (kept::ANY + kept::SCALAR, false)
+        }
         // Two results of 8 bytes.
-        O::I64Add128 | O::I64Sub128 | O::I64MulWideS | O::I64MulWideU => (kept::VECTOR[at], true),
+        O::I64Add128 | O::I64Sub128 | O::I64MulWideS | O::I64MulWideU => (kept::ANY + kept::VECTOR, true),
         O::I32TruncSatF32S
         | O::I32TruncSatF32U
         | O::I32TruncSatF64S
@@ -134,8 +144,8 @@ fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Pass
         | O::I64TruncSatF32S
         | O::I64TruncSatF32U
         | O::I64TruncSatF64S
-        | O::I64TruncSatF64U => (kept::SCALAR[at], true),
-        _ if opcode == VECTOR_PREFIX => (kept::VECTOR[at], true),
+        | O::I64TruncSatF64U => (kept::ANY + kept::SCALAR, true),
+        _ if opcode == VECTOR_PREFIX => (kept::ANY + kept::VECTOR, true),
         _ => (kept::ANY, false),
     }
 }

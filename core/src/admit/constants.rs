@@ -42,6 +42,7 @@ pub(super) fn most(
     let (code, begin) = (body.as_bytes(), body.range().start);
     let mut stack: Vec<Operand> = Vec::new();
     let mut distinct = BTreeSet::new();
+    const LANES: u32 = 129;
     let mut computed = 0;
     while !operators.eof() {
         let offset = operators.original_position();
@@ -50,13 +51,16 @@ pub(super) fn most(
         validator.op(offset, &operator).map_err(invalid)?;
         let taken = arity.map_or(0, |(taken, _)| taken as usize).min(stack.len());
         let operands = stack.split_off(stack.len() - taken);
+        if let Operator::I8x16Shuffle { lanes } = &operator {
+            distinct.insert((LANES, u128::from_le_bytes(*lanes)));
+        }
         let result = match &operator {
             Operator::LocalGet { local_index } => Operand::Local(*local_index),
             Operator::LocalTee { local_index } => match operands.last() {
                 Some(constant @ Operand::Constant { .. }) => *constant,
                 _ => Operand::Local(*local_index),
             },
-            operator => match constant(operator) {
+            operator => match constant(operator, passed) {
                 Some((value, decides)) => {
                     distinct.insert(value);
                     Operand::Constant { decides }
@@ -66,7 +70,11 @@ pub(super) fn most(
                     computed += u64::from(all);
                     result_of(operator, &operands, all)
                 }
-                None => Operand::Other,
+                // Loads, calls, and what asks the instance: an engine knows nothing of what they give.
+                None if matches!(code[offset - begin], 0x10 | 0x11 | 0x23 | 0x25 | 0x28..=0x35 | 0x40 | 0xd2) => {
+                    Operand::Other
+                }
+                None => UNKNOWN,
             },
         };
         // What a block, a branch or a call leaves is of no interest, but for its number.
@@ -88,8 +96,12 @@ fn is_constant(operand: &Operand) -> bool {
 }
 
 fn result_of(operator: &Operator<'_>, operands: &[Operand], all_constant: bool) -> Operand {
-    let decides = absorbs(operator) && operands.contains(&UNKNOWN);
-    let same = matches!(operands, [Operand::Local(a), Operand::Local(b)] if a == b);
+    let decides = match operator {
+        // The condition may choose a constant, and so may two arms that are the same.
+        Operator::Select | Operator::TypedSelect { .. } => operands.iter().any(is_constant),
+        operator => absorbs(operator) && operands.contains(&UNKNOWN),
+    };
+    let same = matches!(operands, [Operand::Local(a), Operand::Local(b), ..] if a == b);
     match all_constant || decides || same {
         true => UNKNOWN,
         false => Operand::Other,
@@ -124,13 +136,11 @@ fn absorbs(operator: &Operator<'_>) -> bool {
             | O::V128And
             | O::V128Or
             | O::V128AndNot
-            | O::Select
-            | O::TypedSelect { .. }
     )
 }
 
 /// A constant operand, by its width and bits, and whether it may decide a result.
-fn constant(operator: &Operator<'_>) -> Option<((u32, u128), bool)> {
+fn constant(operator: &Operator<'_>, passed: &Passed) -> Option<((u32, u128), bool)> {
     const GLOBAL: u32 = 1;
     let integer = |width: u32, value: i64| Some(((width, value.cast_unsigned().into()), [0, 1, -1].contains(&value)));
     match operator {
@@ -140,7 +150,10 @@ fn constant(operator: &Operator<'_>) -> Option<((u32, u128), bool)> {
         Operator::F64Const { value } => Some(((65, value.bits().into()), false)),
         Operator::V128Const { value } => Some(((128, value.i128().cast_unsigned()), true)),
         Operator::RefNull { .. } => Some(((0, 0), true)),
-        Operator::GlobalGet { global_index } => Some(((GLOBAL, (*global_index).into()), true)),
+        Operator::GlobalGet { global_index } => {
+            let is_mutable = passed.globals.get(*global_index as usize).is_some_and(|global| global.is_mutable);
+            (!is_mutable).then_some(((GLOBAL, (*global_index).into()), true))
+        }
         _ => None,
     }
 }

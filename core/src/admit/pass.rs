@@ -41,8 +41,10 @@ pub(crate) struct Passed {
     /// `None` for a type that is no function type.
     pub(crate) types: Vec<Option<Arc<FuncType>>>,
     pub(crate) imported_functions: usize,
-    /// Types of the globals, imported ones first.
-    pub(crate) globals: Vec<ValType>,
+    /// Index of the type of every function, imported ones first.
+    pub(crate) functions: Vec<u32>,
+    /// The globals, imported ones first.
+    pub(crate) globals: Vec<Global>,
     pub(crate) bodies: Vec<BodyShape>,
     pub(crate) has_tail_calls: bool,
     /// For every function, imported ones first, whether an operator names it to call it. Shorter where the last are not.
@@ -66,7 +68,25 @@ impl BodyShape {
     }
 }
 
+/// What is known of a global.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Global {
+    pub(crate) ty: ValType,
+    pub(crate) is_mutable: bool,
+}
+
+impl From<wasmparser::GlobalType> for Global {
+    fn from(ty: wasmparser::GlobalType) -> Self {
+        Self { ty: ty.content_type.into(), is_mutable: ty.mutable }
+    }
+}
+
 impl Passed {
+    /// The results of the type `ty`.
+    pub(super) fn results(&self, ty: u32) -> &[ValType] {
+        self.types.get(ty as usize).and_then(Option::as_ref).map_or(&[], |ty| &ty.results)
+    }
+
     /// The section with this id.
     pub(crate) fn section(&self, id: u8) -> Option<&Section> {
         self.sections.iter().find(|section| section.id == id)
@@ -114,7 +134,6 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
         validator: Validator::new_with_features(features),
         allocations: FuncValidatorAllocations::default(),
         totals: Bodies::new(policy.shape()),
-        functions: Vec::new(),
         exported_functions: BTreeSet::new(),
         element_entries: 0,
         custom_sections: 0,
@@ -153,8 +172,6 @@ struct Pass<'p> {
     validator: Validator,
     allocations: FuncValidatorAllocations,
     totals: Bodies<'p>,
-    /// Index of the type of every function, imported ones first.
-    functions: Vec<u32>,
     /// Indices of the functions that the host can call.
     exported_functions: BTreeSet<u32>,
     custom_sections: u64,
@@ -232,7 +249,7 @@ impl Pass<'_> {
             ValidPayload::Func(function, body) => {
                 let mut validator = function.into_validator(core::mem::take(&mut self.allocations));
                 let index = self.passed.imported_functions + self.passed.bodies.len();
-                let ty = self.functions.get(index).copied().unwrap_or_default();
+                let ty = self.passed.functions.get(index).copied().unwrap_or_default();
                 self.passed.summary.code_bytes += body.range().len() as u64;
                 let measure = self.totals.check(&body, &mut validator, ty, &self.passed)?;
                 let Measure { locals, height, words, kept, constants } = measure;
@@ -260,7 +277,7 @@ impl Pass<'_> {
                 for index in section.clone() {
                     let index = index.map_err(malformed)?;
                     params += self.func_type(index).params.len() as u64;
-                    self.functions.push(index);
+                    self.passed.functions.push(index);
                 }
                 cap("module.params_total", params, self.shape.params_total, at)
             }
@@ -284,7 +301,7 @@ impl Pass<'_> {
                 self.passed.summary.globals = section.count().into();
                 for global in section.clone() {
                     let global = global.map_err(malformed)?;
-                    self.passed.globals.push(global.ty.content_type.into());
+                    self.passed.globals.push(global.ty.into());
                     self.references(&global.init_expr)?;
                 }
                 Ok(())
@@ -355,7 +372,7 @@ impl Pass<'_> {
             let offset = offset as u64;
             let ty = match import.ty {
                 TypeRef::Func(index) => {
-                    self.functions.push(index);
+                    self.passed.functions.push(index);
                     self.passed.imported_functions += 1;
                     ExternType::Function(self.func_type(index))
                 }
@@ -368,7 +385,7 @@ impl Pass<'_> {
                     ExternType::Memory { memory64: ty.memory64 }
                 }
                 TypeRef::Global(ty) => {
-                    self.passed.globals.push(ty.content_type.into());
+                    self.passed.globals.push(ty.into());
                     ExternType::Global(ty.content_type.into())
                 }
                 TypeRef::Tag(_) => ExternType::Tag,
@@ -390,14 +407,16 @@ impl Pass<'_> {
                     self.exported_functions.insert(export.index);
                     self.refer(export.index, self.index_of_export(offset)?);
                     imported = index < self.passed.imported_functions;
-                    ExternType::Function(self.functions.get(index).map(|ty| self.func_type(*ty)).unwrap_or_default())
+                    ExternType::Function(
+                        self.passed.functions.get(index).map(|ty| self.func_type(*ty)).unwrap_or_default(),
+                    )
                 }
                 ExternalKind::Table => ExternType::Table,
                 ExternalKind::Memory => ExternType::Memory {
                     memory64: self.passed.summary.memories.get(index).is_some_and(|memory| memory.memory64),
                 },
                 ExternalKind::Global => {
-                    ExternType::Global(self.passed.globals.get(index).copied().unwrap_or(ValType::OtherRef))
+                    ExternType::Global(self.passed.globals.get(index).map_or(ValType::OtherRef, |global| global.ty))
                 }
                 ExternalKind::Tag => ExternType::Tag,
             };

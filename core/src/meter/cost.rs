@@ -24,12 +24,18 @@ const CELLS_PER_UNIT: i64 = 16;
 /// function at each call.
 const CONSTANTS_PER_UNIT: i64 = 32;
 
-/// What an operator costs, beyond what depends on its operands. The numbers above 1 are operators for which an engine calls
+/// Locals per unit of fuel at a branch: an engine may have to move them all on the way.
+const LOCALS_PER_UNIT: u32 = 64;
+
+/// What an operator of a function with so many locals costs, beyond what depends on its operands. The numbers above 1 are operators for which an engine calls
 /// its runtime: the time per unit of each is in `docs/metering.md`.
-pub(super) fn operator(operator: &Operator<'_>) -> i32 {
+pub(super) fn operator(operator: &Operator<'_>, locals: u32) -> i32 {
     use Operator as O;
     match operator {
         O::Nop | O::Drop | O::Block { .. } | O::Unreachable | O::Return | O::Else | O::End => 0,
+        O::Br { .. } | O::BrIf { .. } | O::BrTable { .. } | O::If { .. } => {
+            1 + (locals / LOCALS_PER_UNIT).cast_signed()
+        }
         O::RefFunc { .. } => 8,
         O::MemoryGrow { .. } | O::TableGrow { .. } => 4,
         O::MemoryFill { .. } | O::MemoryCopy { .. } | O::MemoryInit { .. } => 2,

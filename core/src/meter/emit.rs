@@ -354,32 +354,43 @@ impl Emitter<'_> {
     }
 
     /// Takes fuel for `memory.init` or `table.init`, likewise. A segment is no longer than the module: it is not done in
-    /// pieces. One that does not fit `memory` or `table` costs nothing, and traps.
+    /// pieces. One that reaches outside of its memory or table costs nothing, and traps.
     pub(super) fn charge_init(&mut self, target: Target) {
         let is_bytes = matches!(target, Target::Memory(_));
         let count = self.charge_count(Width::Bits32, is_bytes);
-        self.unlikely_if();
-        self.sink().local_get(count).i64_extend_i32_u();
+        let width = match target {
+            Target::Memory(memory) => self.context.memory(memory),
+            Target::Table(table) => self.context.table(table),
+        };
+        let below = [width.value_type(), value::ValType::I32];
+        let block = self.block_types.of(&below, &below);
+        self.unlikely_if_typed(block);
+        let [to, second] = [self.locals.to(below[0]), self.locals.second(below[1])];
+        let (f, size) = (self.locals.fuel(), self.locals.result64());
+        self.sink().local_set(second).local_set(to);
         match target {
             Target::Memory(memory) => {
-                self.sink().memory_size(memory);
-                self.extend(self.context.memory(memory));
                 let shift = self.context.page_size_log2(memory);
+                self.sink().memory_size(memory);
+                self.extend(width);
                 self.sink().i64_const(shift.into()).i64_shl();
             }
             Target::Table(table) => {
                 self.sink().table_size(table);
-                self.extend(self.context.table(table));
+                self.extend(width);
             }
         }
-        let f = self.locals.fuel();
-        self.sink().i64_gt_u().if_(BlockType::Empty).local_get(f);
+        // count > size, or to > size - count
+        self.sink().local_tee(size).local_get(count).i64_extend_i32_u().i64_lt_u().local_get(to);
+        self.extend(width);
+        self.sink().local_get(size).local_get(count).i64_extend_i32_u().i64_sub().i64_gt_u().i32_or();
+        self.sink().if_(BlockType::Empty).local_get(f);
         self.push_cost(Width::Bits32, is_bytes);
         self.sink().i64_add().local_set(f).else_();
         self.refill(0, |sink| {
             sink.i64_const(0);
         });
-        self.sink().end().end().local_get(count);
+        self.sink().end().local_get(to).local_get(second).end().local_get(count);
     }
 
     /// Cuts the length on the stack to more than any memory or table has.

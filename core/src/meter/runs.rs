@@ -18,7 +18,8 @@ pub(super) struct Runs {
     runs: Vec<Run>,
 }
 
-/// Small, because a body may have one for every few bytes. A cost fits: an operator has at least one byte.
+/// Small, because a body may have one for every few bytes. A cost fits: an operator has at least one byte, and costs less
+/// than 600.
 struct Run {
     /// Fuel that is taken at its beginning; below zero, what is given back.
     cost: i32,

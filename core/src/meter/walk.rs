@@ -236,7 +236,7 @@ impl<'a> Walk<'a> {
         }
         self.renumber(operator, at, end);
         if self.is_reachable {
-            self.runs.add(cost::operator(operator));
+            self.runs.add(cost::operator(operator, self.shape.locals));
             if !is_straight {
                 self.count(operator, at, end);
             }

@@ -2,15 +2,19 @@
 
 use wasmparser::Operator;
 
-/// Every operator costs 1, but for these.
-pub(super) fn operator(operator: &Operator<'_>) -> u64 {
+use super::program::Program;
+
+/// Every operator costs 1, but for these. A branch costs 1 more for every 64 locals.
+pub(super) fn operator(operator: &Operator<'_>, locals: usize) -> u64 {
     use Operator::{
-        Block, Call, CallIndirect, Drop, Else, End, MemoryCopy, MemoryFill, MemoryGrow, Nop, Return, Unreachable,
+        Block, Br, BrIf, BrTable, Call, CallIndirect, Drop, Else, End, If, MemoryCopy, MemoryFill, MemoryGrow, Nop,
+        Return, Unreachable,
     };
     match operator {
         Nop | Drop | Block { .. } | Unreachable | Return | Else | End => 0,
         MemoryFill { .. } | MemoryCopy { .. } | Call { .. } | CallIndirect { .. } => 2,
         MemoryGrow { .. } => 4,
+        Br { .. } | BrIf { .. } | BrTable { .. } | If { .. } => 1 + (locals / 64) as u64,
         _ => 1,
     }
 }
@@ -32,22 +36,30 @@ pub(super) fn frame(locals: u64, height: u64, kept: u64) -> i64 {
 }
 
 /// For the operators of a body, the parts that an engine may keep, and how many may make a constant.
-pub(super) fn kept(operators: &[Operator<'_>], imported: usize) -> (u64, u64) {
+pub(super) fn kept(program: &Program<'_>, operators: &[Operator<'_>]) -> (u64, u64) {
     use Operator as O;
     let (mut parts, mut constants) = (0, 0);
     let mut open = Vec::new();
     for operator in operators {
         let in_loop = open.contains(&true);
-        // Outside of loops, and inside.
-        let (outside, inside, may_be_constant) = match operator {
-            O::I32Const { .. } | O::I64Const { .. } | O::GlobalGet { .. } => (3, 9, true),
-            O::Call { function_index } if (*function_index as usize) < imported => (9, 17, false),
-            O::CallIndirect { .. } => (9, 17, false),
-            O::Select | O::MemorySize { .. } => (5, 9, true),
-            operator if is_numeric(operator) => (5, 9, true),
-            _ => (1, 1, false),
+        let (of_this, may_be_constant) = match operator {
+            O::I32Const { .. } | O::I64Const { .. } => (if in_loop { 9 } else { 3 }, true),
+            O::GlobalGet { global_index } => (9, !program.is_mutable[*global_index as usize]),
+            O::Call { function_index } => {
+                let results = program.function_type(*function_index).results().len() as u64;
+                let is_imported = (*function_index as usize) < program.imports.len();
+                (1 + 8 * results + if is_imported { 16 } else { 0 }, false)
+            }
+            O::CallIndirect { type_index, .. } => {
+                (17 + 8 * program.types[*type_index as usize].results().len() as u64, false)
+            }
+            O::Select | O::MemorySize { .. } => (9, true),
+            O::MemoryGrow { .. } => (9, false),
+            operator if is_load(operator) => (9, false),
+            operator if is_numeric(operator) => (9, true),
+            _ => (1, false),
         };
-        parts += if in_loop { inside } else { outside };
+        parts += of_this;
         constants += u64::from(may_be_constant);
         match operator {
             O::Block { .. } | O::If { .. } => open.push(false),
@@ -57,6 +69,10 @@ pub(super) fn kept(operators: &[Operator<'_>], imported: usize) -> (u64, u64) {
         }
     }
     (parts, constants)
+}
+
+fn is_load(operator: &Operator<'_>) -> bool {
+    format!("{operator:?}").contains("Load")
 }
 
 /// Whether an operator computes on integers alone.

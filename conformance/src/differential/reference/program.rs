@@ -40,6 +40,8 @@ pub struct Program<'a> {
     pub(super) bodies: Vec<Body<'a>>,
     /// Type and initial bits.
     pub(super) globals: Vec<(ValType, u64)>,
+    /// Whether each may change.
+    pub(super) is_mutable: Vec<bool>,
     pub(super) memory: Option<MemoryType>,
     pub(super) table: Vec<Option<u32>>,
     /// Whether the table has 64-bit indices.
@@ -135,6 +137,7 @@ impl<'a> Program<'a> {
                 for global in globals {
                     let global = global?;
                     self.globals.push((global.ty.content_type, constant(&global.init_expr)?));
+                    self.is_mutable.push(global.ty.mutable);
                 }
             }
             Payload::ExportSection(exports) => {
@@ -195,10 +198,10 @@ impl<'a> Program<'a> {
         }
         let operators = body.get_operators_reader()?.into_iter().collect::<Result<Vec<_>, _>>()?;
         let height = height(self, function as u32, &operators)?;
-        let (kept, constants) = cost::kept(&operators, self.imports.len());
+        let (kept, constants) = cost::kept(self, &operators);
         Ok(Body {
             blocks: blocks(&operators),
-            runs: Runs::of(&operators),
+            runs: Runs::of(&operators, locals),
             locals,
             cells: cost::frame(locals as u64, height, kept),
             constants,

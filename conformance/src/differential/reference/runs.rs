@@ -31,14 +31,14 @@ struct Open {
 impl Runs {
     /// The runs begin at the entry, at loop heads, at the arms of an `if`, behind a branch, behind a call, and where branches
     /// meet. What cannot be reached costs nothing.
-    pub(super) fn of(operators: &[Operator<'_>]) -> Self {
+    pub(super) fn of(operators: &[Operator<'_>], locals: usize) -> Self {
         let mut runs = BTreeMap::from([(0, Run { cost: 0, is_loop: false })]);
         let function = Open { is_loop: false, is_bare_if: false, is_reachable: true, is_joined: false };
         let mut open = vec![function];
         let (mut current, mut is_reachable) = (0, true);
         for (at, operator) in operators.iter().enumerate() {
             if is_reachable && let Some(run) = runs.get_mut(&current) {
-                run.cost += cost::operator(operator).cast_signed();
+                run.cost += cost::operator(operator, locals).cast_signed();
             }
             let was_reachable = is_reachable;
             let mut begins = false;

@@ -1,20 +1,18 @@
 //! The differential run on the two backends of this workspace, a few thousand modules of it.
 
 use hotcell::{PolicyError, Wasmi, Wasmtime};
-use hotcell_conformance::{
-    Subject,
-    differential::{Arena, Bench, Regime, Stats, frames::Frames, generate, reference::hold},
-};
+use hotcell_conformance::BackendUnderTest;
+use hotcell_differential::{Comparison, Configuration, Runner, Stats, frames::Frames, generate, reference::hold};
 
 const MODULES: u64 = 2_000;
 
 #[test]
 fn the_backends_do_not_differ() {
-    let arena = Arena::<Wasmtime, Wasmi>::new().unwrap();
+    let comparison = Comparison::<Wasmtime, Wasmi>::new().unwrap();
     let mut stats = Stats::default();
     let mut differences = Vec::new();
     for seed in 0..MODULES {
-        match arena.compare(seed) {
+        match comparison.compare(seed) {
             Ok(more) => stats.add(&more),
             Err(difference) => differences.push(difference.to_string()),
         }
@@ -30,21 +28,21 @@ fn the_backends_do_not_differ() {
     assert!(stats.transparent * 3 >= stats.all_calls(), "most calls end: {stats:?}");
 }
 
-/// Modules that are held against the reference under each regime, at every budget where a call is short.
+/// Modules that are held against the reference under each configuration, at every budget where a call is short.
 const COUNTED: u64 = 100;
 const BUDGETS: u64 = 150;
 
-fn agrees_with_the_reference<B: Subject>() {
+fn agrees_with_the_reference<B: BackendUnderTest>() {
     let (mut calls, mut differences) = (0, Vec::new());
-    for (number, regime) in (0..).zip(Regime::ALL) {
-        let bench = match Bench::<B>::new(&regime.policy()) {
+    for (number, configuration) in (0..).zip(Configuration::ALL) {
+        let runner = match Runner::<B>::new(&configuration.policy()) {
             Ok(bench) => bench,
-            Err(PolicyError::NotEnforceable { .. }) if !Regime::USUAL.contains(&regime) => continue,
+            Err(PolicyError::NotEnforceable { .. }) if !Configuration::USUAL.contains(&configuration) => continue,
             Err(error) => panic!("{error}"),
         };
         for seed in number * COUNTED..(number + 1) * COUNTED {
-            let wasm = generate::module(seed, regime.kinds().integers()).0;
-            match hold(&bench, regime, seed, &wasm, BUDGETS) {
+            let wasm = generate::module(seed, configuration.kinds().integers()).0;
+            match hold(&runner, configuration, seed, &wasm, BUDGETS) {
                 Ok(more) => calls += more,
                 Err(difference) => differences.push(difference.to_string()),
             }

@@ -14,7 +14,7 @@ mod neighbours;
 use std::time::Duration;
 
 use hotcell::{Contract, HostOptions, Plugin, Policy, PolicyError, Rules, Sandbox, Value, backend::Backend};
-use hotcell_conformance::Subject;
+use hotcell_conformance::BackendUnderTest;
 
 use self::neighbours::{a_thousand_manifests_take_nothing, pools_are_bounded};
 
@@ -45,7 +45,7 @@ fn plugin<B: Backend>(policy: Policy, wasm: &[u8]) -> Plugin<B> {
 }
 
 /// Whether or not somebody asked for backtraces.
-fn backtraces_change_no_message<B: Subject>() {
+fn backtraces_change_no_message<B: BackendUnderTest>() {
     if child::is_child() {
         for (_, message) in hotcell_conformance::messages::collect::<B>().unwrap() {
             println!("message {}", message.escape_debug());

@@ -1,22 +1,22 @@
 //! What fuzzing asks, asked a few hundred times.
 
 use hotcell::{Contract, Policy, Sandbox, Wasmi, Wasmtime};
-use hotcell_conformance::{
-    Subject,
-    differential::{Arena, Stats},
-    fuzz::{BehindAbi, Compiles, admission, host_arguments, injected_faults, mutants, policies, soak},
+use hotcell_conformance::BackendUnderTest;
+use hotcell_differential::{
+    Comparison, Stats,
+    fuzz::{BehindAbi, Compiles, admission, host_arguments, injected_faults, mutations, policies, soak},
 };
 
 const SEEDS: std::ops::Range<u64> = 0..200;
 
 #[test]
 fn admission_gives_a_verdict_and_what_it_admits_compiles() {
-    fn compiled<B: Subject>(modules: &[Vec<u8>]) -> usize {
+    fn compiled<B: BackendUnderTest>(modules: &[Vec<u8>]) -> usize {
         let compiles = Compiles::<B>::new(&Policy::default()).unwrap();
         modules.iter().filter(|wasm| compiles.check(wasm).unwrap()).count()
     }
-    let arena = Arena::<Wasmi, Wasmi>::new().unwrap();
-    let modules: Vec<Vec<u8>> = SEEDS.map(|seed| arena.module(seed)).collect();
+    let comparison = Comparison::<Wasmi, Wasmi>::new().unwrap();
+    let modules: Vec<Vec<u8>> = SEEDS.map(|seed| comparison.module(seed)).collect();
     modules.iter().for_each(|wasm| admission(wasm).unwrap());
     let counts = [compiled::<Wasmtime>(&modules), compiled::<Wasmi>(&modules)];
     assert_eq!(counts[0], counts[1]);
@@ -25,10 +25,10 @@ fn admission_gives_a_verdict_and_what_it_admits_compiles() {
 
 #[test]
 fn mutants_do_not_differ() {
-    let arena = Arena::<Wasmtime, Wasmi>::new().unwrap();
+    let comparison = Comparison::<Wasmtime, Wasmi>::new().unwrap();
     let mut stats = Stats::default();
     for seed in SEEDS {
-        stats.add(&mutants(&arena, seed).unwrap());
+        stats.add(&mutations(&comparison, seed).unwrap());
     }
     println!("{stats:?}");
     let rejected: u64 = stats.rejected.values().sum();
@@ -96,9 +96,9 @@ fn resident() -> u64 {
 #[cfg(target_os = "linux")]
 fn a_soak_of_everything_gives_its_memory_back() {
     const CASES: u64 = 400;
-    let arena = Arena::<Wasmtime, Wasmi>::new().unwrap();
+    let comparison = Comparison::<Wasmtime, Wasmi>::new().unwrap();
     let behind_abi = BehindAbi::<Wasmtime, Wasmi>::new().unwrap();
-    let round = |seed| soak(&arena, &behind_abi, 64, seed, CASES).unwrap();
+    let round = |seed| soak(&comparison, &behind_abi, 64, seed, CASES).unwrap();
     // The first rounds fill what is kept for later: pools, stacks, the allocator's arenas.
     let mut held = Vec::new();
     for turn in 0..4 {

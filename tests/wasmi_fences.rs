@@ -1,6 +1,6 @@
 //! The defects of wasmi 1.1 that a guest could reach, each kept out of its reach. A test fails when its fence is gone.
 //!
-//! Fences that stand elsewhere: results above three, imported tables, long constant expressions and text in
+//! Fences that are tested elsewhere: results above three, imported tables, long constant expressions and text in
 //! the checks `hostile.*` and `admission.cap.*` of the conformance suite; far branches and NaN bits in `metering.rs`;
 //! flat memory in the check `lifecycle.flat`.
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hotcell_conformance::{Check, Counts, Entry, Report, Subject, Suite as Checks, Verdict};
+use hotcell_conformance::{BackendUnderTest, Check, Counts, Entry, Report, Suite as Checks, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -63,7 +63,7 @@ fn reports(args: &ConformanceArgs) -> Result<Vec<Report>, Failure> {
     }
 }
 
-fn report<B: Subject>(args: &ConformanceArgs) -> Report {
+fn report<B: BackendUnderTest>(args: &ConformanceArgs) -> Report {
     let checks = Checks::<B>::new();
     let wanted = |check: &Check| is_wanted(args, check);
     let bar = bar(args, B::ID, checks.checks().iter().filter(|check| wanted(check)).count());

@@ -7,7 +7,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use hotcell_conformance::differential::{Findings, LongRun, Stats};
+use hotcell_differential::{Findings, LongRun, Stats};
 use serde::Serialize;
 
 use crate::{

@@ -78,7 +78,7 @@ fn points(source: &str) -> Vec<String> {
     points
 }
 
-/// The names stand in brackets at the end.
+/// The names are in brackets at the end.
 fn sentence(text: String) -> Sentence {
     let end = text.rsplit_once('(').and_then(|(_, end)| end.strip_suffix(')')).unwrap_or_default();
     let names = end.split(", ").filter_map(|name| Some(name.strip_prefix('`')?.strip_suffix('`')?.to_owned()));

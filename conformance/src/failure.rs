@@ -21,8 +21,8 @@ impl Failure {
         &self.message
     }
 
-    /// The failure of a check that panicked.
-    pub(crate) fn of_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+    /// The failure of what panicked with this payload.
+    pub fn of_panic(payload: &(dyn std::any::Any + Send)) -> Self {
         let message = payload.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
         Self { message: format!("panicked: {message}"), at: None }

@@ -2,17 +2,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::{Deviation, Entry, Report, Subject, Suite, Verdict};
+use crate::{BackendUnderTest, Deviation, Entry, Report, Suite, Verdict};
 
 /// Runs the suite as a test program: one test for each check, with the flags of `cargo test`. Does not return.
 ///
 /// The test target that calls it has `harness = false`.
-pub fn test<B: Subject>() -> ! {
+pub fn test<B: BackendUnderTest>() -> ! {
     test_with::<B>(&[])
 }
 
 /// As [`test()`], for a backend with known defects.
-pub fn test_with<B: Subject>(deviations: &'static [Deviation]) -> ! {
+pub fn test_with<B: BackendUnderTest>(deviations: &'static [Deviation]) -> ! {
     let arguments = Arguments::from_args();
     let suite = Arc::new(Suite::<B>::with_deviations(deviations));
     let entries = Arc::new(Mutex::new(Vec::new()));
@@ -26,7 +26,7 @@ pub fn test_with<B: Subject>(deviations: &'static [Deviation]) -> ! {
     conclusion.exit()
 }
 
-fn trial<B: Subject>(suite: &Arc<Suite<B>>, index: usize, entries: &Arc<Mutex<Vec<Entry>>>) -> Trial {
+fn trial<B: BackendUnderTest>(suite: &Arc<Suite<B>>, index: usize, entries: &Arc<Mutex<Vec<Entry>>>) -> Trial {
     let (suite, entries) = (suite.clone(), entries.clone());
     Trial::test(suite.checks()[index].id().to_owned(), move || {
         let check = &suite.checks()[index];

@@ -13,7 +13,7 @@ pub struct Guest {
 impl Guest {
     /// The module.
     pub fn wasm(&self) -> Vec<u8> {
-        crate::stand::wasm(self.text)
+        crate::fixture::wasm(self.text)
     }
 }
 

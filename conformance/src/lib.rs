@@ -16,27 +16,25 @@
 
 #![forbid(unsafe_code)]
 
+mod backend_under_test;
 mod check;
 mod checks;
-pub mod differential;
 mod failure;
+mod fixture;
 mod front;
-pub mod fuzz;
 pub mod guests;
 mod hostile;
 pub mod modules;
 mod report;
 #[cfg(feature = "spec-suite")]
 pub mod spec;
-mod stand;
-mod subject;
 mod suite;
 mod tally;
 
+pub use backend_under_test::BackendUnderTest;
 pub use check::{Check, Need, Outcome};
 pub use checks::messages;
 pub use failure::Failure;
 pub use front::{test, test_with};
 pub use report::{Counts, Entry, Report, Verdict};
-pub use subject::Subject;
 pub use suite::{Deviation, Suite};

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use hotcell_core::Enforcement;
 
 use crate::{
-    Check, Entry, Need, Outcome, Report, Subject, Verdict,
+    BackendUnderTest, Check, Entry, Need, Outcome, Report, Verdict,
     checks::{self, readback},
     failure::ensure,
     tally::Tally,
@@ -27,7 +27,7 @@ pub struct Suite<B> {
     backend: PhantomData<fn() -> B>,
 }
 
-impl<B: Subject> Suite<B> {
+impl<B: BackendUnderTest> Suite<B> {
     /// All checks, for a backend without known defects.
     pub fn new() -> Self {
         Self::with_deviations(&[])
@@ -86,7 +86,7 @@ impl<B: Subject> Suite<B> {
     }
 }
 
-impl<B: Subject> Default for Suite<B> {
+impl<B: BackendUnderTest> Default for Suite<B> {
     fn default() -> Self {
         Self::new()
     }

@@ -1,7 +1,7 @@
 //! The contract of hotcell: what a policy is, which modules it admits, what a backend must do, and the one
 //! vocabulary of verdicts. No engine is named here but in `fences.rs`, and nothing here needs an operating system.
 //!
-//! The rooms, in the order in which a module passes through them:
+//! The modules, in the order in which a plugin passes through them:
 //!
 //! * [`policy`]: the declarative rules, checked when made;
 //! * [`mod@admit`]: one pass over the bytes, before any engine sees them;

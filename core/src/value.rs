@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// The type of a value that crosses the glass.
+/// The type of a value that crosses the host boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValType {
     /// 32-bit integer.
@@ -72,7 +72,7 @@ pub enum Value {
     V128(u128),
     /// The null function reference.
     NullFuncRef,
-    /// Some function. Which one does not cross the glass; it cannot be passed back in.
+    /// Some function. Which one does not cross the host boundary; it cannot be passed back in.
     FuncRef,
 }
 

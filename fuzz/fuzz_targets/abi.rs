@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use hotcell::{Wasmi, Wasmtime};
-use hotcell_conformance::fuzz::BehindAbi;
+use hotcell_differential::fuzz::BehindAbi;
 use libfuzzer_sys::fuzz_target;
 
 static BACKENDS: LazyLock<BehindAbi<Wasmtime, Wasmi>> = LazyLock::new(|| BehindAbi::new().unwrap());

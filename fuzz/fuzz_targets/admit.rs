@@ -4,4 +4,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| hotcell_conformance::fuzz::admission(bytes).unwrap());
+fuzz_target!(|bytes: &[u8]| hotcell_differential::fuzz::admission(bytes).unwrap());

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use hotcell::{Policy, Wasmi, Wasmtime};
-use hotcell_conformance::fuzz::Compiles;
+use hotcell_differential::fuzz::Compiles;
 use libfuzzer_sys::fuzz_target;
 
 static ENGINES: LazyLock<(Compiles<Wasmtime>, Compiles<Wasmi>)> =

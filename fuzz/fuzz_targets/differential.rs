@@ -5,11 +5,11 @@
 use std::sync::LazyLock;
 
 use hotcell::{Wasmi, Wasmtime};
-use hotcell_conformance::differential::Arena;
+use hotcell_differential::Comparison;
 use libfuzzer_sys::fuzz_target;
 
-static ARENA: LazyLock<Arena<Wasmtime, Wasmi>> = LazyLock::new(|| Arena::new().unwrap());
+static BACKENDS: LazyLock<Comparison<Wasmtime, Wasmi>> = LazyLock::new(|| Comparison::new().unwrap());
 
 fuzz_target!(|seed: u64| {
-    ARENA.compare(seed).unwrap();
+    BACKENDS.compare(seed).unwrap();
 });

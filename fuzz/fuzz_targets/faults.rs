@@ -3,7 +3,7 @@
 #![no_main]
 
 use hotcell::{Wasmi, Wasmtime};
-use hotcell_conformance::fuzz;
+use hotcell_differential::fuzz;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|seed: u64| {

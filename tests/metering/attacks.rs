@@ -4,10 +4,8 @@ use hotcell::{
     Contract, Offered, Policy, Preset, Proposal, Rules, Sandbox, Value, Wasmi, Wasmtime, admit,
     policy::{Floats, Metering},
 };
-use hotcell_conformance::{
-    Subject,
-    differential::{Bench, Host, Observed},
-};
+use hotcell_conformance::BackendUnderTest;
+use hotcell_differential::{Host, Observed, Runner};
 use wasmparser::{Operator, Parser, Payload};
 
 use crate::run::{Both, plain, policy, wasm};
@@ -92,8 +90,8 @@ const TAIL: &str = r#"
 
 #[test]
 fn a_tail_call_gives_its_stack_back() {
-    fn calls<B: Subject>() -> Result<(), String> {
-        let plugin = Bench::<B>::new(&tail_calls(PLENTY)).unwrap().load(&wasm(TAIL)).unwrap();
+    fn calls<B: BackendUnderTest>() -> Result<(), String> {
+        let plugin = Runner::<B>::new(&tail_calls(PLENTY)).unwrap().load(&wasm(TAIL)).unwrap();
         let mut session = plugin.session(Host::default()).unwrap();
         for call in 0..20_000 {
             session.call_values("f", &[]).map_err(|fault| format!("{} after {call} calls: {fault}", B::ID))?;
@@ -362,10 +360,10 @@ fn modules_at_the_caps_of_the_ceiling_compile() {
                 + r#"(type $two (func (result i32 i64))) (func (export "f") (type $two) i32.const 1 i64.const 2)"#,
         ),
     ];
-    let bench = Bench::<Wasmi>::new(&policy).unwrap();
+    let runner = Runner::<Wasmi>::new(&policy).unwrap();
     let mut wrong = Vec::new();
     for (name, text) in modules {
-        if let Err(error) = bench.load(&plain(&text))
+        if let Err(error) = runner.load(&plain(&text))
             && error.code() == "backend"
         {
             wrong.push(format!("{name}: {error}: {:?}", std::error::Error::source(&error)));

@@ -6,10 +6,8 @@
 //! presets get a part of the product each, always the same.
 
 use hotcell::{Policy, Preset, Rules, Value, Wasmi, Wasmtime, policy::Metering};
-use hotcell_conformance::{
-    Subject,
-    differential::{Bench, Numbers},
-};
+use hotcell_conformance::BackendUnderTest;
+use hotcell_differential::{Numbers, Runner};
 use wasm_encoder::{CodeSection, Module, RawSection, SectionId};
 use wasmparser::{Parser, Payload};
 
@@ -186,7 +184,7 @@ impl Case {
     fn expected(self, operators: usize, param: i32) -> i32 {
         let mut values: Vec<i32> = (1..=self.values as i32).map(|n| param + 10 * n).collect();
         let mut x = 0i32;
-        // From zero every other pair gives the same, so few stand for many.
+        // From zero every other pair gives the same, so a few are enough.
         let pairs = operators / 2;
         let mut straight = || {
             for _ in 0..pairs.min(6 + pairs % 6) {
@@ -211,12 +209,12 @@ impl Case {
     }
 
     /// What is wrong on a backend.
-    fn wrong<B: Subject>(self, bench: &Bench<B>, operators: usize) -> Option<String> {
+    fn wrong<B: BackendUnderTest>(self, runner: &Runner<B>, operators: usize) -> Option<String> {
         let wasm = self.module(operators);
         // A loop goes round so many times; elsewhere the bits say which way it goes.
         let params = if self.target == Target::Loop { 1..=3 } else { 0..=3 };
         for param in params {
-            let observed = bench.call(&wasm, "f", &[Value::I32(param)]);
+            let observed = runner.call(&wasm, "f", &[Value::I32(param)]);
             let expected = self.expected(operators, param);
             if observed.code != "ok" || observed.values != [Value::I32(expected)] {
                 let (code, values, message) = (observed.code, observed.values, observed.message);
@@ -230,10 +228,10 @@ impl Case {
     }
 }
 
-fn bench<B: Subject>(preset: Preset, metering: Metering) -> Bench<B> {
+fn bench<B: BackendUnderTest>(preset: Preset, metering: Metering) -> Runner<B> {
     let mut rules = Rules::preset(preset);
     rules.metering = metering;
-    Bench::new(&Policy::new(rules).unwrap()).unwrap()
+    Runner::new(&Policy::new(rules).unwrap()).unwrap()
 }
 
 fn assert_none(wrong: &[String]) {
@@ -248,10 +246,10 @@ const FAR: usize = 33_000;
 const LARGE: usize = 4_200;
 
 /// Every `step`-th case of the product.
-fn product_of<B: Subject>(metering: Metering, operators: usize, step: usize) {
-    let bench = bench::<B>(Preset::Default, metering);
+fn product_of<B: BackendUnderTest>(metering: Metering, operators: usize, step: usize) {
+    let runner = bench::<B>(Preset::Default, metering);
     let cases = product().into_iter().step_by(step);
-    let wrong: Vec<_> = cases.filter_map(|case| case.wrong(&bench, operators)).collect();
+    let wrong: Vec<_> = cases.filter_map(|case| case.wrong(&runner, operators)).collect();
     assert_none(&wrong);
 }
 

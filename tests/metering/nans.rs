@@ -2,7 +2,7 @@
 //! bits, by whatever way they are looked at; and what the specification says of bits stays.
 
 use hotcell::Value;
-use hotcell_conformance::differential::Guest;
+use hotcell_differential::Guest;
 
 use crate::run::{Both, plain, policy, wasm};
 

@@ -5,8 +5,8 @@ use hotcell::{
     backend::{Backend, HostFn},
     policy::Metering,
 };
-use hotcell_conformance::differential::Observed;
 use hotcell_core::meter;
+use hotcell_differential::Observed;
 use wasm_encoder::{
     CodeSection, Function, FunctionSection, Module, RawSection, RefType, SectionId, TableSection, TableType,
     TypeSection, ValType,

@@ -1,7 +1,7 @@
 //! Calls on both backends: everything that somebody outside can see of them must be equal.
 
 use hotcell::{Policy, Rules, Value, Wasmi, Wasmtime, policy::Floats};
-use hotcell_conformance::differential::{Bench, Observed};
+use hotcell_differential::{Observed, Runner};
 
 /// Host functions that modules may import, in the text format.
 pub(crate) const IMPORTS: &str = r#"
@@ -15,13 +15,13 @@ pub(crate) const IMPORTS: &str = r#"
 
 /// Both backends under one policy.
 pub(crate) struct Both {
-    pub(crate) wasmtime: Bench<Wasmtime>,
-    pub(crate) wasmi: Bench<Wasmi>,
+    pub(crate) wasmtime: Runner<Wasmtime>,
+    pub(crate) wasmi: Runner<Wasmi>,
 }
 
 impl Both {
     pub(crate) fn new(policy: &Policy) -> Self {
-        Self { wasmtime: Bench::new(policy).unwrap(), wasmi: Bench::new(policy).unwrap() }
+        Self { wasmtime: Runner::new(policy).unwrap(), wasmi: Runner::new(policy).unwrap() }
     }
 
     /// One call on a fresh instance of each: the same in every respect, or the reason why not.

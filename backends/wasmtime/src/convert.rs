@@ -12,7 +12,7 @@ pub(crate) fn to_val(value: Value) -> Val {
         Value::F32(bits) => Val::F32(bits),
         Value::F64(bits) => Val::F64(bits),
         Value::V128(bits) => Val::V128(bits.into()),
-        // A function that crossed the glass does not come back: only null is ever passed in.
+        // A function that crossed the host boundary does not come back: only null is ever passed in.
         Value::NullFuncRef | Value::FuncRef => Val::FuncRef(None),
     }
 }

@@ -29,7 +29,7 @@ const FEWEST: usize = 3;
 const MOST: usize = 101;
 
 /// What is measured.
-pub(crate) struct Subject<'a> {
+pub(crate) struct Measured<'a> {
     pub name: String,
     pub module: Vec<u8>,
     pub input: Vec<u8>,
@@ -83,31 +83,31 @@ impl Bench {
 }
 
 pub(crate) fn measure(
-    subject: &Subject<'_>,
+    measured: &Measured<'_>,
     policy: Policy,
     common: &Common,
     progress: &Progress,
 ) -> Result<Bench, Failure> {
-    let contract = Contract::bytes(subject.entry);
+    let contract = Contract::bytes(measured.entry);
     let backends = chosen(common.backend.as_deref())?;
     let steps = backends.len() as f64 + 2.0;
 
     progress.say("admission");
-    let (admit, rewrite) = admission(subject, &policy, &contract)?;
+    let (admit, rewrite) = admission(measured, &policy, &contract)?;
     let mut loaded = Vec::new();
     for (number, info) in backends.into_iter().enumerate() {
         progress.done((number as f64 + 1.0) / steps);
         progress.say(format!("loading on {}", info.id));
-        loaded.push(Loaded::measure(info, subject, &policy, &contract, admit + rewrite)?);
+        loaded.push(Loaded::measure(info, measured, &policy, &contract, admit + rewrite)?);
     }
     let reply = same_reply(&loaded)?;
 
     progress.say("calling, in turns");
-    let input: Rc<[u8]> = subject.input.as_slice().into();
+    let input: Rc<[u8]> = measured.input.as_slice().into();
     let mut sides = Vec::new();
     for loaded in &loaded {
-        sides.push(fresh(loaded.plugin.clone(), subject.entry, input.clone()));
-        sides.push(live(&*loaded.plugin, subject.entry, input.clone())?);
+        sides.push(fresh(loaded.plugin.clone(), measured.entry, input.clone()));
+        sides.push(live(&*loaded.plugin, measured.entry, input.clone())?);
     }
     let seconds = in_turns(&mut sides, CALLING, |share| progress.done((steps - 1.0 + share) / steps));
 
@@ -123,9 +123,9 @@ pub(crate) fn measure(
         peak_memory: loaded.reply.report.usage.peak_memory_bytes,
     });
     Ok(Bench {
-        name: subject.name.clone(),
-        module_bytes: subject.module.len(),
-        input_bytes: subject.input.len(),
+        name: measured.name.clone(),
+        module_bytes: measured.module.len(),
+        input_bytes: measured.input.len(),
         output_bytes,
         policy: policy_shown,
         admit,
@@ -135,13 +135,13 @@ pub(crate) fn measure(
 }
 
 /// Seconds of admission without the rewrite, and of the rewrite.
-fn admission(subject: &Subject<'_>, policy: &Policy, contract: &Contract) -> Result<(f64, f64), Failure> {
+fn admission(measured: &Measured<'_>, policy: &Policy, contract: &Contract) -> Result<(f64, f64), Failure> {
     let plain = policy.with(|rules| {
         rules.metering = Metering::Engine;
         rules.floats = if rules.floats == Floats::Canonical { Floats::Allow } else { rules.floats };
     })?;
     let run = |policy: &Policy| {
-        let admitted = admit::admit(&subject.module, policy, &Offered::default(), contract);
+        let admitted = admit::admit(&measured.module, policy, &Offered::default(), contract);
         admitted.map(drop)
     };
     run(policy)?;
@@ -162,7 +162,7 @@ struct Loaded {
 impl Loaded {
     fn measure(
         info: BackendInfo,
-        subject: &Subject<'_>,
+        measured: &Measured<'_>,
         policy: &Policy,
         contract: &Contract,
         admission: f64,
@@ -171,9 +171,9 @@ impl Loaded {
         let (mut loads, mut firsts) = (Vec::new(), Vec::new());
         let begin = Instant::now();
         loop {
-            let (plugin, load) = timed(|| sandbox.load(&subject.module, contract));
+            let (plugin, load) = timed(|| sandbox.load(&measured.module, contract));
             let plugin = plugin?;
-            let (reply, first) = timed(|| plugin.call(subject.entry, &subject.input, None));
+            let (reply, first) = timed(|| plugin.call(measured.entry, &measured.input, None));
             let reply = reply?;
             loads.push(load);
             firsts.push(first);

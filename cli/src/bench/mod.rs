@@ -44,7 +44,7 @@ fn run(args: &BenchArgs) -> Result<Bench, Failure> {
         None => ("ledger-check".to_owned(), SAMPLE.to_vec(), SAMPLE_INPUT.to_vec()),
     };
     let progress = Progress::new(args.common.quiet);
-    measure::measure(&measure::Subject { name, module, input, entry: &args.entry }, policy, &args.common, &progress)
+    measure::measure(&measure::Measured { name, module, input, entry: &args.entry }, policy, &args.common, &progress)
 }
 
 fn name(path: &Path) -> String {

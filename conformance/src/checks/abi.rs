@@ -8,12 +8,12 @@ use hotcell_core::{
 };
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Present, ensure, ensure_eq},
-    stand::{byte_plugin, policy, wasm},
+    fixture::{byte_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "abi.loops",
@@ -45,7 +45,7 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
 }
 
 /// A guest whose version function is `abi`.
-fn answering<B: Subject>(abi: &str, change: impl FnOnce(&mut Rules)) -> Result<Plugin<B>, Failure> {
+fn answering<B: BackendUnderTest>(abi: &str, change: impl FnOnce(&mut Rules)) -> Result<Plugin<B>, Failure> {
     let text = format!(
         r#"(module
             (memory (export "memory") 1)
@@ -67,14 +67,14 @@ fn answer(body: &str) -> String {
 const ABI_LOOP: &str = "(loop $again (br $again)) (unreachable)";
 
 /// Code and phase of a byte call and of a session, which must be the same.
-fn verdict<B: Subject>(plugin: &Plugin<B>) -> Result<(&'static str, Phase), Failure> {
+fn verdict<B: BackendUnderTest>(plugin: &Plugin<B>) -> Result<(&'static str, Phase), Failure> {
     let of = |error: CallError| (error.code(), error.phase);
     let call = of(plugin.call("process", b"").denied()?);
     ensure_eq!(of(plugin.session(()).denied()?), call);
     Ok(call)
 }
 
-fn loops<B: Subject>() -> Outcome {
+fn loops<B: BackendUnderTest>() -> Outcome {
     for fuel in [None, Some(u64::MAX), Some(1_000_000_000), Some(100_001), Some(100_000)] {
         let plugin = answering::<B>(&answer(ABI_LOOP), |rules| rules.limits.fuel = fuel)?;
         ensure_eq!(verdict(&plugin)?, ("abi-missing", Phase::Abi), "{fuel:?}");
@@ -82,7 +82,7 @@ fn loops<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn without_means<B: Subject>() -> Outcome {
+fn without_means<B: BackendUnderTest>() -> Outcome {
     for fuel in [0, 1, 50_000, 99_999] {
         let plugin = answering::<B>(&answer(ABI_LOOP), |rules| rules.limits.fuel = Some(fuel))?;
         ensure_eq!(verdict(&plugin)?, ("out-of-fuel", Phase::Abi), "{fuel}");
@@ -90,7 +90,7 @@ fn without_means<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn counts<B: Subject>() -> Outcome {
+fn counts<B: BackendUnderTest>() -> Outcome {
     let report = answering::<B>(&answer(ABI_LOOP), |_| ())?.call("process", b"").denied()?.report;
     let used = report.usage.fuel_used.present()?;
     ensure!((99_000..=100_000).contains(&used), "{used}");
@@ -107,7 +107,7 @@ fn counts<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn missing<B: Subject>() -> Outcome {
+fn missing<B: BackendUnderTest>() -> Outcome {
     for abi in [
         "",
         &answer("(unreachable)"),
@@ -126,7 +126,7 @@ fn missing<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn range<B: Subject>() -> Outcome {
+fn range<B: BackendUnderTest>() -> Outcome {
     let call = |version: u32, (min, max): (u32, u32)| -> Result<_, Failure> {
         let abi = answer(&format!("(i32.const {version})"));
         let export = "__hotcell_abi_version".to_owned();
@@ -147,7 +147,7 @@ fn range<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn once<B: Subject>() -> Outcome {
+fn once<B: BackendUnderTest>() -> Outcome {
     // The first answer is 1, the second would be 2.
     let counting = answer("(global.set $asked (i32.add (global.get $asked) (i32.const 1))) (global.get $asked)");
     let plugin = answering::<B>(&counting, |_| ())?;

@@ -7,14 +7,14 @@ use hotcell_core::{
 };
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Present, ensure, ensure_eq},
+    fixture::{Fixture, policy, wasm},
     modules::{Build, GENERATORS, cap, first, offered},
-    stand::{Stand, policy, wasm},
     tally,
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     let mut checks = vec![
         Check::mandatory(
             "admission.bytes",
@@ -63,53 +63,53 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
     checks
 }
 
-fn reason<B: Subject>(stand: &Stand<B>, wasm: &[u8]) -> Result<Option<Rejection>, Failure> {
-    match stand.load_with::<()>(wasm, &stand.imports(), &Contract::None) {
+fn reason<B: BackendUnderTest>(fixture: &Fixture<B>, wasm: &[u8]) -> Result<Option<Rejection>, Failure> {
+    match fixture.load_with::<()>(wasm, &fixture.imports(), &Contract::None) {
         Ok(_) => Ok(None),
         Err(LoadError::Rejected(rejection)) => Ok(Some(rejection)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn no_module<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
+fn no_module<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
     for bytes in [&b""[..], b"\0", b"\0asm", b"\0asm\x02\0\0", b"\0asm\x01\0\0\0\xff\xff\xff\xff\xff", b"\x7fELF"] {
-        ensure_eq!(reason(&stand, bytes)?.present()?.code(), "malformed", "{bytes:?}");
+        ensure_eq!(reason(&fixture, bytes)?.present()?.code(), "malformed", "{bytes:?}");
     }
     for bytes in [b"\0asm\x0d\0\x01\0", b"\0asm\x02\0\0\0"] {
-        ensure_eq!(reason(&stand, bytes)?.present()?.code(), "not-a-core-module", "{bytes:?}");
+        ensure_eq!(reason(&fixture, bytes)?.present()?.code(), "not-a-core-module", "{bytes:?}");
     }
     Ok(())
 }
 
-fn invalid<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
+fn invalid<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
     for text in [
         "(module (func (result i32)))",
         "(module (func (drop (i32.add (i32.const 1) (i64.const 1)))))",
         "(module (func (call 7)))",
         r#"(module (func (export "a")) (func (export "a")))"#,
     ] {
-        let rejection = reason(&stand, &wasm(text))?.present()?;
+        let rejection = reason(&fixture, &wasm(text))?.present()?;
         ensure_eq!(rejection.code(), "invalid", "{text}");
         ensure!(rejection.offset.is_some(), "{text}");
     }
     Ok(())
 }
 
-fn text<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    ensure_eq!(reason(&stand, b"(module)")?.present()?.code(), "malformed");
+fn text<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    ensure_eq!(reason(&fixture, b"(module)")?.present()?.code(), "malformed");
     Ok(())
 }
 
-fn contract<B: Subject>() -> Outcome {
+fn contract<B: BackendUnderTest>() -> Outcome {
     const MEMORY: &str = r#"(memory (export "memory") 1)"#;
     const ALLOC: &str = r#"(func (export "alloc") (param i32) (result i32) (i32.const 8))"#;
     const ENTRY: &str = r#"(func (export "process") (param i32 i32) (result i64) (i64.const 0))"#;
-    let stand = Stand::<B>::on(policy(|rules| rules.abi = None))?;
+    let fixture = Fixture::<B>::on(policy(|rules| rules.abi = None))?;
     let code = |parts: [&str; 3]| -> Result<_, Failure> {
-        Ok(stand.load(&wasm(&format!("(module {})", parts.join(" ")))).err().map(|error| error.code()))
+        Ok(fixture.load(&wasm(&format!("(module {})", parts.join(" ")))).err().map(|error| error.code()))
     };
     ensure_eq!(code([MEMORY, ALLOC, ENTRY])?, None);
     for parts in [["", ALLOC, ENTRY], [MEMORY, "", ENTRY], [MEMORY, ALLOC, ""]] {
@@ -126,13 +126,13 @@ fn contract<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn custom<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
+fn custom<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
     for name in ["", "name", "webidl-bindings", "wasm-interface-types", "producers", ".debug_info", "component-type"] {
         let text = format!(
             r#"(module (@custom "{name}" "\ff\ff\ff\ff\ff\ff") (func (export "run") (result i32) (i32.const 7)))"#
         );
-        let plugin = stand.load_with::<()>(&wasm(&text), &stand.imports(), &Contract::None)?;
+        let plugin = fixture.load_with::<()>(&wasm(&text), &fixture.imports(), &Contract::None)?;
         ensure_eq!(plugin.call_values("run", &[], (), None)?.0, [Value::I32(7)], "{name:?}");
     }
     Ok(())
@@ -141,8 +141,8 @@ fn custom<B: Subject>() -> Outcome {
 /// A function that is long enough for a lazy engine to put off, among others.
 /// A function whose translation takes milliseconds, and whose calls take none: an engine that translates it at the first
 /// call is seen by that. The bound is far from both, and the best of several modules counts.
-fn eager<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
+fn eager<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
     let long: String = (0..60_000).map(|n| format!("(i32.const {}) i32.add local.get 0 i32.mul ", n % 1_000)).collect();
     let text = format!(
         r#"(module (func (export "run") (param i32) (result i32)
@@ -151,7 +151,7 @@ fn eager<B: Subject>() -> Outcome {
     let wasm = wasm(&text);
     let (mut first, mut later) = (Duration::MAX, Duration::MAX);
     for _ in 0..5 {
-        let mut session = stand.load_with::<()>(&wasm, &stand.imports(), &Contract::None)?.session(())?;
+        let mut session = fixture.load_with::<()>(&wasm, &fixture.imports(), &Contract::None)?.session(())?;
         let mut call = || -> Result<_, Failure> {
             let begin = Instant::now();
             ensure_eq!(session.call_values("run", &[Value::I32(0)])?, [Value::I32(42)]);
@@ -350,7 +350,7 @@ const PROPOSALS: &[Sample] = &[
     },
 ];
 
-fn proposal_check<B: Subject>(proposal: Proposal) -> Check {
+fn proposal_check<B: BackendUnderTest>(proposal: Proposal) -> Check {
     let name = proposal.name();
     Check::optional(
         Field::Proposal(proposal),
@@ -365,7 +365,7 @@ fn proposal_check<B: Subject>(proposal: Proposal) -> Check {
 }
 
 impl Sample {
-    fn holds<B: Subject>(&self) -> Outcome {
+    fn holds<B: BackendUnderTest>(&self) -> Outcome {
         let module = wasm(&format!("(module {})", self.text));
         let allowing = |allowed: bool| {
             policy(|rules| {
@@ -379,15 +379,15 @@ impl Sample {
                 }
             })
         };
-        let rejection = reason(&Stand::<B>::on(allowing(false))?, &module)?.present()?;
+        let rejection = reason(&Fixture::<B>::on(allowing(false))?, &module)?.present()?;
         match rejection.reason {
             Reason::ProposalDenied { proposal, .. } => ensure_eq!(proposal, self.proposal.name(), "{}", self.text),
             _ => return Err(rejection.into()),
         }
         ensure!(rejection.offset.is_some_and(|offset| offset > 8), "the offset is {:?}", rejection.offset);
 
-        let stand = Stand::<B>::on(allowing(true))?;
-        let plugin = stand.load_with::<()>(&module, &stand.imports(), &Contract::None)?;
+        let fixture = Fixture::<B>::on(allowing(true))?;
+        let plugin = fixture.load_with::<()>(&module, &fixture.imports(), &Contract::None)?;
         ensure_eq!(plugin.call_values("run", &[], (), None)?.0, [self.result], "{}", self.text);
         Ok(())
     }
@@ -403,7 +403,7 @@ const DENIED: &[(&str, &str)] = &[
     ("stack-switching", "(type $f (func)) (type $c (cont $f)) (func (param (ref null $c)))"),
 ];
 
-fn denied<B: Subject>(name: &str, text: &str) -> Outcome {
+fn denied<B: BackendUnderTest>(name: &str, text: &str) -> Outcome {
     let everything = Policy::ceiling().with(|rules| {
         rules.proposals = Proposal::ALL
             .iter()
@@ -415,7 +415,7 @@ fn denied<B: Subject>(name: &str, text: &str) -> Outcome {
     })?;
     let module = wasm(&format!("(module {text})"));
     for policy in [policy(|_| ()), everything] {
-        let rejection = reason(&Stand::<B>::on(policy)?, &module)?.present()?;
+        let rejection = reason(&Fixture::<B>::on(policy)?, &module)?.present()?;
         ensure_eq!(rejection.code(), "proposal-denied", "{name}: {rejection}");
         ensure!(rejection.offset.is_some(), "{name}");
     }
@@ -429,7 +429,7 @@ const REACH: u64 = 64;
 /// The presets whose modules are of a size to be built here, and whether to compile them too.
 const PRESETS: [(Preset, bool); 3] = [(Preset::Embedded, true), (Preset::Strict, true), (Preset::Default, false)];
 
-fn at_cap<B: Subject>(key: &'static str, build: Build) -> Outcome {
+fn at_cap<B: BackendUnderTest>(key: &'static str, build: Build) -> Outcome {
     for (preset, compiles) in PRESETS {
         let policy = &preset_for(preset, key)?;
         let allowed = cap(policy, key);
@@ -451,15 +451,15 @@ fn at_cap<B: Subject>(key: &'static str, build: Build) -> Outcome {
 }
 
 /// The module imports what its policy's generator offers, under names as long as may be.
-fn compile<B: Subject>(policy: &Policy, module: &[u8]) -> Outcome {
-    let stand = Stand::<B>::on(policy.clone())?;
+fn compile<B: BackendUnderTest>(policy: &Policy, module: &[u8]) -> Outcome {
+    let fixture = Fixture::<B>::on(policy.clone())?;
     let longest = "n".repeat(policy.shape().name_bytes as usize);
-    let mut imports = stand.imports::<()>();
+    let mut imports = fixture.imports::<()>();
     for (module, name) in [("env", "f"), (&*longest, "f"), ("env", &*longest)] {
         imports.func(module, name, |_, ()| Ok(()))?;
     }
     tally::assertion();
-    stand.load_with(module, &imports, &Contract::None)?;
+    fixture.load_with(module, &imports, &Contract::None)?;
     Ok(())
 }
 

@@ -9,12 +9,12 @@ use hotcell_core::{
 };
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Joined, Present, ensure, ensure_eq},
-    stand::{BACKSTOP, Stand, byte_plugin, guest, policy, wasm},
+    fixture::{BACKSTOP, Fixture, byte_plugin, guest, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::optional(
             Field::Start,
@@ -48,7 +48,7 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
 }
 
 /// A guest whose start function is `start`.
-fn starting<B: Subject>(start: &str, change: impl FnOnce(&mut Rules)) -> Result<Plugin<B>, Failure> {
+fn starting<B: BackendUnderTest>(start: &str, change: impl FnOnce(&mut Rules)) -> Result<Plugin<B>, Failure> {
     let body = format!(
         r#"(global $state (mut i32) (i32.const 0))
         (func $deeper (call $deeper))
@@ -66,7 +66,7 @@ fn starting<B: Subject>(start: &str, change: impl FnOnce(&mut Rules)) -> Result<
 }
 
 /// Code and phase of a byte call and of a session, which must be the same.
-fn verdict<B: Subject>(plugin: &Plugin<B>) -> Result<(&'static str, Phase), Failure> {
+fn verdict<B: BackendUnderTest>(plugin: &Plugin<B>) -> Result<(&'static str, Phase), Failure> {
     let of = |error: CallError| (error.code(), error.phase);
     let call = of(plugin.call("process", b"").denied()?);
     ensure_eq!(of(plugin.session(()).denied()?), call);
@@ -75,7 +75,7 @@ fn verdict<B: Subject>(plugin: &Plugin<B>) -> Result<(&'static str, Phase), Fail
 
 const LOOP: &str = "(loop $again (br $again))";
 
-fn start_loop<B: Subject>() -> Outcome {
+fn start_loop<B: BackendUnderTest>() -> Outcome {
     let by_fuel = starting::<B>(LOOP, |rules| rules.limits.fuel = Some(1_000_000))?;
     ensure_eq!(verdict(&by_fuel)?, ("out-of-fuel", Phase::Instantiate));
     let report = by_fuel.call("process", b"").denied()?.report;
@@ -98,7 +98,7 @@ fn start_loop<B: Subject>() -> Outcome {
     })
 }
 
-fn start_budget<B: Subject>() -> Outcome {
+fn start_budget<B: BackendUnderTest>() -> Outcome {
     let count = |rounds: i32| {
         format!(
             "(local $i i32)
@@ -123,7 +123,7 @@ fn start_budget<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn start_fails<B: Subject>() -> Outcome {
+fn start_fails<B: BackendUnderTest>() -> Outcome {
     let verdict = |start: &str| verdict(&starting::<B>(start, |_| ())?);
     ensure_eq!(verdict("(unreachable)")?, ("trap-unreachable", Phase::Instantiate));
     ensure_eq!(verdict("(call $deeper)")?, ("stack-overflow", Phase::Instantiate));
@@ -136,27 +136,27 @@ fn start_fails<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn start_denied<B: Subject>() -> Outcome {
-    let denied = Stand::<B>::on(policy(|_| ()))?;
+fn start_denied<B: BackendUnderTest>() -> Outcome {
+    let denied = Fixture::<B>::on(policy(|_| ()))?;
     let wasm = wasm("(module (func $start) (start $start))");
     let error = denied.load_with::<()>(&wasm, &denied.imports(), &Contract::None).denied()?;
     ensure_eq!((error.code(), error.phase()), ("start-denied", Phase::Admit));
     Ok(())
 }
 
-fn budget<B: Subject>() -> Outcome {
+fn budget<B: BackendUnderTest>() -> Outcome {
     const PAGE: u64 = 1 << 16;
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    let imports = stand.backend().imports::<()>();
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    let imports = fixture.backend().imports::<()>();
     let wasm = wasm(r#"(module (memory 1) (table 10 funcref) (func (export "run")))"#);
-    let admitted = admit(&wasm, stand.policy(), stand.backend().offered(&imports), &Contract::None)?;
-    let linked = stand.backend().link(&stand.backend().compile(&admitted)?, &imports)?;
+    let admitted = admit(&wasm, fixture.policy(), fixture.backend().offered(&imports), &Contract::None)?;
+    let linked = fixture.backend().link(&fixture.backend().compile(&admitted)?, &imports)?;
     let exports = Arc::new(Exports::new(admitted.summary().clone()));
     // Less than the policy's, under which the module was admitted.
     let instantiate = |memory_bytes, table_elements| {
-        let mut budget = Budget::new(stand.policy(), &exports, SystemClock::new().now(), None);
+        let mut budget = Budget::new(fixture.policy(), &exports, SystemClock::new().now(), None);
         (budget.memory_bytes, budget.table_elements, budget.deadline) = (memory_bytes, table_elements, None);
-        stand.backend().instantiate(&linked, budget, ())
+        fixture.backend().instantiate(&linked, budget, ())
     };
     let mut instance = instantiate(PAGE + 80, 10).map_err(|error| error.fault)?;
     ensure_eq!(instance.armed().usage(None).peak_memory_bytes, PAGE + 80);

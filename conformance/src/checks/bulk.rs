@@ -3,13 +3,13 @@
 use hotcell_core::{Enforcement, Field, Policy, Proposal, Rules, Session, Value};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Present, ensure, ensure_eq},
-    stand::{plain_plugin, policy, wasm},
+    fixture::{plain_plugin, policy, wasm},
     tally,
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     const WIDE: Field = Field::Proposal(Proposal::Memory64);
     vec![
         Check::mandatory(
@@ -102,7 +102,7 @@ impl Index {
         })
     }
 
-    fn guest<B: Subject>(self, change: impl FnOnce(&mut Rules)) -> Result<Guest<B>, Failure> {
+    fn guest<B: BackendUnderTest>(self, change: impl FnOnce(&mut Rules)) -> Result<Guest<B>, Failure> {
         let module = wasm(&GUEST.replace("INDEX", self.ty()));
         let session = plain_plugin::<B>(self.policy(change), &module)?.session(())?;
         Ok(Guest { index: self, session })
@@ -145,12 +145,12 @@ const GUEST: &str = r#"(module
     (func (export "call_indirect") (param INDEX) (result i32) (call_indirect $t (type $number) (local.get 0))))"#;
 
 /// An instance of [`GUEST`].
-struct Guest<B: Subject> {
+struct Guest<B: BackendUnderTest> {
     index: Index,
     session: Session<B>,
 }
 
-impl<B: Subject> Guest<B> {
+impl<B: BackendUnderTest> Guest<B> {
     fn call(&mut self, export: &str, params: &[Value]) -> Outcome {
         ensure_eq!(self.session.call_values(export, params)?, [], "{export}");
         Ok(())
@@ -198,7 +198,7 @@ impl<B: Subject> Guest<B> {
     }
 }
 
-fn works<B: Subject>(index: Index) -> Outcome {
+fn works<B: BackendUnderTest>(index: Index) -> Outcome {
     let mut guest = index.guest::<B>(|_| ())?;
     let mut expected = vec![0; PAGE as usize];
     let mut is = |guest: &mut Guest<B>, change: &mut dyn FnMut(&mut Vec<u8>), what: &str| -> Outcome {
@@ -249,7 +249,7 @@ fn works<B: Subject>(index: Index) -> Outcome {
     Ok(())
 }
 
-fn between<B: Subject>() -> Outcome {
+fn between<B: BackendUnderTest>() -> Outcome {
     let tables = r#"(type $number (func (result i32)))
         (table $narrow 6 funcref) (table $wide i64 6 funcref)
         (func $one (result i32) (i32.const 1))
@@ -321,7 +321,7 @@ fn between<B: Subject>() -> Outcome {
 }
 
 /// By how much a call with a length is dearer than one with none.
-fn costs<B: Subject>(index: Index) -> Outcome {
+fn costs<B: BackendUnderTest>(index: Index) -> Outcome {
     let mut guest = index.guest::<B>(|_| ())?;
     let mut dearer = |export: &str, params: &dyn Fn(u64) -> Vec<Value>, length: u64| -> Result<u64, Failure> {
         let mut used = |length| -> Result<_, Failure> {
@@ -361,7 +361,7 @@ fn costs<B: Subject>(index: Index) -> Outcome {
 }
 
 /// Every operator with places and lengths outside, under this much fuel.
-fn traps<B: Subject>(index: Index, fuel: Option<u64>) -> Outcome {
+fn traps<B: BackendUnderTest>(index: Index, fuel: Option<u64>) -> Outcome {
     let plugin =
         plain_plugin::<B>(index.policy(|rules| rules.limits.fuel = fuel), &wasm(&GUEST.replace("INDEX", index.ty())))?;
     let traps = |export: &str, params: &[Value], what: &str| -> Outcome {

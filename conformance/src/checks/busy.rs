@@ -10,12 +10,12 @@ use std::{
 use hotcell_core::{CancelToken, Contract, HostError, HostOptions, Value};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Joined, ensure, ensure_eq},
-    stand::{BACKSTOP, Stand, byte_plugin, guest, plain_plugin, policy, wasm},
+    fixture::{BACKSTOP, Fixture, byte_plugin, guest, plain_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "busy.one_too_many",
@@ -40,19 +40,19 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
 }
 
 /// Every check asks for a number of its own: a backend may let sandboxes of the same policy and number share their room.
-fn few_instances<B: Subject>(max_instances: u32) -> Result<Stand<B>, Failure> {
+fn few_instances<B: BackendUnderTest>(max_instances: u32) -> Result<Fixture<B>, Failure> {
     let options = HostOptions { max_instances, ..HostOptions::default() };
-    Ok(Stand::with_options(policy(|_| ()), &options)?)
+    Ok(Fixture::with_options(policy(|_| ()), &options)?)
 }
 
 /// Replies with nothing.
 const QUIET: &str = r#"(func (export "process") (param i32 i32) (result i64) (i64.const 0))"#;
 
-fn one_too_many<B: Subject>() -> Outcome {
-    let stand = few_instances::<B>(3)?;
-    let plugin = stand.load(&guest(QUIET))?;
-    // The number is the stand's, not the plugin's.
-    let other = stand.load(&guest(&format!("{QUIET} (global i32 (i32.const 1))")))?;
+fn one_too_many<B: BackendUnderTest>() -> Outcome {
+    let fixture = few_instances::<B>(3)?;
+    let plugin = fixture.load(&guest(QUIET))?;
+    // The number is the fixture's, not the plugin's.
+    let other = fixture.load(&guest(&format!("{QUIET} (global i32 (i32.const 1))")))?;
     let mut sessions = vec![plugin.session(())?, plugin.clone().session(())?, other.session(())?];
     for _ in 0..3 {
         for error in [
@@ -83,10 +83,10 @@ fn one_too_many<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn holds<B: Subject>() -> Outcome {
+fn holds<B: BackendUnderTest>() -> Outcome {
     let (inside, leave) = (Arc::new(Barrier::new(3)), Arc::new(Barrier::new(3)));
-    let stand = few_instances::<B>(2)?;
-    let mut imports = stand.imports::<()>();
+    let fixture = few_instances::<B>(2)?;
+    let mut imports = fixture.imports::<()>();
     let barriers = (inside.clone(), leave.clone());
     imports.func("env", "wait", move |_, ()| {
         barriers.0.wait();
@@ -98,7 +98,7 @@ fn holds<B: Subject>() -> Outcome {
         (func (export "process") (param i32 i32) (result i64) (call $wait) (i64.const 0))
         (func (export "quick") (param i32 i32) (result i64) (i64.const 0))"#,
     );
-    let plugin = stand.load_with(&wasm, &imports, &Contract::bytes("process"))?;
+    let plugin = fixture.load_with(&wasm, &imports, &Contract::bytes("process"))?;
     thread::scope(|scope| -> Outcome {
         let calls: Vec<_> = (0..2).map(|_| scope.spawn(|| plugin.call("process", b""))).collect();
         inside.wait();
@@ -114,12 +114,12 @@ fn holds<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn outlives<B: Subject>() -> Outcome {
-    let stand = few_instances::<B>(5)?;
-    let plugin = stand.load(&guest(QUIET))?;
+fn outlives<B: BackendUnderTest>() -> Outcome {
+    let fixture = few_instances::<B>(5)?;
+    let plugin = fixture.load(&guest(QUIET))?;
     let (mut first, mut second) = (plugin.session(())?, plugin.session(())?);
     let process = first.func::<(u32, u32), u64>("process")?;
-    drop(stand);
+    drop(fixture);
     first.call("process", b"a")?;
     drop(plugin);
     first.call("process", b"b")?;
@@ -133,7 +133,7 @@ fn outlives<B: Subject>() -> Outcome {
 /// Never ends by itself.
 const SPIN: &str = r#"(module (func (export "spin") (loop $again (br $again))))"#;
 
-fn dropped<B: Subject>() -> Outcome {
+fn dropped<B: BackendUnderTest>() -> Outcome {
     let plugin = plain_plugin::<B>(policy(|rules| rules.limits.fuel = BACKSTOP), &wasm(SPIN))?;
     let calls: Vec<_> = (0..4)
         .map(|_| {
@@ -151,7 +151,7 @@ fn dropped<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn many_threads<B: Subject>() -> Outcome {
+fn many_threads<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(r#"(func (export "process") (param i32 i32) (result i64) (i64.const 0x00000400_00000005))"#);
     thread::scope(|scope| -> Outcome {
         let load = || Ok::<_, Failure>(byte_plugin::<B>(policy(|_| ()), &wasm)?.call("process", b"hello")?.bytes);
@@ -163,9 +163,9 @@ fn many_threads<B: Subject>() -> Outcome {
     })
 }
 
-fn panic<B: Subject>() -> Outcome {
-    let stand = few_instances::<B>(6)?;
-    let mut imports = stand.imports::<()>();
+fn panic<B: BackendUnderTest>() -> Outcome {
+    let fixture = few_instances::<B>(6)?;
+    let mut imports = fixture.imports::<()>();
     imports.func("env", "panic", |_, ()| -> Result<(), HostError> { resume_unwind(Box::new("a bug")) })?;
     let wasm = guest(
         r#"(import "env" "panic" (func $panic))
@@ -174,7 +174,7 @@ fn panic<B: Subject>() -> Outcome {
             (loop $next (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
             (local.get $n))"#,
     );
-    let panicking = stand.load_with(&wasm, &imports, &Contract::bytes("process"))?;
+    let panicking = fixture.load_with(&wasm, &imports, &Contract::bytes("process"))?;
     thread::scope(|scope| -> Outcome {
         let neighbour = scope.spawn(|| panicking.call_values("count", &[Value::I32(2_000_000)], (), None));
         for _ in 0..10 {
@@ -183,7 +183,7 @@ fn panic<B: Subject>() -> Outcome {
         ensure_eq!(neighbour.joined()??.0, [Value::I32(0)]);
         Ok(())
     })?;
-    let quiet = stand.load(&guest(QUIET))?;
+    let quiet = fixture.load(&guest(QUIET))?;
     for _ in 0..10 {
         quiet.call("process", b"")?;
     }

@@ -3,12 +3,12 @@
 use hotcell_core::{CallError, Phase, verdict::Fault};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, ensure, ensure_eq},
-    stand::{byte_plugin, guest, policy, wasm},
+    fixture::{byte_plugin, guest, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "bytes.echo",
@@ -60,7 +60,7 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
 const ECHO: &str = r#"(func (export "process") (param i32 i32) (result i64)
     (i64.or (i64.shl (i64.extend_i32_u (local.get 0)) (i64.const 32)) (i64.extend_i32_u (local.get 1))))"#;
 
-fn no_output<B: Subject>() -> Outcome {
+fn no_output<B: BackendUnderTest>() -> Outcome {
     let plugin = byte_plugin::<B>(policy(|rules| rules.limits.output_bytes = 0), &guest(ECHO))?;
     ensure_eq!(plugin.call("process", b"")?.bytes, b"");
     let error = plugin.call("process", b"a").denied()?;
@@ -68,7 +68,7 @@ fn no_output<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn output_limit<B: Subject>() -> Outcome {
+fn output_limit<B: BackendUnderTest>() -> Outcome {
     let plugin = byte_plugin::<B>(policy(|rules| rules.limits.output_bytes = 4), &guest(ECHO))?;
     ensure_eq!(plugin.call("process", b"1234")?.bytes, b"1234");
     let error = plugin.call("process", b"12345").denied()?;
@@ -76,7 +76,7 @@ fn output_limit<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn input_limit<B: Subject>() -> Outcome {
+fn input_limit<B: BackendUnderTest>() -> Outcome {
     let refused = |error: CallError| (error.code(), error.phase, error.report.usage.host_calls);
     let plugin = byte_plugin::<B>(policy(|rules| rules.limits.input_bytes = 4), &guest(ECHO))?;
     let mut session = plugin.session(())?;
@@ -97,7 +97,7 @@ fn input_limit<B: Subject>() -> Outcome {
 
 const PAGE: u32 = 1 << 16;
 
-fn echo<B: Subject>() -> Outcome {
+fn echo<B: BackendUnderTest>() -> Outcome {
     let plugin = byte_plugin::<B>(policy(|_| ()), &guest(ECHO))?;
     let input: Vec<u8> = (0..PAGE - 1024).map(|n| (n % 251) as u8).collect();
     let mut session = plugin.session(())?;
@@ -112,7 +112,7 @@ fn echo<B: Subject>() -> Outcome {
 const LITTLE: u64 = 1_000_000;
 
 /// `alloc` and `process` with these bodies, over a memory of one page.
-fn lying<B: Subject>(alloc: &str, process: &str) -> Result<Result<Vec<u8>, CallError>, Failure> {
+fn lying<B: BackendUnderTest>(alloc: &str, process: &str) -> Result<Result<Vec<u8>, CallError>, Failure> {
     let text = format!(
         r#"(module
             (memory (export "memory") 1 2)
@@ -124,7 +124,7 @@ fn lying<B: Subject>(alloc: &str, process: &str) -> Result<Result<Vec<u8>, CallE
     Ok(plugin.call("process", b"12345678").map(|reply| reply.bytes))
 }
 
-fn empty<B: Subject>() -> Outcome {
+fn empty<B: BackendUnderTest>() -> Outcome {
     let both = "(i64.store (i32.const 0) (i64.extend_i32_u (i32.or (local.get $at) (local.get $len)))) (i64.const 8)";
     let text = format!(
         r#"(module
@@ -137,7 +137,7 @@ fn empty<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn lying_alloc<B: Subject>() -> Outcome {
+fn lying_alloc<B: BackendUnderTest>() -> Outcome {
     const NOTHING: &str = "(i64.const 0)";
     for place in [0, PAGE - 7, PAGE, PAGE + 1, 1 << 31, u32::MAX - 7, u32::MAX] {
         let error = lying::<B>(&format!("(i32.const {place})"), NOTHING)?.denied()?;
@@ -161,7 +161,7 @@ fn lying_alloc<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn growing<B: Subject>() -> Outcome {
+fn growing<B: BackendUnderTest>() -> Outcome {
     const GROW: &str = "(drop (memory.grow (i32.const 1)))";
     let second_page = format!("{GROW} (i32.const {PAGE})");
     ensure_eq!(lying::<B>(&second_page, "(i64.const 0x00010000_00000008)")??, b"12345678");
@@ -170,7 +170,7 @@ fn growing<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn lying_reply<B: Subject>() -> Outcome {
+fn lying_reply<B: BackendUnderTest>() -> Outcome {
     let reply = |pointer: u32, len: u32| {
         lying::<B>("(i32.const 8)", &format!("(i64.const {:#018x})", u64::from(pointer) << 32 | u64::from(len)))
     };

@@ -12,12 +12,12 @@ use std::{
 use hotcell_core::{CancelToken, Contract, Phase, Plugin, Policy, Value};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Joined, ensure, ensure_eq},
-    stand::{BACKSTOP, Stand, guest, policy},
+    fixture::{BACKSTOP, Fixture, guest, policy},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory("cancel.loop", "A guest that loops ends when its token is cancelled.", during_a_loop::<B>),
         Check::mandatory(
@@ -79,9 +79,9 @@ impl Signals {
     }
 }
 
-fn plugin<B: Subject>(policy: Policy) -> Result<Plugin<B, Signals>, Failure> {
-    let stand = Stand::<B>::on(policy)?;
-    let mut imports = stand.imports::<Signals>();
+fn plugin<B: BackendUnderTest>(policy: Policy) -> Result<Plugin<B, Signals>, Failure> {
+    let fixture = Fixture::<B>::on(policy)?;
+    let mut imports = fixture.imports::<Signals>();
     imports.func("env", "began", |cx, ()| {
         cx.state().began.store(true, Ordering::SeqCst);
         Ok(())
@@ -95,14 +95,14 @@ fn plugin<B: Subject>(policy: Policy) -> Result<Plugin<B, Signals>, Failure> {
         thread::sleep(Duration::from_millis(50));
         Ok(())
     })?;
-    Ok(stand.load_with(&guest(GUEST), &imports, &Contract::bytes("process"))?)
+    Ok(fixture.load_with(&guest(GUEST), &imports, &Contract::bytes("process"))?)
 }
 
 fn hardly_limited() -> Policy {
     policy(|rules| rules.limits.fuel = BACKSTOP)
 }
 
-fn during_a_loop<B: Subject>() -> Outcome {
+fn during_a_loop<B: BackendUnderTest>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
     let signals = Signals::of(&token);
@@ -127,7 +127,7 @@ fn during_a_loop<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn before_the_call<B: Subject>() -> Outcome {
+fn before_the_call<B: BackendUnderTest>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
     token.cancel();
@@ -139,7 +139,7 @@ fn before_the_call<B: Subject>() -> Outcome {
 }
 
 /// Whether the guest happens to be quick must not decide.
-fn before_a_call_that_would_have_been_short<B: Subject>() -> Outcome {
+fn before_a_call_that_would_have_been_short<B: BackendUnderTest>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
     let mut session = plugin.session_with(Signals::of(&token), Some(token.clone()))?;
@@ -154,7 +154,7 @@ fn before_a_call_that_would_have_been_short<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn during_a_host_function<B: Subject>() -> Outcome {
+fn during_a_host_function<B: BackendUnderTest>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
     let signals = Signals::of(&token);
@@ -169,7 +169,7 @@ fn during_a_host_function<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn after_the_call<B: Subject>() -> Outcome {
+fn after_the_call<B: BackendUnderTest>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();
     plugin.call_with("process", b"", Signals::of(&token), Some(token.clone()))?;
@@ -178,7 +178,7 @@ fn after_the_call<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn a_session_takes_another_token<B: Subject>() -> Outcome {
+fn a_session_takes_another_token<B: BackendUnderTest>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let (first, second) = (CancelToken::new(), CancelToken::new());
     let mut session = plugin.session_with(Signals::of(&first), Some(first.clone()))?;
@@ -201,7 +201,7 @@ fn a_session_takes_another_token<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn a_policy_that_lets_nothing_cancel<B: Subject>() -> Outcome {
+fn a_policy_that_lets_nothing_cancel<B: BackendUnderTest>() -> Outcome {
     let plugin = plugin::<B>(policy(|rules| rules.interrupt.cancel = false))?;
     let token = || Some(CancelToken::new());
     let signals = || Signals::of(&CancelToken::new());

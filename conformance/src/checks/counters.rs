@@ -3,12 +3,12 @@
 use hotcell_core::{Contract, Field, Policy, Rules, Value, meter::CELL_BYTES};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, ensure, ensure_eq},
-    stand::{Stand, plain_plugin, policy, wasm},
+    fixture::{Fixture, plain_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "counters.fuel",
@@ -71,7 +71,7 @@ fn policies(change: impl Fn(&mut Rules)) -> [Policy; 2] {
     })
 }
 
-fn fuel<B: Subject>() -> Outcome {
+fn fuel<B: BackendUnderTest>() -> Outcome {
     for policy in policies(|_| ()) {
         let plugin = plain_plugin::<B>(policy, &wasm(WORK))?;
         for (export, argument, expected) in [
@@ -92,7 +92,7 @@ fn fuel<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn exhausted<B: Subject>() -> Outcome {
+fn exhausted<B: BackendUnderTest>() -> Outcome {
     let text = r#"(module
         (global $rounds (export "rounds") (mut i32) (i32.const 0))
         (func $round (global.set $rounds (i32.add (global.get $rounds) (i32.const 1))))
@@ -109,7 +109,7 @@ fn exhausted<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn trap<B: Subject>() -> Outcome {
+fn trap<B: BackendUnderTest>() -> Outcome {
     let text = r#"(module
         (func $nothing)
         (func (export "run") (param $n i32)
@@ -126,7 +126,7 @@ fn trap<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn host<B: Subject>() -> Outcome {
+fn host<B: BackendUnderTest>() -> Outcome {
     let text = r#"(module
         (import "env" "note" (func $note))
         (table funcref (elem $note))
@@ -135,13 +135,13 @@ fn host<B: Subject>() -> Outcome {
     // To enter, the first call, and the two operators behind it.
     const ENOUGH: u64 = 1 + 1 + 2;
     for policy in policies(|rules| rules.limits.fuel = Some(ENOUGH - 1)) {
-        let stand = Stand::<B>::on(policy)?;
-        let mut imports = stand.imports::<u32>();
+        let fixture = Fixture::<B>::on(policy)?;
+        let mut imports = fixture.imports::<u32>();
         imports.func("env", "note", |cx, ()| {
             *cx.state() += 1;
             Ok(())
         })?;
-        let plugin = stand.load_with(&wasm(text), &imports, &Contract::None)?;
+        let plugin = fixture.load_with(&wasm(text), &imports, &Contract::None)?;
         for export in ["name", "table"] {
             let mut session = plugin.session(0)?;
             ensure_eq!(session.call_values(export, &[]).denied()?.code(), "out-of-fuel", "{export}");
@@ -151,7 +151,7 @@ fn host<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn stack<B: Subject>() -> Outcome {
+fn stack<B: BackendUnderTest>() -> Outcome {
     // One local, two operands at the highest, 8 cells for the engine, and one for its eight operators.
     const FRAME: u64 = 1 + 2 + 8 + 1;
     let text = r#"(module (func $down (export "down") (param i32)
@@ -167,7 +167,7 @@ fn stack<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn stack_nested<B: Subject>() -> Outcome {
+fn stack_nested<B: BackendUnderTest>() -> Outcome {
     // A frame as in `stack`, with a cell more for the call of an imported function. The host function's parameter and the
     // host's own frames do not count.
     const FRAME: u64 = 1 + 2 + 8 + 2;
@@ -177,16 +177,16 @@ fn stack_nested<B: Subject>() -> Outcome {
         (func (export "down") (param i32)
             (if (local.get 0) (then (call $again (i32.sub (local.get 0) (i32.const 1)))))))"#;
     let with_cells = |cells: u64| -> Result<_, Failure> {
-        let stand = Stand::<B>::on(policy(|rules| {
+        let fixture = Fixture::<B>::on(policy(|rules| {
             rules.limits.stack_bytes = cells * CELL_BYTES;
             rules.limits.reentry = FRAMES as u32;
         }))?;
-        let mut imports = stand.imports::<()>();
+        let mut imports = fixture.imports::<()>();
         imports.func("env", "again", |cx, (more,): (u32,)| {
             cx.call("down", &[Value::I32(more.cast_signed())])?;
             Ok(())
         })?;
-        Ok(stand.load_with(&wasm(text), &imports, &Contract::None)?)
+        Ok(fixture.load_with(&wasm(text), &imports, &Contract::None)?)
     };
     let deepest = [Value::I32(FRAMES as i32 - 1)];
     with_cells(FRAMES * FRAME)?.call_values("down", &deepest, (), None)?;

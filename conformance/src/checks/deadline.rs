@@ -13,13 +13,13 @@ use std::{
 use hotcell_core::{Clock, Contract, HostError, HostOptions, Instant, Phase, Plugin, Policy, Value};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Joined, ensure, ensure_eq},
-    stand::{BACKSTOP, Stand, byte_plugin, guest, plain_plugin, policy, wasm},
+    fixture::{BACKSTOP, Fixture, byte_plugin, guest, plain_plugin, policy, wasm},
     tally,
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "deadline.nanosecond",
@@ -88,13 +88,13 @@ const WAITING: &str = r#"
     (func (export "spin") (loop $again (br $again)))"#;
 
 /// A plugin whose host functions wait with `wait`.
-fn waiting<B: Subject>(
+fn waiting<B: BackendUnderTest>(
     policy: Policy,
     options: &HostOptions,
     wait: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Result<Plugin<B>, Failure> {
-    let stand = Stand::<B>::with_options(policy, options)?;
-    let mut imports = stand.imports();
+    let fixture = Fixture::<B>::with_options(policy, options)?;
+    let mut imports = fixture.imports();
     let on = wait.clone();
     imports
         .func("env", "wait", move |_, ()| {
@@ -105,7 +105,7 @@ fn waiting<B: Subject>(
             cx.off_the_clock(&wait);
             Ok(())
         })?;
-    Ok(stand.load_with(&guest(WAITING), &imports, &Contract::bytes("process"))?)
+    Ok(fixture.load_with(&guest(WAITING), &imports, &Contract::bytes("process"))?)
 }
 
 /// Replies with nothing.
@@ -120,7 +120,7 @@ const NOTICED: Duration = Duration::from_millis(50);
 
 /// A plugin with a deadline of an hour, whose host functions turn the clock by so much and then sleep: how fast the machine is
 /// does not matter.
-fn turning<B: Subject>(by: Duration, sleep: Duration) -> Result<Plugin<B>, Failure> {
+fn turning<B: BackendUnderTest>(by: Duration, sleep: Duration) -> Result<Plugin<B>, Failure> {
     let clock = Arc::new(Turned::default());
     let turn = clock.clone();
     waiting(deadline(HOUR), &HostOptions::new(clock), move || {
@@ -131,7 +131,7 @@ fn turning<B: Subject>(by: Duration, sleep: Duration) -> Result<Plugin<B>, Failu
 
 /// All the memory that the policy allows, and long enough after it for the clock to be looked at. On a machine with too
 /// few cores a guest may well be late once; one that must always be, always is.
-fn memory<B: Subject>() -> Outcome {
+fn memory<B: BackendUnderTest>() -> Outcome {
     let policy = deadline(Duration::from_millis(100));
     let spin = "(loop $again (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))";
     for text in [
@@ -145,7 +145,7 @@ fn memory<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn nanosecond<B: Subject>() -> Outcome {
+fn nanosecond<B: BackendUnderTest>() -> Outcome {
     let plugin =
         byte_plugin::<B>(policy(|rules| rules.limits.deadline = Some(Duration::from_nanos(1))), &guest(QUIET))?;
     ensure_eq!(plugin.call("process", b"abc").denied()?.code(), "deadline-exceeded");
@@ -156,7 +156,7 @@ fn nanosecond<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn host<B: Subject>() -> Outcome {
+fn host<B: BackendUnderTest>() -> Outcome {
     let plugin = turning::<B>(2 * HOUR, NOTICED)?;
     let error = plugin.call("process", b"").denied()?;
     ensure_eq!((error.code(), error.phase), ("deadline-exceeded", Phase::Call));
@@ -179,7 +179,7 @@ fn host<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn off_the_clock<B: Subject>() -> Outcome {
+fn off_the_clock<B: BackendUnderTest>() -> Outcome {
     let plugin = turning::<B>(2 * HOUR, NOTICED)?;
     for _ in 0..2 {
         let report = plugin.call("patient", b"")?.report;
@@ -189,11 +189,11 @@ fn off_the_clock<B: Subject>() -> Outcome {
 }
 
 /// The host function came too late to refuse.
-fn comes_first<B: Subject>() -> Outcome {
+fn comes_first<B: BackendUnderTest>() -> Outcome {
     for panics in [false, true] {
         let clock = Arc::new(Turned::default());
-        let stand = Stand::<B>::with_options(deadline(HOUR), &HostOptions::new(clock.clone()))?;
-        let mut imports = stand.imports::<()>();
+        let fixture = Fixture::<B>::with_options(deadline(HOUR), &HostOptions::new(clock.clone()))?;
+        let mut imports = fixture.imports::<()>();
         imports
             .func("env", "wait", move |_, ()| -> Result<(), HostError> {
                 clock.turn(2 * HOUR);
@@ -201,14 +201,14 @@ fn comes_first<B: Subject>() -> Outcome {
                 if panics { resume_unwind(Box::new("too late")) } else { Err(HostError::message("too late")) }
             })?
             .func("env", "wait_off", |_, ()| Ok(()))?;
-        let plugin = stand.load_with(&guest(WAITING), &imports, &Contract::bytes("process"))?;
+        let plugin = fixture.load_with(&guest(WAITING), &imports, &Contract::bytes("process"))?;
         let error = plugin.call("process", b"").denied()?;
         ensure_eq!((error.code(), error.phase), ("deadline-exceeded", Phase::Call));
     }
     Ok(())
 }
 
-fn goes_on<B: Subject>() -> Outcome {
+fn goes_on<B: BackendUnderTest>() -> Outcome {
     let (clock, waited) = (Arc::new(Turned::default()), Arc::new(AtomicBool::new(false)));
     let (turn, wait) = (clock.clone(), waited.clone());
     let plugin = waiting::<B>(deadline(HOUR), &HostOptions::new(clock.clone()), move || {
@@ -235,7 +235,7 @@ fn goes_on<B: Subject>() -> Outcome {
 }
 
 /// Alone: nothing else keeps a backend's timers awake.
-fn rest<B: Subject>() -> Outcome {
+fn rest<B: BackendUnderTest>() -> Outcome {
     let plugin = plain_plugin::<B>(
         deadline(Duration::from_millis(100)),
         &wasm(r#"(module (func (export "spin") (loop (br 0))))"#),
@@ -267,7 +267,7 @@ impl Clock for Turned {
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// As when the machine is suspended and wakes up.
-fn jump<B: Subject>() -> Outcome {
+fn jump<B: BackendUnderTest>() -> Outcome {
     let clock = Arc::new(Turned::default());
     // Less fuel than elsewhere: a slow backend that never looks at the clock is to come to its end, too.
     let policy = deadline(HOUR).with(|rules| rules.limits.fuel = Some(1_000_000_000))?;
@@ -286,7 +286,7 @@ fn jump<B: Subject>() -> Outcome {
     })
 }
 
-fn stands_still<B: Subject>() -> Outcome {
+fn stands_still<B: BackendUnderTest>() -> Outcome {
     let policy = policy(|rules| {
         (rules.limits.fuel, rules.limits.deadline) = (Some(20_000_000), Some(Duration::from_nanos(1)));
     });
@@ -297,7 +297,7 @@ fn stands_still<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn jump_in_host<B: Subject>() -> Outcome {
+fn jump_in_host<B: BackendUnderTest>() -> Outcome {
     let plugin = turning::<B>(2 * HOUR, Duration::ZERO)?;
     let error = plugin.call("process", b"").denied()?;
     ensure_eq!((error.code(), error.phase), ("deadline-exceeded", Phase::Call));
@@ -305,7 +305,7 @@ fn jump_in_host<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn report<B: Subject>() -> Outcome {
+fn report<B: BackendUnderTest>() -> Outcome {
     let plugin = turning::<B>(HOUR / 2, Duration::ZERO)?;
     let report = plugin.call("patient", b"")?.report;
     ensure_eq!((report.guest_time, report.host_time), (Duration::ZERO, HOUR / 2));
@@ -322,7 +322,7 @@ fn report<B: Subject>() -> Outcome {
 }
 
 /// As a clock that is no better than the wall's.
-fn backwards<B: Subject>() -> Outcome {
+fn backwards<B: BackendUnderTest>() -> Outcome {
     struct Backwards(AtomicU64);
     impl Clock for Backwards {
         fn now(&self) -> Instant {
@@ -340,7 +340,7 @@ fn backwards<B: Subject>() -> Outcome {
 const LIMIT: Duration = Duration::from_millis(100);
 const LOOSE: Duration = Duration::from_secs(2);
 
-fn overshoot<B: Subject>() -> Outcome {
+fn overshoot<B: BackendUnderTest>() -> Outcome {
     let policy = policy(|rules| {
         (rules.limits.fuel, rules.limits.deadline) = (BACKSTOP, Some(LIMIT));
         rules.limits.memory_bytes = 1 << 24;
@@ -359,13 +359,13 @@ fn overshoot<B: Subject>() -> Outcome {
         (func (export "fills_tables") (loop $again
             (table.fill (i32.const 0) (ref.null func) (i32.const 100000)) (br $again)))
         (func (export "waits") (loop $again (call $wait) (br $again)))"#;
-    let stand = Stand::<B>::on(policy)?;
-    let mut imports = stand.imports::<()>();
+    let fixture = Fixture::<B>::on(policy)?;
+    let mut imports = fixture.imports::<()>();
     imports.func("env", "wait", |_, ()| {
         thread::sleep(Duration::from_millis(30));
         Ok(())
     })?;
-    let plugin = stand.load_with(&wasm(&format!("(module {text})")), &imports, &Contract::None)?;
+    let plugin = fixture.load_with(&wasm(&format!("(module {text})")), &imports, &Contract::None)?;
     for export in ["loops", "recurses", "fills", "copies", "fills_tables", "waits"] {
         let error = plugin.call_values(export, &[], (), None).denied()?;
         ensure_eq!(error.code(), "deadline-exceeded", "{export}");

@@ -3,13 +3,13 @@
 use std::fs;
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Present, ensure, ensure_eq},
-    stand::{Stand, byte_plugin, policy, wasm},
+    fixture::{Fixture, byte_plugin, policy, wasm},
     tally,
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "lifecycle.flat",
@@ -24,7 +24,7 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
 /// leak.
 const MOST: u64 = 64 << 20;
 
-fn leaves_nothing_behind<B: Subject>() -> Outcome {
+fn leaves_nothing_behind<B: BackendUnderTest>() -> Outcome {
     // Code and a large data segment, so that a module that stays is seen to stay.
     let functions: String =
         (0..4).map(|n| format!("(func (param i32) (result i32) (i32.add (local.get 0) (i32.const {n})))")).collect();
@@ -44,7 +44,7 @@ fn leaves_nothing_behind<B: Subject>() -> Outcome {
         Ok(())
     };
     // Held over all loads, so that the engine is one.
-    let _engine = Stand::<B>::on(policy(|_| ()))?;
+    let _engine = Fixture::<B>::on(policy(|_| ()))?;
     load_and_drop(200)?;
     let before = resident_bytes()?;
     load_and_drop(2_000)?;

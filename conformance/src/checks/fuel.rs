@@ -3,12 +3,12 @@
 use hotcell_core::{Field, Phase, Policy, policy::Metering};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Present, ensure, ensure_eq},
-    stand::{byte_plugin, guest, plain_plugin, policy, wasm},
+    fixture::{byte_plugin, guest, plain_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory("limits.fuel.nothing", "With fuel 0 or 1 nothing of the guest runs.", nothing::<B>),
         Check::mandatory(
@@ -48,7 +48,7 @@ fn with_fuel(fuel: Option<u64>) -> Policy {
     policy(|rules| rules.limits.fuel = fuel)
 }
 
-fn nothing<B: Subject>() -> Outcome {
+fn nothing<B: BackendUnderTest>() -> Outcome {
     for fuel in [0, 1] {
         let plugin = byte_plugin::<B>(with_fuel(Some(fuel)), &guest(SUM))?;
         let error = plugin.call("process", b"abc").denied()?;
@@ -67,7 +67,7 @@ fn nothing<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn exact<B: Subject>() -> Outcome {
+fn exact<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(SUM);
     let plugin = |fuel| byte_plugin::<B>(with_fuel(Some(fuel)), &wasm);
     let input = [1; 1_000];
@@ -87,7 +87,7 @@ fn exact<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn largest<B: Subject>() -> Outcome {
+fn largest<B: BackendUnderTest>() -> Outcome {
     const EDGE: u64 = i64::MAX as u64;
     let wasm = guest(SUM);
     let used = |fuel| -> Result<_, Failure> {
@@ -110,7 +110,7 @@ fn largest<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn uncounted<B: Subject>() -> Outcome {
+fn uncounted<B: BackendUnderTest>() -> Outcome {
     let policy = policy(|rules| {
         (rules.limits.fuel, rules.abi) = (None, None);
         rules.metering = Metering::Engine;

@@ -7,12 +7,12 @@ use hotcell_core::{
 };
 
 use crate::{
-    Check, Outcome, Subject,
+    BackendUnderTest, Check, Outcome,
     failure::{Denied, ensure, ensure_eq},
-    stand::{Stand, byte_plugin, guest, hosted_plugin, policy, wasm},
+    fixture::{Fixture, byte_plugin, guest, hosted_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "values.hidden_globals",
@@ -45,10 +45,10 @@ fn similar(item: impl Fn(&str, usize) -> String) -> String {
     SIMILAR.iter().enumerate().map(|(place, name)| item(name, place)).collect()
 }
 
-fn globals<B: Subject>() -> Outcome {
+fn globals<B: BackendUnderTest>() -> Outcome {
     let globals = similar(|name, place| format!(r#"(global (export "{name}") (mut i32) (i32.const {place}))"#));
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    let plugin = stand.load_with::<()>(&wasm(&format!("(module {globals})")), &stand.imports(), &Contract::None)?;
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    let plugin = fixture.load_with::<()>(&wasm(&format!("(module {globals})")), &fixture.imports(), &Contract::None)?;
     let mut session = plugin.session(())?;
     for name in HIDDEN {
         ensure_eq!(session.global(name), None, "{name}");
@@ -60,12 +60,12 @@ fn globals<B: Subject>() -> Outcome {
 }
 
 /// Whether the backend takes start functions. The others have one name less to hide.
-fn takes_start<B: Subject>() -> bool {
+fn takes_start<B: BackendUnderTest>() -> bool {
     !matches!(B::enforcement(Field::Start), Enforcement::Unsupported { .. })
 }
 
 /// A function under each similar name, and a start function that counts how often it has run.
-fn counting<B: Subject>() -> String {
+fn counting<B: BackendUnderTest>() -> String {
     let functions = similar(|name, place| format!(r#"(func (export "{name}") (result i32) (i32.const {place}))"#));
     let start = if takes_start::<B>() { "(start $start)" } else { "" };
     format!(
@@ -76,16 +76,16 @@ fn counting<B: Subject>() -> String {
 }
 
 /// How often the start function must have run.
-fn once<B: Subject>() -> Option<Value> {
+fn once<B: BackendUnderTest>() -> Option<Value> {
     Some(Value::I32(takes_start::<B>().into()))
 }
 
-fn functions<B: Subject>() -> Outcome {
+fn functions<B: BackendUnderTest>() -> Outcome {
     let wasm =
         guest(&format!(r#"{} (func (export "process") (param i32 i32) (result i64) (i64.const 0))"#, counting::<B>()));
     let starts = |rules: &mut Rules| rules.module.start = takes_start::<B>();
-    let stand = Stand::<B>::on(policy(starts))?;
-    let plugin = stand.load(&wasm)?;
+    let fixture = Fixture::<B>::on(policy(starts))?;
+    let plugin = fixture.load(&wasm)?;
     let mut session = plugin.session(())?;
     for name in HIDDEN {
         let codes = [
@@ -97,7 +97,7 @@ fn functions<B: Subject>() -> Outcome {
             plugin.call_values(name, &[], (), None).denied()?.code(),
         ];
         ensure_eq!(codes, ["no-such-export"; 6], "{name}");
-        let error = stand.load_with::<()>(&wasm, &stand.imports(), &Contract::bytes(name)).map(drop).denied()?;
+        let error = fixture.load_with::<()>(&wasm, &fixture.imports(), &Contract::bytes(name)).map(drop).denied()?;
         ensure_eq!(error.code(), "export-missing", "{name}");
         let asking = policy(|rules| {
             starts(rules);
@@ -115,7 +115,7 @@ fn functions<B: Subject>() -> Outcome {
 }
 
 /// The guest's input is the name that the host calls. The reply has a byte with what that gave.
-fn reentry<B: Subject>() -> Outcome {
+fn reentry<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(&format!(
         r#"(import "env" "call" (func $call (param i32 i32) (result i32)))
         {}

@@ -8,12 +8,12 @@ use hotcell_core::{
 };
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Joined, Present, ensure, ensure_eq},
-    stand::{Stand, guest, hosted_plugin, policy, wasm},
+    fixture::{Fixture, guest, hosted_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "host.state",
@@ -74,7 +74,7 @@ fn verdict(error: &CallError) -> (&'static str, Phase) {
     (error.code(), error.phase)
 }
 
-fn state<B: Subject>() -> Outcome {
+fn state<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(
         r#"(import "env" "count" (func $count (result i32)))
         (func (export "process") (param i32 i32) (result i64) (i32.store8 (i32.const 0) (call $count)) (i64.const 1))"#,
@@ -113,7 +113,7 @@ const POINTERS: &str = r#"
                 (else (call $read (i32.load offset=1 (i32.const 1024)) (i32.load offset=5 (i32.const 1024))))))
         (i64.const 4))"#;
 
-fn memory<B: Subject>() -> Outcome {
+fn memory<B: BackendUnderTest>() -> Outcome {
     const END: u32 = 1 << 16;
     let plugin = hosted_plugin::<B, Vec<u8>>(policy(|_| ()), &guest(POINTERS), |imports| {
         imports
@@ -170,9 +170,9 @@ fn memory<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn no_memory<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    let mut imports = stand.imports::<()>();
+fn no_memory<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    let mut imports = fixture.imports::<()>();
     imports.func("env", "read", |cx, (pointer, len): (u32, u32)| {
         ensure!(cx.memory_and_state().0.is_empty());
         Ok(cx.read(pointer, len)?.len() as u32)
@@ -183,7 +183,7 @@ fn no_memory<B: Subject>() -> Outcome {
             (memory $hidden 1)
             (func (export "read") (param i32 i32) (result i32) (call $read (local.get 0) (local.get 1))))"#,
     );
-    let plugin = stand.load_with(&wasm, &imports, &Contract::None)?;
+    let plugin = fixture.load_with(&wasm, &imports, &Contract::None)?;
     let read = |pointer, len| plugin.call_values("read", &[Value::I32(pointer), Value::I32(len)], (), None);
     ensure_eq!(read(0, 0)?.0, [Value::I32(0)]);
     ensure_eq!(read(0, 1).denied()?.code(), "host-function");
@@ -211,7 +211,7 @@ enum Charge {
     TooMuch,
 }
 
-fn charged<B: Subject>(how: Charge, change: impl FnOnce(&mut Rules)) -> Result<Plugin<B>, Failure> {
+fn charged<B: BackendUnderTest>(how: Charge, change: impl FnOnce(&mut Rules)) -> Result<Plugin<B>, Failure> {
     hosted_plugin::<B, ()>(policy(change), &guest(CHARGED), |imports| {
         imports.func("env", "charge", move |cx, (number,): (u64,)| {
             let left = cx.remaining_fuel();
@@ -239,13 +239,13 @@ fn charged<B: Subject>(how: Charge, change: impl FnOnce(&mut Rules)) -> Result<P
     })
 }
 
-fn charge_call<B: Subject>(plugin: &Plugin<B, ()>, number: u64, then_loop: bool) -> Result<u64, CallError> {
+fn charge_call<B: BackendUnderTest>(plugin: &Plugin<B, ()>, number: u64, then_loop: bool) -> Result<u64, CallError> {
     let mut input = number.to_le_bytes().to_vec();
     input.push(then_loop.into());
     plugin.call("process", &input).map(|reply| reply.report.usage.fuel_used.unwrap_or(u64::MAX))
 }
 
-fn charge<B: Subject>() -> Outcome {
+fn charge<B: BackendUnderTest>() -> Outcome {
     let plugin = charged::<B>(Charge::Amount, |_| ())?;
     let free = charge_call(&plugin, 0, false)?;
     for number in [1, 1_000, 100_000_000] {
@@ -254,7 +254,7 @@ fn charge<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn uncounted<B: Subject>() -> Outcome {
+fn uncounted<B: BackendUnderTest>() -> Outcome {
     let uncounted = charged::<B>(Charge::Amount, |rules| {
         (rules.limits.fuel, rules.abi) = (None, None);
         rules.metering = Metering::Engine;
@@ -263,7 +263,7 @@ fn uncounted<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn charge_all<B: Subject>() -> Outcome {
+fn charge_all<B: BackendUnderTest>() -> Outcome {
     const FUEL: u64 = 1_000_000;
     let plugin = charged::<B>(Charge::AllBut, |rules| rules.limits.fuel = Some(FUEL))?;
     let used = charge_call(&plugin, 1_000, false)?;
@@ -275,7 +275,7 @@ fn charge_all<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn charge_more<B: Subject>() -> Outcome {
+fn charge_more<B: BackendUnderTest>() -> Outcome {
     const FUEL: u64 = 1_000_000;
     for how in [Charge::TooMuch, Charge::TooMuchSwallowed] {
         let plugin = charged::<B>(how, |rules| rules.limits.fuel = Some(FUEL))?;
@@ -289,7 +289,7 @@ fn charge_more<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn remaining<B: Subject>() -> Outcome {
+fn remaining<B: BackendUnderTest>() -> Outcome {
     type Seen = Vec<(Option<u64>, Option<Duration>)>;
     let wasm = guest(
         r#"(import "env" "look" (func $look))
@@ -328,7 +328,7 @@ fn remaining<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn calls<B: Subject>() -> Outcome {
+fn calls<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(
         r#"(import "env" "count" (func $count))
         (func (export "process") (param i32) (param $times i32) (result i64)
@@ -386,7 +386,7 @@ const FAILING: &str = r#"
     (import "env" "fail" (func $fail (param i32)))
     (func (export "process") (param i32 i32) (result i64) (call $fail (local.get 1)) (i64.const 0))"#;
 
-fn error_source<B: Subject>() -> Outcome {
+fn error_source<B: BackendUnderTest>() -> Outcome {
     let plugin = hosted_plugin::<B, ()>(policy(|_| ()), &guest(FAILING), |imports| {
         imports.func("env", "fail", |_, (number,): (u32,)| match number {
             0 => Err::<(), _>(HostError::message("only words")),
@@ -416,9 +416,9 @@ fn error_source<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn panic<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    let mut imports = stand.imports::<()>();
+fn panic<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    let mut imports = fixture.imports::<()>();
     imports.func("env", "fail", |_, (number,): (u32,)| -> Result<(), HostError> {
         match number {
             0 => resume_unwind(Box::new("plain")),
@@ -426,7 +426,7 @@ fn panic<B: Subject>() -> Outcome {
             _ => resume_unwind(Box::new(number)),
         }
     })?;
-    let plugin = stand.load_with(&guest(FAILING), &imports, &Contract::bytes("process"))?;
+    let plugin = fixture.load_with(&guest(FAILING), &imports, &Contract::bytes("process"))?;
     for (input, said) in [(&b""[..], "plain"), (b"1", "formatted 1"), (b"12", "no message")] {
         let mut session = plugin.session(())?;
         let error = session.call("process", input).denied()?;
@@ -434,10 +434,10 @@ fn panic<B: Subject>() -> Outcome {
         ensure!(error.to_string().contains(said), "{error}");
         ensure_eq!(session.call("process", input).denied()?.code(), "poisoned");
     }
-    // The same stand, the same imports, on this thread and on another.
+    // The same fixture, the same imports, on this thread and on another.
     let works = || -> Outcome {
         let calm = guest(r#"(func (export "process") (param i32 i32) (result i64) (i64.const 0))"#);
-        stand.load(&calm)?.call("process", b"")?;
+        fixture.load(&calm)?.call("process", b"")?;
         let error = plugin.call("process", b"").denied()?;
         ensure_eq!(error.code(), "host-function-panicked");
         Ok(())
@@ -447,9 +447,9 @@ fn panic<B: Subject>() -> Outcome {
     works()
 }
 
-fn names<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    let mut imports = stand.imports::<()>();
+fn names<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    let mut imports = fixture.imports::<()>();
     imports.func("env", "f", |_, ()| Ok(()))?.func("env", "g", |_, ()| Ok(()))?.func("other", "f", |_, ()| Ok(1))?;
     let error = imports.func("env", "f", |_, ()| Ok(())).denied()?;
     ensure_eq!((error.module.as_str(), error.name.as_str()), ("env", "f"));
@@ -459,18 +459,18 @@ fn names<B: Subject>() -> Outcome {
         r#"(module (import "env" "f" (func $f)) (import "other" "f" (func $other (result i32)))
             (func (export "run") (result i32) (call $f) (call $other)))"#,
     );
-    let plugin = stand.load_with(&wasm, &imports, &Contract::None)?;
+    let plugin = fixture.load_with(&wasm, &imports, &Contract::None)?;
     ensure_eq!(plugin.call_values("run", &[], (), None)?.0, [Value::I32(1)]);
     Ok(())
 }
 
-fn imports<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    let mut imports = stand.imports::<()>();
+fn imports<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    let mut imports = fixture.imports::<()>();
     imports.func("env", "f", |_, (_, _): (u32, u32)| Ok(0))?;
     let load = |import: &str| -> Result<_, Failure> {
         let text = format!("(module (import {import}))");
-        match stand.load_with(&wasm(&text), &imports, &Contract::None) {
+        match fixture.load_with(&wasm(&text), &imports, &Contract::None) {
             Ok(_) => Ok(None),
             Err(LoadError::Rejected(rejection)) => Ok(Some(rejection)),
             Err(error) => Err(error.into()),

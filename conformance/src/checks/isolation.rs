@@ -5,12 +5,12 @@ use std::{panic::resume_unwind, thread, time::Duration};
 use hotcell_core::{CancelToken, Contract, HostError, HostOptions, Phase, Plugin, Policy, Session, Value};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Joined, ensure, ensure_eq},
-    stand::{BACKSTOP, Stand, guest, hosted_plugin, policy, wasm},
+    fixture::{BACKSTOP, Fixture, guest, hosted_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "isolation.poison",
@@ -46,7 +46,7 @@ const FAULTY: &str = r#"
     (func (export "huge_output") (param i32 i32) (result i64) (i64.const 0x00000000_ffffffff))
 "#;
 
-fn faulty<B: Subject>(policy: Policy) -> Result<Plugin<B>, Failure> {
+fn faulty<B: BackendUnderTest>(policy: Policy) -> Result<Plugin<B>, Failure> {
     hosted_plugin::<B, ()>(policy, &guest(FAULTY), |imports| {
         imports.func("env", "fail", |_, ()| Err::<(), _>(HostError::message("refused")))?;
         imports.func("env", "panic", |_, ()| -> Result<(), HostError> { resume_unwind(Box::new("a bug")) })?;
@@ -54,7 +54,7 @@ fn faulty<B: Subject>(policy: Policy) -> Result<Plugin<B>, Failure> {
     })
 }
 
-fn poison<B: Subject>() -> Outcome {
+fn poison<B: BackendUnderTest>() -> Outcome {
     let by_fuel = policy(|rules| rules.limits.fuel = Some(1_000_000));
     let by_deadline = policy(|rules| {
         rules.limits.fuel = BACKSTOP;
@@ -95,7 +95,7 @@ fn poison<B: Subject>() -> Outcome {
 }
 
 /// No kind of call gets through, however often it is tried.
-fn refuses<B: Subject>(session: &mut Session<B>) -> Outcome {
+fn refuses<B: BackendUnderTest>(session: &mut Session<B>) -> Outcome {
     ensure!(session.is_poisoned());
     for _ in 0..2 {
         let refused = session.call("process", b"input").denied()?;
@@ -109,7 +109,7 @@ fn refuses<B: Subject>(session: &mut Session<B>) -> Outcome {
     Ok(())
 }
 
-fn poison_typed<B: Subject>() -> Outcome {
+fn poison_typed<B: BackendUnderTest>() -> Outcome {
     let plugin = faulty::<B>(policy(|_| ()))?;
     let mut session = plugin.session(())?;
     let trap = session.func::<(u32, u32), u64>("trap")?;
@@ -122,7 +122,7 @@ fn poison_typed<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn mistakes<B: Subject>() -> Outcome {
+fn mistakes<B: BackendUnderTest>() -> Outcome {
     let plugin = faulty::<B>(policy(|rules| rules.limits.input_bytes = 4))?;
     let mut session = plugin.session(())?;
     ensure_eq!(session.call("process", b"12345").denied()?.code(), "input-too-large");
@@ -188,12 +188,12 @@ const STAINED: &str = r#"(module
         (table.init $small $kept (i32.const 0) (i32.const 0) (i32.const 1))
         (i32.const 0)))"#;
 
-fn fresh<B: Subject>() -> Outcome {
+fn fresh<B: BackendUnderTest>() -> Outcome {
     const SLOTS: u32 = 4;
     // As few slots as instances at once, so that every fresh instance gets a used one.
     let options = HostOptions { max_instances: SLOTS, ..HostOptions::default() };
-    let stand = Stand::<B>::with_options(policy(|_| ()), &options)?;
-    let plugin = stand.load_with::<()>(&wasm(STAINED), &stand.imports(), &Contract::None)?;
+    let fixture = Fixture::<B>::with_options(policy(|_| ()), &options)?;
+    let plugin = fixture.load_with::<()>(&wasm(STAINED), &fixture.imports(), &Contract::None)?;
     for round in 0..200 / SLOTS {
         let mut sessions: Vec<Session<B>> = (0..SLOTS).map(|_| plugin.session(())).collect::<Result<_, _>>()?;
         for (index, session) in sessions.iter_mut().enumerate() {

@@ -3,12 +3,12 @@
 use hotcell_core::{Contract, Field, LoadError, Policy, Proposal, Report, Rules, Value, verdict::Reason};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, ensure, ensure_eq},
-    stand::{Stand, byte_plugin, guest, plain_plugin, policy, wasm},
+    fixture::{Fixture, byte_plugin, guest, plain_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "limits.memory.none",
@@ -90,12 +90,12 @@ fn number(values: &[Value]) -> Result<i32, Failure> {
 }
 
 /// Runs the export `run` of a module without a contract.
-fn run<B: Subject>(policy: Policy, text: &str) -> Result<(i32, Report), Failure> {
+fn run<B: BackendUnderTest>(policy: Policy, text: &str) -> Result<(i32, Report), Failure> {
     let (values, report) = plain_plugin::<B>(policy, &wasm(text))?.call_values("run", &[], (), None)?;
     Ok((number(&values)?, report))
 }
 
-fn none<B: Subject>() -> Outcome {
+fn none<B: BackendUnderTest>() -> Outcome {
     let none = || policy(|rules| (rules.limits.memory_bytes, rules.limits.table_elements) = (0, 0));
     let (result, report) = run::<B>(none(), r#"(module (func (export "run") (result i32) (i32.const 7)))"#)?;
     ensure_eq!((result, report.usage.peak_memory_bytes), (7, 0));
@@ -109,7 +109,7 @@ fn none<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn inclusive<B: Subject>() -> Outcome {
+fn inclusive<B: BackendUnderTest>() -> Outcome {
     let three_pages = policy(|rules| rules.limits.memory_bytes = 3 * PAGE);
     let plugin = plain_plugin::<B>(
         three_pages,
@@ -144,7 +144,7 @@ fn inclusive<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn total<B: Subject>() -> Outcome {
+fn total<B: BackendUnderTest>() -> Outcome {
     let two_pages_and_ten_elements = policy(|rules| rules.limits.memory_bytes = 2 * PAGE + 80);
     let text = r#"(module (memory 1) (table 2 funcref)
         (func (export "memory") (result i32) (memory.grow (i32.const 1)))
@@ -168,10 +168,10 @@ fn total<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn declared<B: Subject>() -> Outcome {
+fn declared<B: BackendUnderTest>() -> Outcome {
     let load = |change: fn(&mut Rules), text: &str| -> Result<_, Failure> {
-        let stand = Stand::<B>::on(policy(change))?;
-        match stand.load_with::<()>(&wasm(text), &stand.imports(), &Contract::None) {
+        let fixture = Fixture::<B>::on(policy(change))?;
+        match fixture.load_with::<()>(&wasm(text), &fixture.imports(), &Contract::None) {
             Ok(plugin) => plugin.session(()).map(|_| None).map_err(Failure::from),
             Err(LoadError::Rejected(rejection)) => match rejection.reason {
                 Reason::LimitExceeded { limit, found, allowed } => Ok(Some((limit, found, allowed))),
@@ -197,7 +197,7 @@ fn declared<B: Subject>() -> Outcome {
 }
 
 /// However far the growth would have gone beyond the budget.
-fn refused<B: Subject>() -> Outcome {
+fn refused<B: BackendUnderTest>() -> Outcome {
     for (table, growth) in [("0", "0x100001"), ("0", "-1"), ("1 0xffffffff", "0x7fffffff")] {
         let text = format!(
             r#"(module (table {table} funcref)
@@ -216,7 +216,7 @@ fn refused<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn impossible<B: Subject>() -> Outcome {
+fn impossible<B: BackendUnderTest>() -> Outcome {
     for (declared, growth) in [("1", "-1"), ("1", "65536"), ("1 2", "2"), ("1 2", "-1"), ("0 0", "1")] {
         let text = format!(
             r#"(module (memory {declared}) (func (export "run") (result i32) (memory.grow (i32.const {growth}))))"#
@@ -238,7 +238,7 @@ fn impossible<B: Subject>() -> Outcome {
 }
 
 /// Only sizes that are refused: an engine may touch what it grants.
-fn largest<B: Subject>() -> Outcome {
+fn largest<B: BackendUnderTest>() -> Outcome {
     for memory_bytes in [256 << 20, 1 << 32, 1 << 40] {
         let policy = policy(|rules| {
             rules.proposals.allow(Proposal::CustomPageSizes);
@@ -267,7 +267,7 @@ fn largest<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn session<B: Subject>() -> Outcome {
+fn session<B: BackendUnderTest>() -> Outcome {
     let two_pages = policy(|rules| rules.limits.memory_bytes = 2 * PAGE);
     let plugin = byte_plugin::<B>(
         two_pages,
@@ -292,7 +292,7 @@ fn session<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn tables<B: Subject>() -> Outcome {
+fn tables<B: BackendUnderTest>() -> Outcome {
     let ten = policy(|rules| rules.limits.table_elements = 10);
     let text = r#"(module (table $a 4 funcref) (table $b 1 funcref)
         (func (export "grow_a") (param i32) (result i32) (table.grow $a (ref.null func) (local.get 0)))
@@ -316,7 +316,7 @@ fn tables<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn several<B: Subject>() -> Outcome {
+fn several<B: BackendUnderTest>() -> Outcome {
     let three_pages = policy(|rules| {
         rules.proposals.allow(Proposal::MultiMemory);
         rules.module.memories = 2;
@@ -335,7 +335,7 @@ fn several<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn byte_pages<B: Subject>() -> Outcome {
+fn byte_pages<B: BackendUnderTest>() -> Outcome {
     let bytes = |memory_bytes: u64| {
         policy(|rules| {
             rules.proposals.allow(Proposal::CustomPageSizes);
@@ -378,7 +378,7 @@ fn byte_pages<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn wide<B: Subject>() -> Outcome {
+fn wide<B: BackendUnderTest>() -> Outcome {
     let plugin = plain_plugin::<B>(
         policy(|rules| {
             rules.proposals.allow(Proposal::Memory64);
@@ -414,7 +414,7 @@ fn wide<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn of_a_failed_call<B: Subject>() -> Outcome {
+fn of_a_failed_call<B: BackendUnderTest>() -> Outcome {
     let text = r#"(module (memory 1)
         (func (export "run") (result i32) (drop (memory.grow (i32.const 2))) (unreachable)))"#;
     let error = plain_plugin::<B>(policy(|_| ()), &wasm(text))?.call_values("run", &[], (), None).denied()?;

@@ -9,12 +9,12 @@ use wasm_encoder::{
 };
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, ensure},
-    stand::{Stand, guest, policy},
+    fixture::{Fixture, guest, policy},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![Check::mandatory(
         "messages.harmless",
         "Every message is short and shows nothing that moves a cursor, whatever a guest or a host function says.",
@@ -88,7 +88,7 @@ impl Messages {
 /// # Errors
 ///
 /// What should have failed did not.
-pub fn collect<B: Subject>() -> Result<Vec<(String, String)>, Failure> {
+pub fn collect<B: BackendUnderTest>() -> Result<Vec<(String, String)>, Failure> {
     let mut messages = Messages(Vec::new());
     let mut rules = Rules { limits: Policy::default().rules().limits.clone(), ..Rules::preset(Preset::Ceiling) };
     rules.proposals.deny(Proposal::Simd);
@@ -101,12 +101,12 @@ pub fn collect<B: Subject>() -> Result<Vec<(String, String)>, Failure> {
     Ok(messages.0)
 }
 
-fn admission<B: Subject>(messages: &mut Messages, ceiling: &Policy, name: &str) -> Outcome {
+fn admission<B: BackendUnderTest>(messages: &mut Messages, ceiling: &Policy, name: &str) -> Outcome {
     for policy in [ceiling, &policy(|_| ()), &Policy::strict()] {
-        let stand = Stand::<B>::on(policy.clone())?;
-        let mut imports = stand.imports::<()>();
+        let fixture = Fixture::<B>::on(policy.clone())?;
+        let mut imports = fixture.imports::<()>();
         imports.func("env", "f", |_, ()| Ok(()))?;
-        let mut mistyped = stand.imports::<()>();
+        let mut mistyped = fixture.imports::<()>();
         mistyped.func(name, name, |_, (_,): (u32,)| Ok(()))?;
         for (wasm, imports, contract) in [
             (named(name, 1, 1, 0), &imports, Contract::None),
@@ -118,7 +118,7 @@ fn admission<B: Subject>(messages: &mut Messages, ceiling: &Policy, name: &str) 
             (named("memory", 0, 1, 60), &imports, Contract::bytes(name)),
             (named("wasi_snapshot_preview1", 9, 1, 60), &imports, Contract::None),
         ] {
-            match stand.load_with(&wasm, imports, &contract) {
+            match fixture.load_with(&wasm, imports, &contract) {
                 Ok(plugin) => {
                     let error = plugin.call_values(name, &[Value::I64(0)], (), None).err();
                     error.iter().for_each(|error| messages.add("call", error));
@@ -130,9 +130,9 @@ fn admission<B: Subject>(messages: &mut Messages, ceiling: &Policy, name: &str) 
     Ok(())
 }
 
-fn calls<B: Subject>(messages: &mut Messages, name: &str) -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    let mut imports = stand.imports::<String>();
+fn calls<B: BackendUnderTest>(messages: &mut Messages, name: &str) -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    let mut imports = fixture.imports::<String>();
     imports
         .func("env", "fail", |cx, ()| Err::<(), _>(HostError::message(cx.state().clone())))?
         // Past the hook, which would write the words to the terminal as they are.
@@ -146,7 +146,7 @@ fn calls<B: Subject>(messages: &mut Messages, name: &str) -> Outcome {
         (func (export "process") (param i32 i32) (result i64) (call $fail) (i64.const 0))
         (func (export "panic") (param i32 i32) (result i64) (call $panic) (i64.const 0))"#,
     );
-    let plugin = stand.load_with(&wasm, &imports, &Contract::bytes("process"))?;
+    let plugin = fixture.load_with(&wasm, &imports, &Contract::bytes("process"))?;
     for entry in ["process", "panic", name] {
         let error = plugin.call_with(entry, b"", name.to_owned(), None).denied()?;
         messages.add(entry, &error);
@@ -158,13 +158,13 @@ fn calls<B: Subject>(messages: &mut Messages, name: &str) -> Outcome {
 
     let export = name.to_owned();
     let policy = policy(|rules| rules.abi = Some(Abi { export, min: 3, max: 4 }));
-    let stand = Stand::<B>::on(policy)?;
-    let plugin = stand.load(&guest(r#"(func (export "process") (param i32 i32) (result i64) (unreachable))"#))?;
+    let fixture = Fixture::<B>::on(policy)?;
+    let plugin = fixture.load(&guest(r#"(func (export "process") (param i32 i32) (result i64) (unreachable))"#))?;
     messages.add("abi", &plugin.call("process", b"").denied()?);
     Ok(())
 }
 
-fn traps<B: Subject>(messages: &mut Messages) -> Outcome {
+fn traps<B: BackendUnderTest>(messages: &mut Messages) -> Outcome {
     let policy = policy(|rules| (rules.limits.fuel, rules.limits.memory_bytes) = (Some(1_000_000), 1 << 16));
     for body in [
         "(unreachable)",
@@ -177,14 +177,14 @@ fn traps<B: Subject>(messages: &mut Messages) -> Outcome {
             r#"(func $deeper (call $deeper)) (func $inner {body})
             (func (export "process") (param i32 i32) (result i64) (call $inner) (i64.const 0))"#
         ));
-        let plugin = Stand::<B>::on(policy.clone())?.load(&wasm)?;
+        let plugin = Fixture::<B>::on(policy.clone())?.load(&wasm)?;
         let error = plugin.call("process", b"input").denied()?;
         messages.add(body, &error);
         ensure!(!matches!(error.fault, Fault::Backend(_)));
     }
-    let stand = Stand::<B>::on(policy)?;
+    let fixture = Fixture::<B>::on(policy)?;
     for bytes in [&b""[..], b"\0asm", b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\0\0\xff\xff\xff\xff\xff", b"(module)"] {
-        match stand.load(bytes) {
+        match fixture.load(bytes) {
             Err(error @ LoadError::Rejected(_)) => messages.add("bytes", &error),
             _ => return Err(Failure::new(format!("{bytes:?} is no module"))),
         }
@@ -208,7 +208,7 @@ fn is_harmless(char: char) -> bool {
     is_shown && !matches!(char, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{fe00}'..='\u{fe0f}')
 }
 
-fn harmless<B: Subject>() -> Outcome {
+fn harmless<B: BackendUnderTest>() -> Outcome {
     for (what, message) in collect::<B>()? {
         let harm = harm(&message).unwrap_or_default();
         ensure!(harm.is_empty(), "{:.30}: {harm}", what.escape_debug().to_string());

@@ -26,10 +26,10 @@ mod stack;
 mod traps;
 mod values;
 
-use crate::{Check, Subject, hostile};
+use crate::{BackendUnderTest, Check, hostile};
 
 /// Every check, family by family.
-pub(crate) fn all<B: Subject>() -> Vec<Check> {
+pub(crate) fn all<B: BackendUnderTest>() -> Vec<Check> {
     [
         admission::checks::<B>(),
         fuel::checks::<B>(),

@@ -9,12 +9,12 @@ use std::{
 use hotcell_core::{Budget, CancelToken, Contract, HostOptions, Instance, Plugin, Value, admit, admit::Exports};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Joined, ensure, ensure_eq},
-    stand::{BACKSTOP, Stand, plain_plugin, policy, wasm},
+    fixture::{BACKSTOP, Fixture, plain_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "deadline.neighbour",
@@ -57,7 +57,7 @@ fn computed(rounds: i64) -> i64 {
 }
 
 /// How many rounds of `compute` take about that long, here and now.
-fn rounds_of<B: Subject>(plugin: &Plugin<B>, wanted: Duration) -> Result<i64, Failure> {
+fn rounds_of<B: BackendUnderTest>(plugin: &Plugin<B>, wanted: Duration) -> Result<i64, Failure> {
     let mut rounds = 1 << 16;
     loop {
         let begin = Instant::now();
@@ -71,25 +71,25 @@ fn rounds_of<B: Subject>(plugin: &Plugin<B>, wanted: Duration) -> Result<i64, Fa
 }
 
 /// The neighbour computes for about two seconds. All the while, calls of the same module on the same engine end by
-/// their own deadline, and so do calls of another stand of the same profile, which shares the engine.
-fn neighbour<B: Subject>() -> Outcome {
+/// their own deadline, and so do calls of another fixture of the same profile, which shares the engine.
+fn neighbour<B: BackendUnderTest>() -> Outcome {
     const SHORT: Duration = Duration::from_millis(200);
     let wasm = busy();
     let unhurried = policy(|rules| (rules.limits.fuel, rules.limits.deadline) = (None, Some(Duration::from_secs(300))));
     let hurried = plain_plugin::<B>(unhurried.with(|rules| rules.limits.deadline = Some(SHORT))?, &wasm)?;
 
     let options = HostOptions::default();
-    let stand = Stand::<B>::with_options(unhurried, &options)?;
+    let fixture = Fixture::<B>::with_options(unhurried, &options)?;
     let rounds = {
-        let plugin = stand.load_with::<()>(&wasm, &stand.imports(), &Contract::None)?;
+        let plugin = fixture.load_with::<()>(&wasm, &fixture.imports(), &Contract::None)?;
         rounds_of(&plugin, Duration::from_secs(2))?
     };
-    let backend = stand.backend();
+    let backend = fixture.backend();
     let imports = backend.imports::<()>();
-    let admitted = admit(&wasm, stand.policy(), backend.offered(&imports), &Contract::None)?;
+    let admitted = admit(&wasm, fixture.policy(), backend.offered(&imports), &Contract::None)?;
     let linked = backend.link(&backend.compile(&admitted)?, &imports)?;
     let exports = Arc::new(Exports::new(admitted.summary().clone()));
-    let budget = || Budget::new(stand.policy(), &exports, options.clock.now(), None);
+    let budget = || Budget::new(fixture.policy(), &exports, options.clock.now(), None);
 
     thread::scope(|scope| -> Outcome {
         let neighbour = scope.spawn(|| {
@@ -110,7 +110,7 @@ fn neighbour<B: Subject>() -> Outcome {
     })
 }
 
-fn many<B: Subject>() -> Outcome {
+fn many<B: BackendUnderTest>() -> Outcome {
     let policy = policy(|rules| {
         (rules.limits.fuel, rules.limits.deadline) = (BACKSTOP, Some(Duration::from_millis(300)));
     });
@@ -128,7 +128,7 @@ fn many<B: Subject>() -> Outcome {
 }
 
 /// The neighbour computes for about a second. All the while, calls of the same plugin are cancelled.
-fn cancelled_neighbour<B: Subject>() -> Outcome {
+fn cancelled_neighbour<B: BackendUnderTest>() -> Outcome {
     let plugin = plain_plugin::<B>(policy(|rules| rules.limits.fuel = None), &busy())?;
     let rounds = rounds_of(&plugin, Duration::from_secs(1))?;
     let left_alone = CancelToken::new();
@@ -152,7 +152,7 @@ fn cancelled_neighbour<B: Subject>() -> Outcome {
     })
 }
 
-fn hundreds<B: Subject>() -> Outcome {
+fn hundreds<B: BackendUnderTest>() -> Outcome {
     const CALLS: usize = 240;
     const ROUNDS: i64 = 20_000;
     let patient = policy(|rules| rules.limits.fuel = BACKSTOP);

@@ -8,12 +8,12 @@ use hotcell_core::{
 };
 
 use crate::{
-    Check, Outcome, Subject,
+    BackendUnderTest, Check, Outcome,
     failure::{ensure, ensure_eq},
-    stand::{Stand, byte_plugin, guest, policy, wasm},
+    fixture::{Fixture, byte_plugin, guest, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "objects.policy",
@@ -51,11 +51,11 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
 
 const NOTHING: &str = r#"(module (func (export "run") (result i32) (i32.const 7)))"#;
 
-fn other_policy<B: Subject>() -> Outcome {
+fn other_policy<B: BackendUnderTest>() -> Outcome {
     let wasm = wasm(NOTHING);
     let (here, elsewhere) = (policy(|_| ()), policy(|rules| rules.limits.fuel = Some(1)));
-    let stand = Stand::<B>::on(here.clone())?;
-    let backend = stand.backend();
+    let fixture = Fixture::<B>::on(here.clone())?;
+    let backend = fixture.backend();
     let imports = backend.imports::<()>();
     for (policy, expected) in [
         (&here, None),
@@ -69,13 +69,13 @@ fn other_policy<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn other_imports<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    let backend = stand.backend();
+fn other_imports<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    let backend = fixture.backend();
     let mut offered = backend.imports::<()>();
     <B as HostFn<(), ()>>::define(&mut offered, "env", "f", |_, ()| Ok(()))?;
     let wasm = wasm(r#"(module (import "env" "f" (func)))"#);
-    let admitted = admit(&wasm, stand.policy(), backend.offered(&offered), &Contract::None)?;
+    let admitted = admit(&wasm, fixture.policy(), backend.offered(&offered), &Contract::None)?;
     let module = backend.compile(&admitted)?;
     backend.link(&module, &offered)?;
 
@@ -93,8 +93,8 @@ fn other_imports<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn same_policy<B: Subject>() -> Outcome {
-    let (one, other) = (Stand::<B>::on(policy(|_| ()))?, Stand::<B>::on(policy(|_| ()))?);
+fn same_policy<B: BackendUnderTest>() -> Outcome {
+    let (one, other) = (Fixture::<B>::on(policy(|_| ()))?, Fixture::<B>::on(policy(|_| ()))?);
     let mut imports = other.imports::<()>();
     imports.func("env", "f", |_, ()| Ok(()))?;
     let wasm = wasm(r#"(module (import "env" "f" (func $f)) (func (export "run") (call $f)))"#);
@@ -104,9 +104,9 @@ fn same_policy<B: Subject>() -> Outcome {
 }
 
 /// Another stack is another engine. A backend whose host functions belong to an engine refuses them, another takes them.
-fn imports_of_another_engine<B: Subject>() -> Outcome {
-    let one = Stand::<B>::on(policy(|_| ()))?;
-    let other = Stand::<B>::on(policy(|rules| rules.limits.stack_bytes = 128 << 10))?;
+fn imports_of_another_engine<B: BackendUnderTest>() -> Outcome {
+    let one = Fixture::<B>::on(policy(|_| ()))?;
+    let other = Fixture::<B>::on(policy(|rules| rules.limits.stack_bytes = 128 << 10))?;
     match one.load_with::<()>(&wasm(NOTHING), &other.imports(), &Contract::None) {
         Ok(plugin) => ensure_eq!(plugin.call_values("run", &[], (), None)?.0, [Value::I32(7)]),
         Err(error) => ensure_eq!(error.code(), "policy-mismatch"),
@@ -114,9 +114,9 @@ fn imports_of_another_engine<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn other_engine<B: Subject>() -> Outcome {
-    let one = Stand::<B>::on(policy(|_| ()))?;
-    let other = Stand::<B>::on(policy(|rules| rules.limits.stack_bytes = 128 << 10))?;
+fn other_engine<B: BackendUnderTest>() -> Outcome {
+    let one = Fixture::<B>::on(policy(|_| ()))?;
+    let other = Fixture::<B>::on(policy(|rules| rules.limits.stack_bytes = 128 << 10))?;
     let imports = one.backend().imports::<()>();
     let wasm = wasm(NOTHING);
     let admitted = admit(&wasm, one.policy(), one.backend().offered(&imports), &Contract::None)?;
@@ -141,7 +141,7 @@ fn is_mismatch<R>(result: Result<R, Fault>) -> bool {
     result.err().is_some_and(|fault| fault.code() == "policy-mismatch")
 }
 
-fn other_session<B: Subject>() -> Outcome {
+fn other_session<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(FIRST_AND_SECOND);
     let plugin = byte_plugin::<B>(policy(|_| ()), &wasm)?;
     let same_policy = byte_plugin::<B>(policy(|_| ()), &wasm)?;
@@ -161,10 +161,10 @@ fn other_session<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn gone<B: Subject>() -> Outcome {
+fn gone<B: BackendUnderTest>() -> Outcome {
     let options = HostOptions { max_instances: 1, ..HostOptions::new(Arc::new(SystemClock::new())) };
-    let stand = Stand::<B>::with_options(policy(|_| ()), &options)?;
-    let plugin = stand.load(&guest(FIRST_AND_SECOND))?;
+    let fixture = Fixture::<B>::with_options(policy(|_| ()), &options)?;
+    let plugin = fixture.load(&guest(FIRST_AND_SECOND))?;
     let mut gone = plugin.session(())?;
     let first = gone.func::<(), u32>("first")?;
     drop(gone);

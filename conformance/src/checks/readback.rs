@@ -8,13 +8,13 @@ use hotcell_core::{
 };
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Joined, Present, ensure, ensure_eq},
-    stand::{BACKSTOP, Stand, plain_plugin, policy, wasm},
+    fixture::{BACKSTOP, Fixture, plain_plugin, policy, wasm},
     tally,
 };
 
-/// The fields that stand for themselves; those of proposals are the checks `admission.proposal.*`.
+/// The fields with a policy of their own; those of proposals are the checks `admission.proposal.*`.
 const FIELDS: [(Field, &str); 12] = [
     (Field::Fuel, "fuel"),
     (Field::Deadline, "deadline"),
@@ -30,7 +30,7 @@ const FIELDS: [(Field, &str); 12] = [
     (Field::Start, "start"),
 ];
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     let mut checks = vec![
         Check::mandatory(
             "readback.construction",
@@ -54,7 +54,7 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
 }
 
 /// Unsupported is refused; emulated keeps the promise; enforced keeps it in the policy's own unit.
-fn is_as_stated<B: Subject>(field: Field) -> Outcome {
+fn is_as_stated<B: BackendUnderTest>(field: Field) -> Outcome {
     match B::enforcement(field) {
         Enforcement::Unsupported { .. } => is_refused::<B>(field),
         Enforcement::Emulated { how } => {
@@ -90,27 +90,27 @@ const GUEST: &str = r#"
     (func (export "nothing"))"#;
 
 /// The guest under the policy, with a host function that calls `nothing` where `calls_back` is set.
-fn call<B: Subject>(
+fn call<B: BackendUnderTest>(
     policy: Policy,
     calls_back: bool,
     export: &str,
     params: &[Value],
     cancel: Option<CancelToken>,
 ) -> Result<Result<Vec<Value>, CallError>, Failure> {
-    let stand = Stand::<B>::on(policy)?;
-    let mut imports = stand.imports::<()>();
+    let fixture = Fixture::<B>::on(policy)?;
+    let mut imports = fixture.imports::<()>();
     imports.func("env", "host", move |cx, ()| {
         if calls_back {
             cx.call("nothing", &[])?;
         }
         Ok(())
     })?;
-    let plugin = stand.load_with(&wasm(&format!("(module {GUEST})")), &imports, &Contract::None)?;
+    let plugin = fixture.load_with(&wasm(&format!("(module {GUEST})")), &imports, &Contract::None)?;
     Ok(plugin.call_values(export, params, (), cancel).map(|(values, _)| values))
 }
 
 /// The rule of the field is kept: what is within it works, what is beyond it ends with its own code.
-fn observe<B: Subject>(field: Field) -> Outcome {
+fn observe<B: BackendUnderTest>(field: Field) -> Outcome {
     let ends = |change: fn(&mut Rules), export: &str, code: &str| -> Outcome {
         let error = call::<B>(policy(change), false, export, &[], None)?.denied()?;
         ensure_eq!(error.code(), code, "{export}");
@@ -179,7 +179,7 @@ fn observe<B: Subject>(field: Field) -> Outcome {
 }
 
 /// What a call used is what it needs, to the unit.
-fn has_exact_fuel<B: Subject>() -> Outcome {
+fn has_exact_fuel<B: BackendUnderTest>() -> Outcome {
     let text = wasm(
         r#"(module (func (export "run") (param i32) (result i32)
             (loop $next (br_if $next (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 0)))"#,
@@ -195,7 +195,7 @@ fn has_exact_fuel<B: Subject>() -> Outcome {
 }
 
 /// Twice the stack is twice the depth.
-fn has_exact_stack<B: Subject>() -> Outcome {
+fn has_exact_stack<B: BackendUnderTest>() -> Outcome {
     let depth = |stack_bytes: u64| -> Result<_, Failure> {
         let text = r#"(module (global (export "depth") (mut i32) (i32.const 0))
             (func $deeper (export "deeper")
@@ -238,7 +238,7 @@ pub(crate) fn setting(field: Field) -> Policy {
 }
 
 /// A backend that states the field as unsupported must refuse a policy that sets it, and name a field of which it said so.
-pub(crate) fn is_refused<B: Subject>(field: Field) -> Outcome {
+pub(crate) fn is_refused<B: BackendUnderTest>(field: Field) -> Outcome {
     match Loader::<B>::new(setting(field), &HostOptions::default()).denied()? {
         PolicyError::NotEnforceable { backend, field: named, reason } => {
             let stated = Field::all()
@@ -250,7 +250,7 @@ pub(crate) fn is_refused<B: Subject>(field: Field) -> Outcome {
     }
 }
 
-fn construction<B: Subject>() -> Outcome {
+fn construction<B: BackendUnderTest>() -> Outcome {
     for field in Field::all() {
         let policy = setting(field);
         ensure!(field.is_set(&policy), "the suite's own policy does not set {}", field.key());
@@ -264,7 +264,7 @@ fn construction<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn mandatory<B: Subject>() -> Outcome {
+fn mandatory<B: BackendUnderTest>() -> Outcome {
     check_enforceable::<B>(&policy(|_| ()))?;
     Ok(())
 }

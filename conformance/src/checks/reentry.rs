@@ -7,12 +7,12 @@ use hotcell_core::{Fault, Field, HostError, Phase, Plugin, Rules, Value};
 use super::host::Refused;
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{Denied, Present, ensure, ensure_eq},
-    stand::{BACKSTOP, guest, hosted_plugin, policy},
+    fixture::{BACKSTOP, guest, hosted_plugin, policy},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "host.reentry_denied",
@@ -57,7 +57,7 @@ const DOWN: &str = r#"
             (else (i32.const 0))))"#;
 
 /// The state counts how deep it went. With `swallow` the host says that all is well.
-fn going_down<B: Subject>(reentry: u32, swallow: bool) -> Result<Plugin<B, u32>, Failure> {
+fn going_down<B: BackendUnderTest>(reentry: u32, swallow: bool) -> Result<Plugin<B, u32>, Failure> {
     hosted_plugin::<B, u32>(policy(|rules| rules.limits.reentry = reentry), &guest(DOWN), |imports| {
         imports.func("env", "again", move |cx, (number,): (u32,)| {
             let outcome = cx.call("down", &[Value::I32(number.cast_signed())]);
@@ -75,7 +75,7 @@ fn going_down<B: Subject>(reentry: u32, swallow: bool) -> Result<Plugin<B, u32>,
     })
 }
 
-fn reentry_denied<B: Subject>() -> Outcome {
+fn reentry_denied<B: BackendUnderTest>() -> Outcome {
     for swallow in [false, true] {
         let plugin = going_down::<B>(0, swallow)?;
         ensure_eq!(plugin.call("process", b"")?.bytes, b"");
@@ -87,7 +87,7 @@ fn reentry_denied<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn reentry_depth<B: Subject>() -> Outcome {
+fn reentry_depth<B: BackendUnderTest>() -> Outcome {
     for allowed in [1, 2, 5, 64] {
         for swallow in [false, true] {
             let plugin = going_down::<B>(allowed, swallow)?;
@@ -109,7 +109,7 @@ fn reentry_depth<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn reentry_budget<B: Subject>() -> Outcome {
+fn reentry_budget<B: BackendUnderTest>() -> Outcome {
     let used = |depth: usize| -> Result<_, Failure> {
         let plugin = going_down::<B>(64, false)?;
         let mut session = plugin.session(0)?;
@@ -136,7 +136,7 @@ const INNER: &str = r#"
     (func (export "takes") (param i32))
     (func (export "fine"))"#;
 
-fn reentry_fault<B: Subject>() -> Outcome {
+fn reentry_fault<B: BackendUnderTest>() -> Outcome {
     let inner = |change: fn(&mut Rules), export: &'static str, swallow: bool| -> Result<_, Failure> {
         let policy = policy(|rules| {
             rules.limits.reentry = 2;
@@ -175,7 +175,7 @@ fn reentry_fault<B: Subject>() -> Outcome {
 }
 
 /// A host function that fails inside a call that a host function made.
-fn reentry_cause<B: Subject>() -> Outcome {
+fn reentry_cause<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(
         r#"(import "env" "outer" (func $outer)) (import "env" "fail" (func $fail))
         (func (export "process") (param i32 i32) (result i64) (call $outer) (i64.const 0))

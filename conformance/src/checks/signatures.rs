@@ -3,12 +3,12 @@
 use hotcell_core::{Contract, Value};
 
 use crate::{
-    Check, Outcome, Subject,
+    BackendUnderTest, Check, Outcome,
     failure::{ensure, ensure_eq},
-    stand::{Stand, policy, wasm},
+    fixture::{Fixture, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![Check::mandatory(
         "host.types",
         "Host functions of every arity and type get what the guest passes, and the guest gets what they return.",
@@ -51,8 +51,8 @@ numbers! {
 
 /// A host function of this type gets these arguments from the guest, and the guest gets these results from it.
 macro_rules! signature {
-    ($stand:ident, ($($param:ty = $argument:expr),*) -> $returns:ty = $result:expr, [$($value:ty = $expected:expr),*]) => {{
-        let mut imports = $stand.imports::<()>();
+    ($fixture:ident, ($($param:ty = $argument:expr),*) -> $returns:ty = $result:expr, [$($value:ty = $expected:expr),*]) => {{
+        let mut imports = $fixture.imports::<()>();
         imports
             .func("env", "f", |_, given: ($($param,)*)| {
                 ensure_eq!(given, ($($argument,)*));
@@ -68,32 +68,32 @@ macro_rules! signature {
                 (func (export "run") (result {}) (call $f {})))"#,
             params.join(" "), results.join(" "), results.join(" "), arguments.join(" "),
         );
-        let plugin = $stand.load_with(&wasm(&text), &imports, &Contract::None)?;
+        let plugin = $fixture.load_with(&wasm(&text), &imports, &Contract::None)?;
         let (values, report) = plugin.call_values("run", &[], (), None)?;
         ensure_eq!(values, expected, "{text}");
         ensure_eq!(report.usage.host_calls, 1);
     }};
 }
 
-fn types<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    signature!(stand, () -> () = (), []);
-    signature!(stand, () -> u64 = u64::MAX, [u64 = u64::MAX]);
-    signature!(stand, (i32 = i32::MIN) -> i32 = -1, [i32 = -1]);
-    signature!(stand, (u32 = u32::MAX) -> u32 = 1 << 31, [u32 = 1 << 31]);
-    signature!(stand, (i64 = i64::MIN) -> i64 = i64::MAX, [i64 = i64::MAX]);
-    signature!(stand, (u64 = u64::MAX) -> (u64,) = (1 << 63,), [u64 = 1 << 63]);
-    signature!(stand, (f32 = f32::MIN_POSITIVE) -> f32 = -0.0, [f32 = -0.0]);
-    signature!(stand, (f64 = f64::NEG_INFINITY) -> f64 = f64::MAX, [f64 = f64::MAX]);
-    signature!(stand, (i32 = 7, f64 = 0.5) -> (i32, f64) = (-7, -0.5), [i32 = -7, f64 = -0.5]);
-    signature!(stand, (u32 = 1, i64 = -2, f32 = 3.5) -> (f32, u32) = (1.5, 2), [f32 = 1.5, u32 = 2]);
-    signature!(stand, (u64 = 1, u64 = 2, u64 = 3, u64 = 4) -> (u64, i64) = (5, -6), [u64 = 5, i64 = -6]);
-    signature!(stand, (f64 = 1.0, f32 = 2.0, i32 = -3, u32 = 4, i64 = -5)
+fn types<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    signature!(fixture, () -> () = (), []);
+    signature!(fixture, () -> u64 = u64::MAX, [u64 = u64::MAX]);
+    signature!(fixture, (i32 = i32::MIN) -> i32 = -1, [i32 = -1]);
+    signature!(fixture, (u32 = u32::MAX) -> u32 = 1 << 31, [u32 = 1 << 31]);
+    signature!(fixture, (i64 = i64::MIN) -> i64 = i64::MAX, [i64 = i64::MAX]);
+    signature!(fixture, (u64 = u64::MAX) -> (u64,) = (1 << 63,), [u64 = 1 << 63]);
+    signature!(fixture, (f32 = f32::MIN_POSITIVE) -> f32 = -0.0, [f32 = -0.0]);
+    signature!(fixture, (f64 = f64::NEG_INFINITY) -> f64 = f64::MAX, [f64 = f64::MAX]);
+    signature!(fixture, (i32 = 7, f64 = 0.5) -> (i32, f64) = (-7, -0.5), [i32 = -7, f64 = -0.5]);
+    signature!(fixture, (u32 = 1, i64 = -2, f32 = 3.5) -> (f32, u32) = (1.5, 2), [f32 = 1.5, u32 = 2]);
+    signature!(fixture, (u64 = 1, u64 = 2, u64 = 3, u64 = 4) -> (u64, i64) = (5, -6), [u64 = 5, i64 = -6]);
+    signature!(fixture, (f64 = 1.0, f32 = 2.0, i32 = -3, u32 = 4, i64 = -5)
         -> (u32, f32, u64) = (6, 7.0, 8), [u32 = 6, f32 = 7.0, u64 = 8]);
-    signature!(stand, (i32 = -1, i64 = -2, i32 = -3, i64 = -4, i32 = -5, i64 = -6)
+    signature!(fixture, (i32 = -1, i64 = -2, i32 = -3, i64 = -4, i32 = -5, i64 = -6)
         -> (f64, f64, f64) = (7.5, 8.5, 9.5), [f64 = 7.5, f64 = 8.5, f64 = 9.5]);
-    signature!(stand, (f32 = 1.0, f32 = 2.0, f32 = 3.0, f32 = 4.0, f32 = 5.0, f32 = 6.0, f32 = 7.0) -> () = (), []);
-    signature!(stand, (i32 = -1, u32 = u32::MAX, i64 = -3, u64 = u64::MAX, f32 = 5.5, f64 = -6.5, i32 = 7, u64 = 8)
+    signature!(fixture, (f32 = 1.0, f32 = 2.0, f32 = 3.0, f32 = 4.0, f32 = 5.0, f32 = 6.0, f32 = 7.0) -> () = (), []);
+    signature!(fixture, (i32 = -1, u32 = u32::MAX, i64 = -3, u64 = u64::MAX, f32 = 5.5, f64 = -6.5, i32 = 7, u64 = 8)
         -> (i32, i64, f32) = (-9, -10, 11.5), [i32 = -9, i64 = -10, f32 = 11.5]);
     Ok(())
 }

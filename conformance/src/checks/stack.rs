@@ -5,12 +5,12 @@ use std::{hint::black_box, thread};
 use hotcell_core::{Contract, Field, Policy, Preset, Proposal, Rules, Value};
 
 use crate::{
-    Check, Outcome, Subject,
+    BackendUnderTest, Check, Outcome,
     failure::{Denied, Joined, ensure, ensure_eq},
-    stand::{Stand, guest, plain_plugin, policy, wasm},
+    fixture::{Fixture, guest, plain_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "limits.stack.small_thread",
@@ -58,7 +58,7 @@ fn on_a_thread_of(stack_kib: usize, work: impl FnOnce() -> Outcome + Send) -> Ou
     thread::scope(|scope| thread::Builder::new().stack_size(stack_kib << 10).spawn_scoped(scope, work)?.joined()?)
 }
 
-fn small_thread<B: Subject>() -> Outcome {
+fn small_thread<B: BackendUnderTest>() -> Outcome {
     let plugin = plain_plugin::<B>(policy(|_| ()), &wasm(DEEP))?;
     let check = || -> Outcome {
         for depth in [1, 900] {
@@ -92,9 +92,9 @@ fn use_stack<const KIB: usize>() -> u8 {
     black_box(&bytes).iter().fold(0, |sum, kib| sum ^ kib[0])
 }
 
-fn host_at_the_bottom<B: Subject>() -> Outcome {
-    let stand = Stand::<B>::on(policy(|_| ()))?;
-    let mut imports = stand.imports::<()>();
+fn host_at_the_bottom<B: BackendUnderTest>() -> Outcome {
+    let fixture = Fixture::<B>::on(policy(|_| ()))?;
+    let mut imports = fixture.imports::<()>();
     imports.func("env", "host", |_, (large,): (u32,)| {
         black_box(if large == 0 { use_stack::<16>() } else { use_stack::<96>() });
         Ok(())
@@ -106,7 +106,7 @@ fn host_at_the_bottom<B: Subject>() -> Outcome {
             (i64.add (local.get 0) (call $down (i64.add (local.get 0) (i64.const 1)) (local.get 1))))
         (func (export "process") (param i32 i32) (result i64) (call $down (i64.const 0) (local.get 1)))"#,
     );
-    let plugin = stand.load_with(&wasm, &imports, &Contract::bytes("process"))?;
+    let plugin = fixture.load_with(&wasm, &imports, &Contract::bytes("process"))?;
     for (stack_kib, input) in [(64, &b""[..]), (2_048, b"large")] {
         on_a_thread_of(stack_kib, || {
             let error = plugin.call("process", input).denied()?;
@@ -119,10 +119,10 @@ fn host_at_the_bottom<B: Subject>() -> Outcome {
 }
 
 /// The guest's `process` asks the host, which calls `process` again.
-fn reentry<B: Subject>() -> Outcome {
+fn reentry<B: BackendUnderTest>() -> Outcome {
     const DEEPEST: u32 = 64;
-    let stand = Stand::<B>::on(policy(|rules| rules.limits.reentry = DEEPEST))?;
-    let mut imports = stand.imports::<()>();
+    let fixture = Fixture::<B>::on(policy(|rules| rules.limits.reentry = DEEPEST))?;
+    let mut imports = fixture.imports::<()>();
     imports.func("env", "again", |cx, ()| {
         black_box(use_stack::<2>());
         cx.call("process", &[Value::I32(0), Value::I32(0)])?;
@@ -136,7 +136,7 @@ fn reentry<B: Subject>() -> Outcome {
                 (else (call $again))))
         (func (export "process") (param i32 i32) (result i64) (call $down (i32.const 20)) (i64.const 0))"#,
     );
-    let plugin = stand.load_with(&wasm, &imports, &Contract::bytes("process"))?;
+    let plugin = fixture.load_with(&wasm, &imports, &Contract::bytes("process"))?;
     for stack_kib in [1_024, 512, 256] {
         on_a_thread_of(stack_kib, || {
             let error = plugin.call("process", b"").denied()?;
@@ -148,12 +148,12 @@ fn reentry<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn everything<B: Subject>() -> Outcome {
+fn everything<B: BackendUnderTest>() -> Outcome {
     on_a_thread_of(64, || {
         let plugin = plain_plugin::<B>(Policy::strict(), &wasm(DEEP))?;
         let (values, _) = plugin.call_values("down", &[Value::I32(100)], (), None)?;
         ensure_eq!(values, [Value::I32(100)]);
-        let rejected = Stand::<B>::on(Policy::strict())?.load(b"\0asm\x01\0\0\0").denied()?;
+        let rejected = Fixture::<B>::on(Policy::strict())?.load(b"\0asm\x01\0\0\0").denied()?;
         ensure_eq!(rejected.code(), "export-missing");
         Ok(())
     })
@@ -169,7 +169,7 @@ fn nested(blocks: usize) -> Vec<u8> {
     ))
 }
 
-fn compiling<B: Subject>() -> Outcome {
+fn compiling<B: BackendUnderTest>() -> Outcome {
     let nested = nested(4_000);
     on_a_thread_of(256, || {
         let plugin = plain_plugin::<B>(Policy::strict(), &nested)?;
@@ -179,7 +179,7 @@ fn compiling<B: Subject>() -> Outcome {
     })
 }
 
-fn large<B: Subject>() -> Outcome {
+fn large<B: BackendUnderTest>() -> Outcome {
     let roomy = policy(|rules| rules.limits.stack_bytes = 8 << 20);
     let plugin = plain_plugin::<B>(roomy, &wasm(DEEP))?;
     on_a_thread_of(64, || {
@@ -191,7 +191,7 @@ fn large<B: Subject>() -> Outcome {
     })
 }
 
-fn every_call<B: Subject>() -> Outcome {
+fn every_call<B: BackendUnderTest>() -> Outcome {
     let plugin = plain_plugin::<B>(policy(|_| ()), &wasm(DEEP))?;
     let mut session = plugin.session(())?;
     for _ in 0..1_000 {
@@ -201,7 +201,7 @@ fn every_call<B: Subject>() -> Outcome {
 }
 
 /// No policy may ask for a stack that its backend then cannot have.
-fn presets<B: Subject>() -> Outcome {
+fn presets<B: BackendUnderTest>() -> Outcome {
     for preset in Preset::ALL {
         let mut rules = Rules::preset(preset);
         rules.proposals.deny(Proposal::Simd);

@@ -3,12 +3,12 @@
 use hotcell_core::{Field, Phase, Rules, TrapKind};
 
 use crate::{
-    Check, Outcome, Subject,
+    BackendUnderTest, Check, Outcome,
     failure::{Denied, ensure, ensure_eq},
-    stand::{byte_plugin, plain_plugin, policy, wasm},
+    fixture::{byte_plugin, plain_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory("traps.entry", "Each trap of an entry has its own code, in phase `call`.", entry::<B>),
         Check::mandatory("traps.alloc", "Each trap of `alloc` has its own code, in phase `alloc`.", alloc::<B>),
@@ -86,7 +86,7 @@ fn module(trap: &str, place: Place) -> Vec<u8> {
 }
 
 /// Each trap in that place comes out of a byte call in that phase.
-fn each<B: Subject>(place: Place, phase: Phase, change: fn(&mut Rules)) -> Outcome {
+fn each<B: BackendUnderTest>(place: Place, phase: Phase, change: fn(&mut Rules)) -> Outcome {
     for (code, trap) in TRAPS {
         let error = byte_plugin::<B>(policy(change), &module(trap, place))?.call("process", b"input").denied()?;
         ensure_eq!((error.code(), error.phase), (*code, phase), "{trap}");
@@ -94,19 +94,19 @@ fn each<B: Subject>(place: Place, phase: Phase, change: fn(&mut Rules)) -> Outco
     Ok(())
 }
 
-fn entry<B: Subject>() -> Outcome {
+fn entry<B: BackendUnderTest>() -> Outcome {
     each::<B>(Place::Entry, Phase::Call, |_| ())
 }
 
-fn alloc<B: Subject>() -> Outcome {
+fn alloc<B: BackendUnderTest>() -> Outcome {
     each::<B>(Place::Alloc, Phase::Alloc, |_| ())
 }
 
-fn start<B: Subject>() -> Outcome {
+fn start<B: BackendUnderTest>() -> Outcome {
     each::<B>(Place::Start, Phase::Instantiate, |rules| rules.module.start = true)
 }
 
-fn call<B: Subject>() -> Outcome {
+fn call<B: BackendUnderTest>() -> Outcome {
     for kind in TrapKind::ALL {
         ensure!(TRAPS.iter().any(|(code, _)| *code == kind.code()), "nothing here raises {kind}");
     }
@@ -121,7 +121,7 @@ fn call<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn abi<B: Subject>() -> Outcome {
+fn abi<B: BackendUnderTest>() -> Outcome {
     for (_, trap) in TRAPS {
         let error = byte_plugin::<B>(policy(|_| ()), &module(trap, Place::Abi))?.call("process", b"").denied()?;
         ensure_eq!((error.code(), error.phase), ("abi-missing", Phase::Abi), "{trap}");
@@ -129,7 +129,7 @@ fn abi<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn segments<B: Subject>() -> Outcome {
+fn segments<B: BackendUnderTest>() -> Outcome {
     for (text, kind) in [
         (r#"(memory 1) (data (i32.const 65535) "ab")"#, TrapKind::MemoryOutOfBounds),
         (r#"(memory 1) (data (i32.const -1) "")"#, TrapKind::MemoryOutOfBounds),

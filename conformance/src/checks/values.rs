@@ -1,14 +1,14 @@
-//! Values cross the glass bit for bit.
+//! Values cross the host boundary bit for bit.
 
 use hotcell_core::{Field, Proposal, Session, Value};
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{ensure, ensure_eq},
-    stand::{byte_plugin, guest, plain_plugin, policy, wasm},
+    fixture::{byte_plugin, guest, plain_plugin, policy, wasm},
 };
 
-pub(super) fn checks<B: Subject>() -> Vec<Check> {
+pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     vec![
         Check::mandatory(
             "values.numbers",
@@ -29,7 +29,7 @@ pub(super) fn checks<B: Subject>() -> Vec<Check> {
         Check::optional(
             Field::Proposal(Proposal::ReferenceTypes),
             "values.references",
-            "A null reference is told from a function; no function crosses the glass.",
+            "A null reference is told from a function; no function crosses the host boundary.",
             references::<B>,
         ),
         Check::optional(
@@ -56,7 +56,7 @@ fn edges() -> impl Iterator<Item = Value> {
         .chain(doubles.into_iter().map(Value::F64))
 }
 
-fn numbers<B: Subject>() -> Outcome {
+fn numbers<B: BackendUnderTest>() -> Outcome {
     let text = ["i32", "i64", "f32", "f64"]
         .map(|ty| format!(r#"(func (export "{ty}") (param {ty}) (result {ty}) (local.get 0))"#))
         .concat();
@@ -85,7 +85,7 @@ fn numbers<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn order<B: Subject>() -> Outcome {
+fn order<B: BackendUnderTest>() -> Outcome {
     let text = r#"(module
         (func (export "turn") (param i32 i64 f32 f64) (result f64 f32 i64)
             (local.get 3) (local.get 2) (i64.add (local.get 1) (i64.extend_i32_s (local.get 0))))
@@ -103,7 +103,7 @@ fn order<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn typed<B: Subject>() -> Outcome {
+fn typed<B: BackendUnderTest>() -> Outcome {
     let text = r#"
         (func (export "same") (param i32) (result i32) (local.get 0))
         (func (export "minus_one") (result i32) (i32.const -1))
@@ -124,7 +124,7 @@ fn typed<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn globals<B: Subject>() -> Outcome {
+fn globals<B: BackendUnderTest>() -> Outcome {
     let text = r#"(module
         (global (export "i32") i32 (i32.const -7))
         (global $i64 (export "i64") (mut i64) (i64.const 0x8000000000000001))
@@ -156,7 +156,7 @@ fn globals<B: Subject>() -> Outcome {
     read(&mut plugin.session(())?, &declared)
 }
 
-fn references<B: Subject>() -> Outcome {
+fn references<B: BackendUnderTest>() -> Outcome {
     let text = r#"(module
         (global (export "null") funcref (ref.null func))
         (global (export "some") funcref (ref.func $null))
@@ -174,7 +174,7 @@ fn references<B: Subject>() -> Outcome {
     Ok(())
 }
 
-fn vectors<B: Subject>() -> Outcome {
+fn vectors<B: BackendUnderTest>() -> Outcome {
     let with_vectors = policy(|rules| rules.proposals.allow(Proposal::Simd));
     let text = r#"(module
         (global $v (export "v") (mut v128) (v128.const i64x2 0x0123456789abcdef 0xfedcba9876543210))

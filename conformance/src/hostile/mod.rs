@@ -9,10 +9,10 @@ use hotcell_core::{Contract, Field, HostError, LoadError, Policy, Preset, Propos
 use serde::Deserialize;
 
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{ensure, ensure_eq},
+    fixture::{BACKSTOP, Fixture, Imports},
     guests,
-    stand::{BACKSTOP, Imports, Stand},
 };
 
 /// Bytes that one call may log.
@@ -48,7 +48,7 @@ struct Row {
     detail: Option<String>,
 }
 
-pub(crate) fn checks<B: Subject>() -> Vec<Check> {
+pub(crate) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     table().into_iter().map(check::<B>).collect()
 }
 
@@ -58,7 +58,7 @@ fn table() -> Vec<Row> {
         .guest
 }
 
-fn check<B: Subject>(row: Row) -> Check {
+fn check<B: BackendUnderTest>(row: Row) -> Check {
     let id = match &row.case {
         None => format!("hostile.{}", row.id),
         Some(case) => format!("hostile.{}.{case}", row.id),
@@ -73,7 +73,7 @@ fn check<B: Subject>(row: Row) -> Check {
 
 impl Row {
     /// Whether the guest comes to its verdict; one that never ends by itself does so twice, by fuel and by the deadline.
-    fn holds<B: Subject>(&self) -> Outcome {
+    fn holds<B: BackendUnderTest>(&self) -> Outcome {
         let policy = self.policy()?;
         self.judge(&policy, &self.run::<B>(&policy)?)?;
         if self.eats {
@@ -131,10 +131,10 @@ impl Row {
         Ok(())
     }
 
-    fn run<B: Subject>(&self, policy: &Policy) -> Result<End, Failure> {
-        let stand = Stand::<B>::on(policy.clone())?;
-        let imports = if self.host { host_functions(&stand)? } else { stand.imports() };
-        let plugin = match stand.load_with(&self.module()?, &imports, &Contract::bytes("process")) {
+    fn run<B: BackendUnderTest>(&self, policy: &Policy) -> Result<End, Failure> {
+        let fixture = Fixture::<B>::on(policy.clone())?;
+        let imports = if self.host { host_functions(&fixture)? } else { fixture.imports() };
+        let plugin = match fixture.load_with(&self.module()?, &imports, &Contract::bytes("process")) {
             Ok(plugin) => plugin,
             Err(error) => return Ok(error.into()),
         };
@@ -198,8 +198,8 @@ struct Host {
 }
 
 /// The host functions that some guests import.
-fn host_functions<B: Subject>(stand: &Stand<B>) -> Result<Imports<B, Host>, Failure> {
-    let mut imports = stand.imports::<Host>();
+fn host_functions<B: BackendUnderTest>(fixture: &Fixture<B>) -> Result<Imports<B, Host>, Failure> {
+    let mut imports = fixture.imports::<Host>();
     imports
         .func("env", "log", |cx, (pointer, len): (u32, u32)| {
             cx.read(pointer, len)?;

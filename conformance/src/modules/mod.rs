@@ -536,7 +536,7 @@ fn factors(n: u64, first: u64, second: u64) -> Option<(u64, u64)> {
 /// The module that has `n` bytes with the right padding.
 fn padded(n: u64, build: impl Fn(usize) -> Parts) -> Option<Vec<u8>> {
     let n = n as usize;
-    // The lengths that stand before the padding grow with it.
+    // The lengths before the padding grow with it.
     let most = n.checked_sub(build(0).finish().len())?;
     let bytes = (most.saturating_sub(16)..=most).map(|padding| build(padding).finish());
     bytes.into_iter().find(|bytes| bytes.len() == n)

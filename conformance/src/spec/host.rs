@@ -9,13 +9,13 @@ use hotcell_core::{
     backend::{DuplicateImport, HostFn, Instance, TypedCall, check_enforceable},
 };
 
-use crate::{Failure, Subject, tally};
+use crate::{BackendUnderTest, Failure, tally};
 
 /// More instances than any script keeps at once.
 const INSTANCES: u32 = 64;
 
 /// An engine for one policy, with the functions that scripts import.
-pub(crate) struct Host<B: Subject> {
+pub(crate) struct Host<B: BackendUnderTest> {
     backend: B,
     policy: Policy,
     options: HostOptions,
@@ -23,16 +23,16 @@ pub(crate) struct Host<B: Subject> {
 }
 
 /// A module that was admitted, compiled and linked.
-pub(crate) struct Code<B: Subject> {
+pub(crate) struct Code<B: BackendUnderTest> {
     linked: B::Linked<()>,
     exports: Arc<Exports>,
     start: Option<B::Export>,
 }
 
 /// An instance that goes on after a trap.
-pub(crate) struct Guest<B: Subject>(B::Instance<()>);
+pub(crate) struct Guest<B: BackendUnderTest>(B::Instance<()>);
 
-impl<B: Subject> Host<B> {
+impl<B: BackendUnderTest> Host<B> {
     pub(crate) fn new(policy: Policy) -> Result<Self, Failure> {
         check_enforceable::<B>(&policy)?;
         let options = HostOptions { max_instances: INSTANCES, ..HostOptions::default() };
@@ -88,7 +88,7 @@ impl<B: Subject> Host<B> {
     }
 }
 
-impl<B: Subject> Guest<B> {
+impl<B: BackendUnderTest> Guest<B> {
     pub(crate) fn global(&mut self, export: &str) -> Option<Value> {
         self.0.global(export)
     }
@@ -106,7 +106,7 @@ impl<B: Subject> Guest<B> {
 }
 
 /// The functions of `spectest`. Its globals, memory and table are no functions, so no host can offer them.
-fn offer_spectest<B: Subject>(imports: &mut B::Imports<()>) -> Result<(), DuplicateImport> {
+fn offer_spectest<B: BackendUnderTest>(imports: &mut B::Imports<()>) -> Result<(), DuplicateImport> {
     const MODULE: &str = "spectest";
     <B as HostFn<(), ()>>::define(imports, MODULE, "print", |_, ()| Ok(()))?;
     <B as HostFn<(i32,), ()>>::define(imports, MODULE, "print_i32", |_, _| Ok(()))?;
@@ -118,7 +118,7 @@ fn offer_spectest<B: Subject>(imports: &mut B::Imports<()>) -> Result<(), Duplic
 }
 
 /// The functions that the table tests import: of another guest in the scripts, each gives the number of its name.
-fn offer_numbers<B: Subject>(imports: &mut B::Imports<()>) -> Result<(), DuplicateImport> {
+fn offer_numbers<B: BackendUnderTest>(imports: &mut B::Imports<()>) -> Result<(), DuplicateImport> {
     (0..=4).try_for_each(|number| {
         <B as HostFn<(), i32>>::define(imports, "a", &format!("ef{number}"), move |_, ()| Ok(number))
     })

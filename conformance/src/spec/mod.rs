@@ -22,7 +22,7 @@ use self::{
     suites::{SUITES, Suite},
 };
 use crate::{
-    Check, Failure, Outcome, Subject,
+    BackendUnderTest, Check, Failure, Outcome,
     failure::{ensure, ensure_eq},
     tally,
 };
@@ -35,7 +35,7 @@ const WAYS: [(Metering, Floats); 3] =
     [(Metering::Exact, Floats::Canonical), (Metering::Engine, Floats::Canonical), (Metering::Engine, Floats::Allow)];
 
 /// One check for each script.
-pub(crate) fn checks<B: Subject>() -> Vec<Check> {
+pub(crate) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     scripts()
         .map(|script| {
             let (id, proves) =
@@ -73,7 +73,7 @@ impl Script {
 
     /// What its guests did with the modules rewritten for exact metering, or `None` where the backend has not what the
     /// script needs.
-    pub fn steps<B: Subject>(&self) -> Option<Result<Vec<Step>, String>> {
+    pub fn steps<B: BackendUnderTest>(&self) -> Option<Result<Vec<Step>, String>> {
         if self.suite.allow.iter().any(|proposal| is_unsupported::<B>(Field::Proposal(*proposal))) {
             return None;
         }
@@ -82,13 +82,13 @@ impl Script {
     }
 
     /// The field that a backend may do without: one that it does, if any.
-    fn field<B: Subject>(&self) -> Option<Field> {
+    fn field<B: BackendUnderTest>(&self) -> Option<Field> {
         let mut fields = self.suite.allow.iter().map(|proposal| Field::Proposal(*proposal));
         let first = fields.clone().next();
         fields.find(|field| is_unsupported::<B>(*field)).or(first)
     }
 
-    fn is_obeyed<B: Subject>(&self) -> Outcome {
+    fn is_obeyed<B: BackendUnderTest>(&self) -> Outcome {
         for (metering, floats) in WAYS {
             if metering == Metering::Engine && is_unsupported::<B>(Field::EngineMetering) {
                 tally::note(format!("not with {metering:?} metering, which the backend refuses"));
@@ -103,14 +103,14 @@ impl Script {
         Ok(())
     }
 
-    fn run<B: Subject>(&self, metering: Metering, floats: Floats) -> Result<script::Outcome, Failure> {
+    fn run<B: BackendUnderTest>(&self, metering: Metering, floats: Floats) -> Result<script::Outcome, Failure> {
         let host = Host::<B>::new(self.suite.policy(metering, floats)?)?;
         let outdated = Expected::get().outdated.get(&format!("{}/{}", self.suite.name, self.file));
         Ok(script::run(self.text, &host, self.suite.is_known, outdated.map_or(&[], Vec::as_slice)))
     }
 }
 
-fn is_unsupported<B: Subject>(field: Field) -> bool {
+fn is_unsupported<B: BackendUnderTest>(field: Field) -> bool {
     matches!(B::enforcement(field), Enforcement::Unsupported { .. })
 }
 

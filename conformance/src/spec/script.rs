@@ -20,7 +20,7 @@ use super::{
     traps::codes_of,
     values::{all_match, argument},
 };
-use crate::Subject;
+use crate::BackendUnderTest;
 
 /// What became of a script.
 #[derive(Default)]
@@ -48,7 +48,7 @@ pub struct Step {
 /// `knows_all` says that the validator knows every proposal that the script uses: then a module that the suite calls
 /// valid may be denied, but not called invalid. `outdated` are the lines of modules that the script calls invalid and
 /// today's specification does not.
-pub(crate) fn run<B: Subject>(text: &str, host: &Host<B>, knows_all: bool, outdated: &[usize]) -> Outcome {
+pub(crate) fn run<B: BackendUnderTest>(text: &str, host: &Host<B>, knows_all: bool, outdated: &[usize]) -> Outcome {
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = ParseBuffer::new_with_lexer(lexer).expect("the suite's scripts are well-formed");
@@ -58,7 +58,7 @@ pub(crate) fn run<B: Subject>(text: &str, host: &Host<B>, knows_all: bool, outda
     run.outcome
 }
 
-struct Run<'t, 'h, B: Subject> {
+struct Run<'t, 'h, B: BackendUnderTest> {
     text: &'t str,
     host: &'h Host<B>,
     knows_all: bool,
@@ -80,7 +80,7 @@ enum End {
 /// How a guest's operation ended.
 type Done = Result<Vec<Value>, Fault>;
 
-impl<B: Subject> Run<'_, '_, B> {
+impl<B: BackendUnderTest> Run<'_, '_, B> {
     fn all<'a>(&mut self, scope: &mut Scope<'a, B>, directives: Vec<WastDirective<'a>>) {
         for directive in directives {
             let span = directive.span();
@@ -272,7 +272,7 @@ impl<B: Subject> Run<'_, '_, B> {
 }
 
 /// What the directives of a script, or of one of its threads, can speak of. `None` is what was refused.
-struct Scope<'a, B: Subject> {
+struct Scope<'a, B: BackendUnderTest> {
     definitions: HashMap<Option<Id<'a>>, Option<Rc<Code<B>>>>,
     /// By name, and the last one without.
     guests: HashMap<Option<Id<'a>>, Slot<B>>,
@@ -282,13 +282,13 @@ struct Scope<'a, B: Subject> {
 
 type Slot<B> = Rc<RefCell<Option<Guest<B>>>>;
 
-impl<B: Subject> Default for Scope<'_, B> {
+impl<B: BackendUnderTest> Default for Scope<'_, B> {
     fn default() -> Self {
         Self { definitions: HashMap::new(), guests: HashMap::new(), registered: HashMap::new() }
     }
 }
 
-impl<'a, B: Subject> Scope<'a, B> {
+impl<'a, B: BackendUnderTest> Scope<'a, B> {
     fn add(&mut self, name: Option<Id<'a>>, guest: Result<Guest<B>, End>) -> Result<(), End> {
         let (guest, end) = split(guest);
         let slot = Rc::new(RefCell::new(guest));

@@ -1,4 +1,4 @@
-//! The backend contract: what an engine must do to be put behind the glass.
+//! The backend contract: what an engine must do to be a backend.
 //!
 //! A backend is a type that implements [`SandboxBackend`], with one blanket impl of [`TypedCall`] over the values its
 //! engine knows and one of [`HostFn`] per arity. It embeds an [`Armed`] in every store; the memory budget, the

@@ -17,7 +17,7 @@ pub(super) fn to_val(value: Value) -> Val {
         Value::F32(bits) => Val::F32(F32::from_bits(bits)),
         Value::F64(bits) => Val::F64(F64::from_bits(bits)),
         Value::V128(bits) => Val::V128(V128::from(bits)),
-        // A function that crossed the glass does not come back: only null is ever passed in.
+        // A function that crossed the host boundary does not come back: only null is ever passed in.
         Value::NullFuncRef | Value::FuncRef => Val::FuncRef(Ref::<Func>::Null),
     }
 }

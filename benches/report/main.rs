@@ -1,0 +1,61 @@
+//! What is worth knowing and has no bound: threads, memory, how late a guest is stopped, what metering costs, and what
+//! the engines cost when they are used as their tutorials show.
+//!
+//! `cargo bench --bench report`; with `-- --test` everything runs once and briefly.
+
+mod kill;
+mod memory;
+mod metering;
+mod threads;
+mod tutorial;
+
+use std::env;
+
+use hotcell::{
+    Contract, HostOptions, Plugin, Policy, Sandbox, Wasmi, Wasmtime,
+    backend::{Backend, SandboxBackend},
+};
+
+/// How much of everything is measured.
+#[derive(Clone, Copy)]
+struct Effort {
+    is_test: bool,
+}
+
+impl Effort {
+    /// `full`, or one when everything is only tried.
+    fn of(self, full: usize) -> usize {
+        if self.is_test { 1 } else { full }
+    }
+}
+
+/// A plugin on the backend `B`.
+fn load<B: Backend>(wasm: &[u8], policy: Policy, contract: &Contract, max_instances: u32) -> Plugin<B> {
+    let options = HostOptions { max_instances, ..HostOptions::default() };
+    let sandbox = Sandbox::<B>::with_options(policy, &options).expect("the backend takes the policy");
+    sandbox.load_with(wasm, &sandbox.imports(), contract).expect("the guest loads")
+}
+
+fn id<B: Backend>() -> &'static str {
+    <B as SandboxBackend>::ID
+}
+
+fn main() {
+    let effort = Effort { is_test: env::args().any(|argument| argument == "--test") };
+    println!("calls per second, fresh instance, 64 B in and out");
+    threads::report::<Wasmtime>(effort);
+    threads::report::<Wasmi>(effort);
+    println!("\nhost memory");
+    memory::report::<Wasmtime>(effort);
+    memory::report::<Wasmi>(effort);
+    println!("\na guest that never ends, under a deadline: how much later its call returns");
+    kill::report::<Wasmtime>(effort);
+    kill::report::<Wasmi>(effort);
+    println!("\nmetering, against none");
+    metering::report::<Wasmtime>(effort);
+    metering::report::<Wasmi>(effort);
+    println!(
+        "\na fresh instance and a call of 64 B, the engine as tutorials show it: no limits, a linker and a store per call"
+    );
+    tutorial::report(effort);
+}

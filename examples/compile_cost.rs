@@ -1,7 +1,7 @@
 //! What compiling costs at the caps of `strict`: the proof that its numbers hold.
 //!
 //! ```text
-//! cargo run --release --features wasmi --example compile_cost [wasmtime|wasmi] [words of a row's name]
+//! cargo run --release --example compile_cost [wasmtime|wasmi] [words of a row's name]
 //! ```
 //!
 //! For each cap, a module of at most 256 KiB at that cap; then attacks, which combine caps, in as much as `strict` admits

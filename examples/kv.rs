@@ -1,6 +1,6 @@
 //! A host that gives a plugin a store, a log with caps, and a slow backend that it waits for off the clock.
 //!
-//! `cargo run --release --features wasmi --example kv` runs the plugin on both backends and checks that they agree.
+//! `cargo run --release --example kv` runs the plugin on both backends and checks that they agree.
 
 use std::{collections::BTreeMap, error::Error, thread, time::Duration};
 

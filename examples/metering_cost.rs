@@ -1,7 +1,7 @@
 //! What exact metering costs against the engines' own fuel, and against none; and what the rewrite costs against one plain
 //! validation.
 //!
-//! `cargo run --release --features wasmi --example metering_cost` prints ratios: interleaved rounds in one process, the
+//! `cargo run --release --example metering_cost` prints ratios: interleaved rounds in one process, the
 //! median of the rounds' ratios.
 
 use std::{fs, hint::black_box, time::Instant};

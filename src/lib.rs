@@ -15,13 +15,13 @@ pub use backends::{BackendInfo, DefaultBackend, backends, sandbox};
 pub use backends::{Wasmtime, WasmtimeOptions};
 #[cfg(feature = "toml")]
 pub use policy_file::{PolicyFileError, parse_policy};
-pub use sandbox::{Imports, Sandbox};
+pub use sandbox::Sandbox;
 
 pub use hotcell_core::{
     Admitted, BackendError, Blame, Budget, CallError, CancelToken, Clock, Contract, Enforcement, Fault, Field, HostCx,
-    HostError, HostOptions, Instant, LoadError, ModuleSummary, Offered, Phase, Plugin, Policy, PolicyError, Preset,
-    Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType, Value, Values, admit, backend,
-    plugin::TypedFunc, policy, time, verdict,
+    HostError, HostOptions, Imports, Instant, LoadError, ModuleSummary, Offered, Phase, Plugin, Policy, PolicyError,
+    Preset, Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType, Value, Values, admit,
+    backend, plugin::TypedFunc, policy, time, verdict,
 };
 
 /// The guide's examples, run as tests.

@@ -1,7 +1,4 @@
-use hotcell_core::{
-    Backend, Contract, HostCx, HostError, HostFn, HostOptions, LoadError, Loader, Plugin, Policy, PolicyError, Values,
-    backend::DuplicateImport,
-};
+use hotcell_core::{Backend, Contract, HostOptions, Imports, LoadError, Loader, Plugin, Policy, PolicyError};
 
 use crate::backends::DefaultBackend;
 
@@ -63,7 +60,7 @@ impl<B: Backend> Sandbox<B> {
 
     /// An empty set of host functions, for plugins whose state is a `T`.
     pub fn imports<T: Send + 'static>(&self) -> Imports<T, B> {
-        Imports(self.backend().imports())
+        self.loader.imports()
     }
 
     /// Loads a plugin that imports nothing and exports the byte contract with this entry.
@@ -86,29 +83,6 @@ impl<B: Backend> Sandbox<B> {
         imports: &Imports<T, B>,
         contract: &Contract,
     ) -> Result<Plugin<B, T>, LoadError> {
-        self.loader.load(bytes, &imports.0, contract)
-    }
-}
-
-/// Host functions that guests may import. `T` is the state that they see: one for each instance.
-pub struct Imports<T: Send + 'static, B: Backend>(B::Imports<T>);
-
-impl<T: Send + 'static, B: Backend> Imports<T, B> {
-    /// Offers `f` as `module::name`. Parameters come as a tuple of numbers; a pointer is a `u32`.
-    ///
-    /// An error ends the call with [`Fault::HostFunction`](crate::Fault::HostFunction) and stays as its source.
-    ///
-    /// # Errors
-    ///
-    /// [`DuplicateImport`] when the name is taken.
-    pub fn func<P, R, F>(&mut self, module: &str, name: &str, f: F) -> Result<&mut Self, DuplicateImport>
-    where
-        P: Values,
-        R: Values,
-        B: HostFn<P, R>,
-        F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError> + Send + Sync + 'static,
-    {
-        B::define(&mut self.0, module, name, f)?;
-        Ok(self)
+        self.loader.load(bytes, imports, contract)
     }
 }

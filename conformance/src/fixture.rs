@@ -1,9 +1,6 @@
 //! Fixtures of the checks: policies, small guests, and a loader that says what failed.
 
-use hotcell_core::{
-    Contract, HostCx, HostError, HostFn, HostOptions, LoadError, Loader, Plugin, Policy, PolicyError, Proposal, Rules,
-    Values, backend::DuplicateImport,
-};
+use hotcell_core::{Contract, HostOptions, Imports, LoadError, Loader, Plugin, Policy, PolicyError, Proposal, Rules};
 
 use crate::{BackendUnderTest, Failure, tally};
 
@@ -47,16 +44,16 @@ impl<B: BackendUnderTest> Fixture<B> {
         Ok(Self(Loader::new(policy, options)?))
     }
 
-    pub(crate) fn backend(&self) -> &B {
-        self.0.backend()
+    pub(crate) fn loader(&self) -> &Loader<B> {
+        &self.0
     }
 
     pub(crate) fn policy(&self) -> &Policy {
         self.0.policy()
     }
 
-    pub(crate) fn imports<T: Send + 'static>(&self) -> Imports<B, T> {
-        Imports(self.backend().imports())
+    pub(crate) fn imports<T: Send + 'static>(&self) -> Imports<T, B> {
+        self.0.imports()
     }
 
     /// A guest of the byte contract that imports nothing; its entry is `process`.
@@ -67,11 +64,11 @@ impl<B: BackendUnderTest> Fixture<B> {
     pub(crate) fn load_with<T: Send + 'static>(
         &self,
         wasm: &[u8],
-        imports: &Imports<B, T>,
+        imports: &Imports<T, B>,
         contract: &Contract,
     ) -> Result<Plugin<B, T>, LoadError> {
         tally::module();
-        self.0.load(wasm, &imports.0, contract)
+        self.0.load(wasm, imports, contract)
     }
 }
 
@@ -90,26 +87,10 @@ pub(crate) fn plain_plugin<B: BackendUnderTest>(policy: Policy, wasm: &[u8]) -> 
 pub(crate) fn hosted_plugin<B: BackendUnderTest, T: Send + 'static>(
     policy: Policy,
     wasm: &[u8],
-    define: impl FnOnce(&mut Imports<B, T>) -> Result<(), Failure>,
+    define: impl FnOnce(&mut Imports<T, B>) -> Result<(), Failure>,
 ) -> Result<Plugin<B, T>, Failure> {
     let fixture = Fixture::<B>::on(policy)?;
     let mut imports = fixture.imports();
     define(&mut imports)?;
     Ok(fixture.load_with(wasm, &imports, &Contract::bytes("process"))?)
-}
-
-/// Host functions that guests may import.
-pub(crate) struct Imports<B: BackendUnderTest, T: Send + 'static>(B::Imports<T>);
-
-impl<B: BackendUnderTest, T: Send + 'static> Imports<B, T> {
-    pub(crate) fn func<P, R, F>(&mut self, module: &str, name: &str, f: F) -> Result<&mut Self, DuplicateImport>
-    where
-        P: Values,
-        R: Values,
-        B: HostFn<P, R>,
-        F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError> + Send + Sync + 'static,
-    {
-        <B as HostFn<P, R>>::define(&mut self.0, module, name, f)?;
-        Ok(self)
-    }
 }

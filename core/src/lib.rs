@@ -31,7 +31,8 @@ pub mod verdict;
 
 pub use admit::{Admitted, Contract, ModuleSummary, Offered, Signature, admit};
 pub use backend::{
-    Backend, Budget, Enforcement, Field, HostCx, HostError, HostFn, HostOptions, Instance, SandboxBackend, TypedCall,
+    Backend, Budget, Enforcement, Field, HostCx, HostError, HostFn, HostOptions, Imports, Instance, SandboxBackend,
+    Store, TypedCall,
 };
 pub use plugin::{Loader, Plugin, Reply, Session};
 pub use policy::{Policy, PolicyError, Preset, Proposal, Rules};

@@ -45,7 +45,7 @@ pub fn listen(listener: impl FnMut() -> bool + Send + 'static) -> bool {
 /// Says that an interruptible call is running. Must be said at its beginning, and whenever it looks at the clock because
 /// of a tick.
 #[inline]
-pub fn want() {
+pub fn request() {
     if !WANTED.load(Ordering::Relaxed) {
         wake();
     }

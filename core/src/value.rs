@@ -77,6 +77,18 @@ pub enum Value {
 }
 
 impl Value {
+    /// Zero of a type; null for references.
+    pub fn zero(ty: ValType) -> Self {
+        match ty {
+            ValType::I32 => Self::I32(0),
+            ValType::I64 => Self::I64(0),
+            ValType::F32 => Self::F32(0),
+            ValType::F64 => Self::F64(0),
+            ValType::V128 => Self::V128(0),
+            ValType::FuncRef | ValType::OtherRef => Self::NullFuncRef,
+        }
+    }
+
     /// The value's type.
     pub fn ty(self) -> ValType {
         match self {
@@ -116,41 +128,147 @@ mod sealed {
 pub trait Scalar: sealed::Sealed + Copy + Send + 'static {
     /// The type on the guest's side.
     const TYPE: ValType;
+
+    /// As a value whose type is known only at run time.
+    fn to_value(self) -> Value;
+
+    /// Back from one; `None` when it is of another type.
+    fn from_value(value: Value) -> Option<Self>;
 }
 
 macro_rules! scalars {
-    ($($rust:ty => $wasm:ident,)*) => {
+    ($($rust:ty => $wasm:ident, $number:ident => $to:expr, $bits:ident => $from:expr;)*) => {
         $(
             impl sealed::Sealed for $rust {}
-            impl Scalar for $rust { const TYPE: ValType = ValType::$wasm; }
+            impl Scalar for $rust {
+                const TYPE: ValType = ValType::$wasm;
+
+                #[inline]
+                fn to_value(self) -> Value {
+                    let $number = self;
+                    Value::$wasm($to)
+                }
+
+                #[inline]
+                fn from_value(value: Value) -> Option<Self> {
+                    match value {
+                        Value::$wasm($bits) => Some($from),
+                        _ => None,
+                    }
+                }
+            }
         )*
     };
 }
-scalars!(i32 => I32, u32 => I32, i64 => I64, u64 => I64, f32 => F32, f64 => F64,);
+scalars! {
+    i32 => I32, number => number, bits => bits;
+    u32 => I32, number => number.cast_signed(), bits => bits.cast_unsigned();
+    i64 => I64, number => number, bits => bits;
+    u64 => I64, number => number.cast_signed(), bits => bits.cast_unsigned();
+    f32 => F32, number => number.to_bits(), bits => Self::from_bits(bits);
+    f64 => F64, number => number.to_bits(), bits => Self::from_bits(bits);
+}
 
-/// What a typed function takes or gives back: `()`, a scalar, or a tuple of up to eight scalars.
+/// The most values that a typed function takes or gives back.
+pub const MOST_VALUES: usize = 16;
+
+/// What a typed function takes or gives back: `()`, a scalar, or a tuple of up to 16 scalars.
 pub trait Values: Send + 'static {
     /// The types on the guest's side, in order.
     const TYPES: &'static [ValType];
+
+    /// Writes them as values whose types are known only at run time, one for each of [`TYPES`](Self::TYPES). What does not
+    /// fit into `values` is left out.
+    fn to_values(self, values: &mut [Value]);
+
+    /// Back from such values; `None` when their number or types are others.
+    fn from_values(values: &[Value]) -> Option<Self>
+    where
+        Self: Sized;
 }
 
 impl<A: Scalar> Values for A {
     const TYPES: &'static [ValType] = &[A::TYPE];
+
+    #[inline]
+    fn to_values(self, values: &mut [Value]) {
+        (self,).to_values(values);
+    }
+
+    #[inline]
+    fn from_values(values: &[Value]) -> Option<Self> {
+        <(A,)>::from_values(values).map(|(value,)| value)
+    }
 }
 
 macro_rules! values {
-    ($($($scalar:ident)*;)*) => {
-        $( impl<$($scalar: Scalar),*> Values for ($($scalar,)*) { const TYPES: &'static [ValType] = &[$($scalar::TYPE),*]; } )*
+    ($($($scalar:ident $value:ident)*;)*) => {
+        $(
+            impl<$($scalar: Scalar),*> Values for ($($scalar,)*) {
+                const TYPES: &'static [ValType] = &[$($scalar::TYPE),*];
+
+                #[inline]
+                fn to_values(self, values: &mut [Value]) {
+                    let ($($value,)*) = self;
+                    for (place, value) in values.iter_mut().zip([$($value.to_value()),*]) {
+                        *place = value;
+                    }
+                }
+
+                #[inline]
+                fn from_values(values: &[Value]) -> Option<Self> {
+                    match *values {
+                        [$($value),*] => Some(($($scalar::from_value($value)?,)*)),
+                        _ => None,
+                    }
+                }
+            }
+        )*
     };
 }
 values! {
     ;
-    A;
-    A B;
-    A B C;
-    A B C D;
-    A B C D E;
-    A B C D E F;
-    A B C D E F G;
-    A B C D E F G H;
+    A a;
+    A a B b;
+    A a B b C c;
+    A a B b C c D d;
+    A a B b C c D d E e;
+    A a B b C c D d E e F f;
+    A a B b C c D d E e F f G g;
+    A a B b C c D d E e F f G g H h;
+    A a B b C c D d E e F f G g H h I i;
+    A a B b C c D d E e F f G g H h I i J j;
+    A a B b C c D d E e F f G g H h I i J j K k;
+    A a B b C c D d E e F f G g H h I i J j K k L l;
+    A a B b C c D d E e F f G g H h I i J j K k L l M m;
+    A a B b C c D d E e F f G g H h I i J j K k L l M m N n;
+    A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o;
+    A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o P p;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_their_bits_and_their_types() {
+        let mut values = [Value::NullFuncRef; 6];
+        let nan = f32::from_bits(0x7fa0_0001);
+        (-1i32, u32::MAX, i64::MIN, u64::MAX, nan, -0.0f64).to_values(&mut values);
+        let bits = [
+            Value::I32(-1),
+            Value::I32(-1),
+            Value::I64(i64::MIN),
+            Value::I64(-1),
+            Value::F32(0x7fa0_0001),
+            Value::F64(1 << 63),
+        ];
+        assert_eq!(values, bits);
+        let back = <(i32, u32, i64, u64, f32, f64)>::from_values(&values).unwrap();
+        assert_eq!((back.0, back.1, back.2, back.3, back.4.to_bits()), (-1, u32::MAX, i64::MIN, u64::MAX, 0x7fa0_0001));
+        assert_eq!(<(i32, u32)>::from_values(&values[..3]), None, "another number");
+        assert_eq!(<(i32, u64)>::from_values(&values[..2]), None, "another type");
+        assert_eq!(u32::from_values(&[Value::I32(7)]), Some(7));
+        assert_eq!(<()>::from_values(&[]), Some(()));
+    }
 }

@@ -1,6 +1,6 @@
 //! The host functions that generated modules may import, the same on every backend.
 
-use hotcell_core::Value;
+use hotcell_core::{Imports, Value, backend::DuplicateImport};
 use wasm_encoder::ValType;
 
 use hotcell_conformance::BackendUnderTest;
@@ -66,44 +66,40 @@ fn bits(value: i32) -> u64 {
 }
 
 /// Offers the host functions.
-pub(super) fn define<B: BackendUnderTest>(imports: &mut B::Imports<Host>) {
-    let defined = [
-        B::define(imports, "env", "nop", |cx, ()| {
-            let left = cx.remaining_fuel();
-            cx.state().note(&[1], left);
-            Ok(())
-        }),
-        B::define(imports, "env", "charge", |cx, (fuel,): (i32,)| {
-            let left = cx.remaining_fuel();
-            cx.state().note(&[2, bits(fuel)], left);
-            cx.charge(bits(fuel))
-        }),
-        B::define(imports, "env", "step", |cx, (value,): (i32,)| {
-            let left = cx.remaining_fuel();
-            cx.state().note(&[3, bits(value)], left);
-            cx.charge(STEP_CHARGE)?;
-            Ok(step(value))
-        }),
-        B::define(imports, "env", "pair", |cx, (a, b): (i32, i64)| {
-            let left = cx.remaining_fuel();
-            cx.state().note(&[4, bits(a), b.cast_unsigned()], left);
-            Ok((b, a))
-        }),
-        B::define(imports, "env", "mix", |cx, (a, b): (f32, f64)| {
-            let left = cx.remaining_fuel();
-            cx.state().note(&[5, a.to_bits().into(), b.to_bits()], left);
-            Ok(b)
-        }),
-        B::define(imports, "env", AGAIN, |cx, (value,): (i32,)| {
-            let left = cx.remaining_fuel();
-            cx.state().note(&[6, bits(value)], left);
-            match cx.call(AGAIN, &[Value::I32(value)])?[..] {
-                [Value::I32(result)] => Ok(result),
-                _ => Ok(0),
-            }
-        }),
-    ];
-    for outcome in defined {
-        outcome.expect("no two of them have the same name");
-    }
+pub(super) fn define<B: BackendUnderTest>(imports: &mut Imports<Host, B>) -> Result<(), DuplicateImport> {
+    imports.func("env", "nop", |cx, ()| {
+        let left = cx.remaining_fuel();
+        cx.state().note(&[1], left);
+        Ok(())
+    })?;
+    imports.func("env", "charge", |cx, (fuel,): (i32,)| {
+        let left = cx.remaining_fuel();
+        cx.state().note(&[2, bits(fuel)], left);
+        cx.charge(bits(fuel))
+    })?;
+    imports.func("env", "step", |cx, (value,): (i32,)| {
+        let left = cx.remaining_fuel();
+        cx.state().note(&[3, bits(value)], left);
+        cx.charge(STEP_CHARGE)?;
+        Ok(step(value))
+    })?;
+    imports.func("env", "pair", |cx, (a, b): (i32, i64)| {
+        let left = cx.remaining_fuel();
+        cx.state().note(&[4, bits(a), b.cast_unsigned()], left);
+        Ok((b, a))
+    })?;
+    imports.func("env", "mix", |cx, (a, b): (f32, f64)| {
+        let left = cx.remaining_fuel();
+        cx.state().note(&[5, a.to_bits().into(), b.to_bits()], left);
+        Ok(b)
+    })?;
+    imports.func("env", AGAIN, |cx, (value,): (i32,)| {
+        let left = cx.remaining_fuel();
+        cx.state().note(&[6, bits(value)], left);
+        match cx.call(AGAIN, &[Value::I32(value)])?[..] {
+            [Value::I32(result)] => Ok(result),
+            _ => Ok(0),
+        }
+    })?;
+    Ok(())
 }

@@ -3,8 +3,11 @@
 use std::fmt;
 
 use hotcell_core::{
-    CallError, Contract, HostOptions, LoadError, Loader, ModuleSummary, Plugin, Policy, PolicyError, Session, Value,
-    admit::ExternType, backend::Instance, verdict::Usage,
+    CallError, Contract, HostOptions, Imports, LoadError, Loader, ModuleSummary, Plugin, Policy, PolicyError, Session,
+    Value,
+    admit::ExternType,
+    backend::{Instance, Store},
+    verdict::Usage,
 };
 
 use super::host::{Host, define};
@@ -16,7 +19,7 @@ const SHORT_SLICE: u64 = 61;
 /// A backend under one policy, with its host functions.
 pub struct Runner<B: BackendUnderTest> {
     loader: Loader<B>,
-    imports: B::Imports<Host>,
+    imports: Imports<Host, B>,
 }
 
 impl<B: BackendUnderTest> Runner<B> {
@@ -29,8 +32,8 @@ impl<B: BackendUnderTest> Runner<B> {
     pub fn new(policy: &Policy) -> Result<Self, PolicyError> {
         let slice = if B::JIT { SHORT_SLICE } else { HostOptions::SLICE };
         let loader = Loader::<B>::new(policy.clone(), &HostOptions { slice, ..HostOptions::default() })?;
-        let mut imports = loader.backend().imports::<Host>();
-        define::<B>(&mut imports);
+        let mut imports = loader.imports::<Host>();
+        define(&mut imports).expect("no two of them have the same name");
         Ok(Self { loader, imports })
     }
 
@@ -187,10 +190,10 @@ impl<'p, B: BackendUnderTest> Guest<'p, B> {
         instance.set_fuel(fuel);
         let outcome = instance.call_values(export, params);
         let left = instance.fuel();
-        let mut usage = instance.armed().usage(left);
+        let mut usage = instance.data().accounts.usage(left);
         usage.fuel_used = left.map(|left| fuel - left);
         let mut observed = Observed {
-            host: instance.state().clone(),
+            host: instance.data().state.clone(),
             globals: self.globals.iter().map(|global| instance.global(global)).collect(),
             memory: Memory(instance.memory().to_vec()),
             ..Observed::ended("ok", "call", usage)

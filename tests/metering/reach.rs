@@ -64,14 +64,14 @@ fn nobody_outside_reaches_the_counters() {
 #[test]
 fn nobody_imports_the_function_that_gives_fuel() {
     let both = Both::new(&policy(PLENTY, |_| ()));
-    let import = format!(r#"(import "{}" "{}" (func (param i64)))"#, meter::REFILL_MODULE, meter::REFILL);
+    let import = format!(r#"(import "{}" "{}" (func (param i64)))"#, meter::HOST, meter::REFILL);
     let observed = both.call(&plain(&import), "f", &[]).unwrap();
     assert_eq!((observed.code, observed.phase), ("import-denied", "admit"));
 
     fn define<B: Backend + HostFn<(i64,), ()>>() -> bool {
         let sandbox = Sandbox::<B>::on(Policy::default()).unwrap();
         let mut imports = sandbox.imports::<()>();
-        imports.func(meter::REFILL_MODULE, meter::REFILL, |_, (_,): (i64,)| Ok(())).is_ok()
+        imports.func(meter::HOST, meter::REFILL, |_, (_,): (i64,)| Ok(())).is_ok()
     }
     assert!(!define::<Wasmtime>() && !define::<Wasmi>());
 }

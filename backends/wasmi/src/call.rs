@@ -1,22 +1,23 @@
+//! Typed calls, and host functions.
+
 use alloc::{borrow::ToOwned, sync::Arc, vec, vec::Vec};
 
 use hotcell_core::{
-    Fault, HostCx, HostError, HostFn, Signature, TypedCall, Value, Values,
+    Fault, HostFn, TypedCall, ValType, Value, Values,
     admit::FuncType,
-    backend::{Armed, Counter, DuplicateImport, catch_panic, host_call, refill},
+    backend::{HostStop, catch_panic},
     value::Scalar,
 };
 use wasmi::{
-    AsContextMut, Error, Func, ResumableCall, ResumableCallOutOfFuel, StoreContextMut, TypedFunc, TypedResumableCall,
-    TypedResumableCallOutOfFuel, Val, WasmParams, WasmResults, WasmRet, WasmTy,
+    AsContextMut, Error, Func, Linker, ResumableCall, ResumableCallOutOfFuel, StoreContextMut, TypedFunc,
+    TypedResumableCall, TypedResumableCallOutOfFuel, Val, WasmParams, WasmResults, WasmRet, WasmTy,
 };
 
 use crate::{
     Imports, Wasmi,
-    convert::{engine_panic, fault, from_val, stop, to_val, val_type},
-    meter,
+    convert::{engine_panic, fault, from_val, stop, to_val, wasm_type},
     slices::{Paused, Step, drive, must_pause},
-    store::{Data, Instance},
+    store::{Caller, Data, Instance},
 };
 
 impl<P, R> TypedCall<P, R> for Wasmi
@@ -36,7 +37,7 @@ where
         let store = &mut instance.store;
         let outcome = catch_panic(|| match must_pause(&*store) {
             true => drive(&mut *store, |store| func.call_resumable(store, params).map(Step::from)),
-            false => func.call(&mut *store, params).map_err(|error| fault(store, Some(error))),
+            false => func.call(store, params).map_err(|error| fault(&error)),
         });
         match outcome {
             Ok(Ok(results)) => Ok(results),
@@ -69,12 +70,22 @@ impl<R: WasmResults> Paused for TypedResumableCallOutOfFuel<R> {
 }
 
 /// A paused call whose types are known only at run time, with room for its results.
-struct PausedValues {
+pub(crate) struct PausedValues {
     call: ResumableCallOutOfFuel,
     results: Vec<Val>,
 }
 
 impl PausedValues {
+    pub(crate) fn start<T>(
+        func: Func,
+        store: &mut StoreContextMut<'_, Data<T>>,
+        params: &[Val],
+        mut results: Vec<Val>,
+    ) -> Result<Step<Self>, Error> {
+        let call = func.call_resumable(store, params, &mut results);
+        Self::step(call, results)
+    }
+
     fn step(call: Result<ResumableCall, Error>, results: Vec<Val>) -> Result<Step<Self>, Error> {
         Ok(match call? {
             ResumableCall::Finished => Step::Finished(results),
@@ -97,82 +108,39 @@ impl Paused for PausedValues {
     }
 }
 
-/// A call whose types are known only at run time.
-pub(crate) fn call_values<T>(
-    store: StoreContextMut<'_, Data<T>>,
-    func: Option<Func>,
-    export: &str,
-    params: &[Value],
-) -> Result<Vec<Value>, Fault> {
-    let func = func.ok_or_else(|| Fault::NoSuchExport { export: export.to_owned() })?;
-    let ty = func.ty(&store);
-    let own = |types: &[wasmi::ValType]| types.iter().map(val_type).collect::<Vec<_>>();
-    let declared = FuncType { params: own(ty.params()), results: own(ty.results()) };
-    declared.check_arguments(export, params)?;
-    let params: Vec<_> = params.iter().map(|value| to_val(*value)).collect();
-    let results = drive(store, |store| {
-        let mut results = vec![Val::I32(0); ty.results().len()];
-        let call = func.call_resumable(store, &params, &mut results);
-        PausedValues::step(call, results)
-    })?;
-    Ok(results.iter().filter_map(from_val).collect())
+/// A host function whose type is known only at run time.
+pub(crate) fn define_values<T, F>(imports: &mut Imports<T>, module: &str, name: &str, ty: &FuncType, host: F)
+where
+    T: Send + 'static,
+    F: Fn(Caller<'_, T>, &[Value], &mut [Value]) -> Result<(), HostStop> + Send + Sync + 'static,
+{
+    let own = |types: &[ValType]| types.iter().map(|ty| wasm_type(*ty)).collect::<Vec<_>>();
+    let ty = wasmi::FuncType::new(own(&ty.params), own(&ty.results));
+    let host = Arc::new(host);
+    imports.add(module, name, move |linker, module, name| {
+        let host = host.clone();
+        let host = move |caller: wasmi::Caller<'_, Data<T>>, params: &[Val], results: &mut [Val]| {
+            let params: Vec<Value> = params.iter().filter_map(from_val).collect();
+            let mut values = vec![Value::I32(0); results.len()];
+            host(Caller(caller), &params, &mut values).map_err(stop)?;
+            results.iter_mut().zip(values).for_each(|(result, value)| *result = to_val(value));
+            Ok(())
+        };
+        // The only error is a name that is taken, and core has looked.
+        let _ = linker.func_new(module, name, ty.clone(), host);
+    });
 }
 
-/// What a guest calls where its fuel or its stack is below zero.
-pub(crate) fn give_fuel<T: Send + 'static>(caller: wasmi::Caller<'_, Data<T>>, stack: i64) -> Result<(), Error> {
-    refill(&mut Caller(caller), stack).map_err(stop)
-}
-
-/// What a host function borrows of the store that called it.
-pub struct Caller<'a, T: 'static>(wasmi::Caller<'a, Data<T>>);
-
-impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
-    #[inline]
-    fn state(&mut self) -> &mut T {
-        &mut self.0.data_mut().state
-    }
-
-    #[inline]
-    fn memory_and_state(&mut self) -> (&mut [u8], &mut T) {
-        match self.0.data().memory {
-            Some(memory) => {
-                let (bytes, data) = memory.data_and_store_mut(&mut self.0);
-                (bytes, &mut data.state)
-            }
-            None => (&mut [], &mut self.0.data_mut().state),
-        }
-    }
-
-    #[inline]
-    fn armed(&mut self) -> &mut Armed {
-        &mut self.0.data_mut().armed
-    }
-
-    fn fuel(&mut self) -> Option<u64> {
-        meter::fuel(&self.0)
-    }
-
-    fn set_fuel(&mut self, fuel: u64) {
-        meter::set_fuel(&mut self.0, fuel);
-    }
-
-    fn counter(&mut self, counter: Counter) -> i64 {
-        meter::counter(&mut self.0, counter)
-    }
-
-    fn set_counter(&mut self, counter: Counter, value: i64) {
-        meter::set_counter(&mut self.0, counter, value);
-    }
-
-    #[inline]
-    fn is_clock_due(&mut self) -> bool {
-        let data = self.0.data_mut();
-        data.armed.is_interruptible() && data.ticks.have_passed()
-    }
-
-    fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
-        let func = self.0.get_export(export).and_then(wasmi::Extern::into_func);
-        call_values(self.0.as_context_mut(), func, export, params)
+impl<T: 'static> Imports<T> {
+    /// Adds what defines a function in a linker, by its names.
+    fn add(
+        &mut self,
+        module: &str,
+        name: &str,
+        define: impl Fn(&mut Linker<Data<T>>, &str, &str) + Send + Sync + 'static,
+    ) {
+        let (module, name) = (module.to_owned(), name.to_owned());
+        self.0.push(Arc::new(move |linker| define(linker, &module, &name)));
     }
 }
 
@@ -182,33 +150,20 @@ macro_rules! host_fn {
         where
             Result<R, Error>: WasmRet,
         {
-            fn define<T, Closure>(
-                imports: &mut Imports<T>,
-                module: &str,
-                name: &str,
-                closure: Closure,
-            ) -> Result<(), DuplicateImport>
+            fn define<T, Closure>(imports: &mut Imports<T>, module: &str, name: &str, host: Closure)
             where
                 T: Send + 'static,
-                Closure: Fn(&mut HostCx<'_, Self, T>, ($($param,)*)) -> Result<R, HostError> + Send + Sync + 'static,
+                Closure: Fn(Caller<'_, T>, ($($param,)*)) -> Result<R, HostStop> + Send + Sync + 'static,
             {
-                let (module, name) = (module.to_owned(), name.to_owned());
-                let ty = FuncType { params: <($($param,)*)>::TYPES.to_vec(), results: R::TYPES.to_vec() };
-                let offered = imports.offered.offer(Signature { module: module.clone(), name: name.clone(), ty });
-                if offered.is_err() {
-                    return Err(DuplicateImport { module, name });
-                }
-                let closure = Arc::new(closure);
-                imports.recipes.push(Arc::new(move |linker| {
-                    let closure = closure.clone();
-                    let host = move |mut caller: wasmi::Caller<'_, Data<T>>, $($value: $param),*| {
-                        caller.data_mut().armed.filling_ended();
-                        host_call::<Self, _, _, _, _>(Caller(caller), &*closure, ($($value,)*)).map_err(stop)
+                let host = Arc::new(host);
+                imports.add(module, name, move |linker, module, name| {
+                    let host = host.clone();
+                    let host = move |caller: wasmi::Caller<'_, Data<T>>, $($value: $param),*| {
+                        host(Caller(caller), ($($value,)*)).map_err(stop)
                     };
-                    // The only error is a name that is taken, and the names were just checked.
-                    let _ = linker.func_wrap(&module, &name, host);
-                }));
-                Ok(())
+                    // The only error is a name that is taken, and core has looked.
+                    let _ = linker.func_wrap(module, name, host);
+                });
             }
         }
     };
@@ -222,3 +177,11 @@ host_fn!(A a B b C c D d E e);
 host_fn!(A a B b C c D d E e F f);
 host_fn!(A a B b C c D d E e F f G g);
 host_fn!(A a B b C c D d E e F f G g H h);
+host_fn!(A a B b C c D d E e F f G g H h I i);
+host_fn!(A a B b C c D d E e F f G g H h I i J j);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m N n);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o P p);

@@ -1,15 +1,18 @@
 //! Between wasmi's values, traps and errors, and ours.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+};
 use core::fmt;
 
 use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, backend::HostStop};
 use wasmi::{
-    AsContextMut, Error, F32, F64, Func, Ref, TrapCode, V128, Val,
+    Error, F32, F64, Func, Ref, TrapCode, V128, Val,
     errors::{ErrorKind, HostError, InstantiationError, TableError},
 };
 
-use crate::{ID, store::Data};
+use crate::ID;
 
 pub(crate) fn to_val(value: Value) -> Val {
     match value {
@@ -37,15 +40,15 @@ pub(crate) fn from_val(value: &Val) -> Option<Value> {
     })
 }
 
-pub(crate) fn val_type(ty: &wasmi::ValType) -> ValType {
+/// A type of ours. No policy allows other references.
+pub(crate) fn wasm_type(ty: ValType) -> wasmi::ValType {
     match ty {
-        wasmi::ValType::I32 => ValType::I32,
-        wasmi::ValType::I64 => ValType::I64,
-        wasmi::ValType::F32 => ValType::F32,
-        wasmi::ValType::F64 => ValType::F64,
-        wasmi::ValType::V128 => ValType::V128,
-        wasmi::ValType::FuncRef => ValType::FuncRef,
-        wasmi::ValType::ExternRef => ValType::OtherRef,
+        ValType::I32 => wasmi::ValType::I32,
+        ValType::I64 => wasmi::ValType::I64,
+        ValType::F32 => wasmi::ValType::F32,
+        ValType::F64 => wasmi::ValType::F64,
+        ValType::V128 => wasmi::ValType::V128,
+        ValType::FuncRef | ValType::OtherRef => wasmi::ValType::FuncRef,
     }
 }
 
@@ -66,31 +69,21 @@ pub(crate) fn stop(stop: HostStop) -> Error {
     Error::host(Marker(stop))
 }
 
-/// The verdict on what the engine did, when it did not panic.
-pub(crate) fn settle<T, R>(
-    outcome: Result<Result<R, Error>, String>,
-    store: impl AsContextMut<Data = Data<T>>,
-) -> Result<R, Fault> {
-    match outcome {
-        Ok(Ok(results)) => Ok(results),
-        Ok(Err(error)) => Err(fault(store, Some(error))),
-        Err(panic) => Err(engine_panic(panic)),
-    }
+/// The verdict on what the engine did.
+pub(crate) fn settled<R>(outcome: Result<Result<R, Error>, String>) -> Result<R, Fault> {
+    outcome.map_err(engine_panic)?.map_err(|error| fault(&error))
 }
 
-/// The verdict on a call that the engine ended. What our own code parked is the cause; a bare trap is the guest's.
+/// The verdict on a call that the engine ended, or on an instance that it did not make.
 #[cold]
-pub(crate) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Option<Error>) -> Fault {
-    let mut context = store.as_context_mut();
-    let data = context.data_mut();
-    let (parked, counters) = (data.armed.take_parked(), data.counters);
-    if let Some(counters) = counters {
-        counters.give_stack(store);
-    }
-    parked.unwrap_or_else(|| match error {
-        None => BackendError::Engine { backend: ID, source: Box::new(HostStop) }.into(),
-        Some(error) => guest_fault(&error).unwrap_or_else(|| backend_error(error).into()),
-    })
+pub(crate) fn fault(error: &Error) -> Fault {
+    guest_fault(error).unwrap_or_else(|| engine_panic(error.to_string()))
+}
+
+/// A host function stopped the call, and core knows why.
+#[cold]
+pub(crate) fn stopped() -> Fault {
+    BackendError::Engine { backend: ID, source: Box::new(HostStop) }.into()
 }
 
 fn guest_fault(error: &Error) -> Option<Fault> {

@@ -4,8 +4,8 @@ use alloc::{sync::Arc, vec::Vec};
 
 use hotcell_core::{
     Admitted, BackendError, Policy, Proposal,
-    backend::{Armed, catch_panic},
-    policy::{Fingerprint, Floats},
+    backend::{Accounts, catch_panic},
+    policy::Floats,
 };
 use wasmi::{CompilationMode, Config, Engine, Linker, Store};
 
@@ -101,8 +101,6 @@ fn compile(config: &Config, bytes: &[u8]) -> Result<wasmi::Module, BackendError>
 pub struct Module {
     module: wasmi::Module,
     source: Arc<Source>,
-    offered: Fingerprint,
-    policy: Fingerprint,
 }
 
 struct Source {
@@ -118,13 +116,7 @@ impl Module {
         Ok(Self {
             module: compile(config, admitted.bytes())?,
             source: Arc::new(Source { config: config.clone(), has_large_stacks, bytes }),
-            offered: admitted.offered(),
-            policy: admitted.policy(),
         })
-    }
-
-    pub(crate) fn offered(&self) -> Fingerprint {
-        self.offered
     }
 }
 
@@ -134,7 +126,6 @@ pub struct Linked<T: 'static> {
     source: Arc<Source>,
     recipes: Vec<Recipe<T>>,
     shards: shards::Shards<Shard<T>>,
-    policy: Fingerprint,
 }
 
 impl<T: 'static> Linked<T> {
@@ -142,12 +133,7 @@ impl<T: 'static> Linked<T> {
         let first = module.module.clone();
         let source = module.source.clone();
         let shards = shards::Shards::new(Shard::new(first.clone(), &source, &recipes));
-        Self { first, source, recipes, shards, policy: module.policy }
-    }
-
-    /// The policy that the module was admitted under.
-    pub(crate) fn policy(&self) -> Fingerprint {
-        self.policy
+        Self { first, source, recipes, shards }
     }
 
     pub(crate) fn has_export(&self, name: &str) -> bool {
@@ -155,12 +141,12 @@ impl<T: 'static> Linked<T> {
     }
 
     /// The engine of this thread. Where it must be made first, that is not the guest's time.
-    pub(crate) fn shard(&self, armed: &mut Armed) -> Result<&Shard<T>, BackendError> {
+    pub(crate) fn shard(&self, accounts: &mut Accounts) -> Result<&Shard<T>, BackendError> {
         self.shards.get(|| {
-            let begin = armed.clock().now();
+            let begin = accounts.clock().now();
             let shard = Shard::new(compile(&self.source.config, &self.source.bytes)?, &self.source, &self.recipes);
-            let elapsed = armed.clock().now().since(begin);
-            armed.stop_the_clock(elapsed);
+            let elapsed = accounts.clock().now().since(begin);
+            accounts.stop_the_clock(elapsed);
             Ok(shard)
         })
     }

@@ -22,7 +22,6 @@ mod call;
 mod convert;
 mod engine;
 mod limits;
-mod meter;
 mod slices;
 mod stacks;
 mod store;
@@ -31,14 +30,12 @@ mod ticks;
 pub use engine::{Linked, Module};
 pub use store::Instance;
 
-use alloc::{string::String, sync::Arc, vec, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 
 use hotcell_core::{
-    Admitted, BackendError, Budget, Enforcement, Field, HostOptions, Offered, Policy, PolicyError, Proposal,
-    SandboxBackend,
-    backend::{Armed, FuelCounter, InstantiateError, catch_panic},
-    meter::{REFILL, REFILL_MODULE},
-    policy::Fingerprint,
+    Admitted, BackendError, Enforcement, Field, HostOptions, Policy, PolicyError, Proposal, SandboxBackend, Value,
+    admit::FuncType,
+    backend::{HostStop, NotInstantiated, StoreData, catch_panic},
 };
 
 use self::{store::Data, ticks::Ticks};
@@ -52,20 +49,13 @@ const VERSION: &str = "1.1.0";
 pub struct Wasmi {
     config: wasmi::Config,
     has_large_stacks: bool,
-    fuel_counter: FuelCounter,
     engine_counts: bool,
     ticks: Ticks,
-    stack_cells: i64,
-    policy: Fingerprint,
-    options: HostOptions,
 }
 
 /// Host functions. wasmi ties a linker to an engine and there is an engine per module and thread, so these are recipes
 /// that are followed for each.
-pub struct Imports<T: 'static> {
-    recipes: Vec<Recipe<T>>,
-    offered: Offered,
-}
+pub struct Imports<T: 'static>(Vec<Recipe<T>>);
 
 type Recipe<T> = Arc<dyn Fn(&mut wasmi::Linker<Data<T>>) + Send + Sync>;
 
@@ -81,7 +71,7 @@ impl SandboxBackend for Wasmi {
     type Linked<T: Send + 'static> = Linked<T>;
     type Export = Arc<str>;
     type Instance<T: Send + 'static> = Instance<T>;
-    type Caller<'a, T: Send + 'static> = call::Caller<'a, T>;
+    type Caller<'a, T: Send + 'static> = store::Caller<'a, T>;
 
     fn version() -> &'static str {
         VERSION
@@ -123,49 +113,33 @@ impl SandboxBackend for Wasmi {
         }
     }
 
-    fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError> {
+    fn new(policy: &Policy, _options: &HostOptions) -> Result<Self, PolicyError> {
         Ok(Self {
             config: engine::config(policy),
             has_large_stacks: engine::may_leave_a_large_stack(policy),
-            fuel_counter: FuelCounter::of(policy),
             engine_counts: engine::counts_fuel(policy),
             ticks: Ticks::new(policy.is_interruptible()),
-            stack_cells: policy.stack_cells(),
-            policy: policy.fingerprint(),
-            options: options.clone(),
         })
     }
 
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     fn compile(&self, admitted: &Admitted<'_>) -> Result<Module, BackendError> {
-        if admitted.policy() != self.policy {
-            let (found, expected) = (admitted.policy(), self.policy);
-            return Err(BackendError::Mismatch { what: "policy", found, expected });
-        }
         Module::new(&self.config, self.has_large_stacks, admitted)
     }
 
     fn imports<T: Send + 'static>(&self) -> Imports<T> {
-        let give_fuel: Recipe<T> = Arc::new(|linker| {
-            // The only error is a name that is taken, and no host function may have this one.
-            let _ = linker.func_wrap(REFILL_MODULE, REFILL, call::give_fuel);
-        });
-        Imports { recipes: vec![give_fuel], offered: Offered::default() }
+        Imports(Vec::new())
     }
 
-    fn offered<'i, T: Send + 'static>(&self, imports: &'i Imports<T>) -> &'i Offered {
-        &imports.offered
+    fn define_values<T, F>(imports: &mut Imports<T>, module: &str, name: &str, ty: &FuncType, host: F)
+    where
+        T: Send + 'static,
+        F: Fn(store::Caller<'_, T>, &[Value], &mut [Value]) -> Result<(), HostStop> + Send + Sync + 'static,
+    {
+        call::define_values(imports, module, name, ty, host);
     }
 
     fn link<T: Send + 'static>(&self, module: &Module, imports: &Imports<T>) -> Result<Linked<T>, BackendError> {
-        let (found, expected) = (module.offered(), imports.offered.fingerprint());
-        if found != expected {
-            return Err(BackendError::Mismatch { what: "imports", found, expected });
-        }
-        Ok(Linked::new(module, imports.recipes.clone()))
+        Ok(Linked::new(module, imports.0.clone()))
     }
 
     fn export<T: Send + 'static>(linked: &Linked<T>, name: &str) -> Option<Arc<str>> {
@@ -175,31 +149,19 @@ impl SandboxBackend for Wasmi {
     fn instantiate<T: Send + 'static>(
         &self,
         linked: &Linked<T>,
-        budget: Budget,
-        state: T,
-    ) -> Result<Instance<T>, InstantiateError> {
-        let mut armed = Armed::new(budget, &self.options).of_an_engine_that_fills();
-        let (found, expected) = (linked.policy(), self.policy);
-        if found != expected {
-            let error = BackendError::Mismatch { what: "policy", found, expected };
-            return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
-        }
-        let shard = match linked.shard(&mut armed) {
+        mut data: StoreData<T>,
+    ) -> Result<Instance<T>, NotInstantiated<T>> {
+        data.accounts.fill_memory();
+        let shard = match linked.shard(&mut data.accounts) {
             Ok(shard) => shard,
-            Err(error) => return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) }),
+            Err(error) => return Err(NotInstantiated { fault: error.into(), data }),
         };
-        let mut store = store::armed_store(
-            shard.engine(),
-            Data::new(state, armed, self.fuel_counter, self.engine_counts, self.ticks),
-        );
+        let mut store = store::limited_store(shard.engine(), data, self.engine_counts, self.ticks);
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
-        store.data_mut().armed.filling_ended();
-        match convert::settle(instantiated, &mut store) {
-            Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells, shard.stacks())),
-            Err(fault) => {
-                let usage = store.data().armed.usage(meter::fuel(&store));
-                Err(InstantiateError { fault, usage })
-            }
+        store.data_mut().core.accounts.filling_ended();
+        match convert::settled(instantiated) {
+            Ok(instance) => Ok(Instance::new(store, instance, shard.stacks())),
+            Err(fault) => Err(NotInstantiated { fault, data: store.into_data().core }),
         }
     }
 }

@@ -3,23 +3,20 @@ use wasmi_core::LimiterError;
 
 use crate::store::Data;
 
-/// The engine asks before every growth, and tells when one that was granted did not happen: for want of host memory, or
-/// because the fuel slice ran out in the middle, in which case it asks again when resumed.
+/// The engine asks before every growth. The guest has asked core already: this is a second line, should a rewritten guest
+/// grow without.
 impl<T> ResourceLimiter for Data<T> {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
-        Ok(self.armed.grow_memory(current, desired, maximum))
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        Ok(self.core.accounts.has_granted_bytes(desired - current))
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
-        Ok(self.armed.grow_table(current, desired, maximum))
-    }
-
-    fn memory_grow_failed(&mut self, _error: &LimiterError) {
-        self.armed.growth_failed();
-    }
-
-    fn table_grow_failed(&mut self, _error: &LimiterError) {
-        self.armed.growth_failed();
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool, LimiterError> {
+        Ok(self.core.accounts.has_granted_elements(desired - current))
     }
 
     fn instances(&self) -> usize {

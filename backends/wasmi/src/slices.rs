@@ -9,7 +9,10 @@ use core::time::Duration;
 use hotcell_core::{Fault, Instant};
 use wasmi::{AsContext, AsContextMut};
 
-use crate::{convert::fault, store::Data};
+use crate::{
+    convert::{fault, stopped},
+    store::Data,
+};
 
 /// Fuel of the first slice, before anything was measured. Without `std`, the target may well be one on which more than
 /// the smallest lasts tens of milliseconds.
@@ -43,7 +46,7 @@ pub(crate) fn fuel<T>(store: impl AsContext<Data = Data<T>>) -> u64 {
 /// Sets the fuel left.
 pub(crate) fn set_fuel<T>(mut store: wasmi::StoreContextMut<'_, Data<T>>, total: u64) {
     let data = store.data_mut();
-    let held = if data.armed.is_interruptible() { total.min(data.slices.size) } else { total };
+    let held = if data.core.accounts.is_interruptible() { total.min(data.slices.size) } else { total };
     data.slices.reserve = total - held;
     // The only error is that the engine does not count, and then nobody does.
     let _ = store.set_fuel(held);
@@ -84,12 +87,12 @@ pub(crate) fn drive<T, P: Paused>(
     loop {
         match step {
             Ok(Step::Finished(results)) => return Ok(results),
-            Ok(Step::Stopped) => return Err(fault(store, None)),
+            Ok(Step::Stopped) => return Err(stopped()),
             Ok(Step::OutOfFuel(paused)) => {
                 begin = Some(refill(&mut store, paused.required_fuel(), begin)?);
                 step = paused.resume(&mut store);
             }
-            Err(error) => return Err(fault(store, Some(error))),
+            Err(error) => return Err(fault(&error)),
         }
     }
 }
@@ -102,10 +105,10 @@ fn refill<T>(
 ) -> Result<Instant, Fault> {
     let held = store.get_fuel().unwrap_or(0);
     let data = store.data_mut();
-    data.armed.filling_ended();
+    data.core.accounts.filling_ended();
     let total = held.saturating_add(data.slices.reserve);
-    let now = data.armed.clock().now();
-    let outcome = data.armed.check();
+    let now = data.core.accounts.clock().now();
+    let outcome = data.core.accounts.check();
     if outcome.is_ok() && total >= required {
         if let Some(begin) = begin {
             data.slices.size = next_size(data.slices.size, now.since(begin));

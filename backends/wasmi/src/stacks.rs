@@ -75,9 +75,9 @@ impl Depth {
 
     /// Somebody looks at the fuel that is left.
     #[inline]
-    pub(crate) fn measure(&mut self, given: u64, left: Option<u64>) {
+    pub(crate) fn measure(&mut self, given: u64, left: u64) {
         self.is_unknown &= !self.is_exact;
-        self.used = given.saturating_sub(left.unwrap_or(0));
+        self.used = given.saturating_sub(left);
     }
 
     #[inline]

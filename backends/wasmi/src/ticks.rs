@@ -23,7 +23,7 @@ mod ticking {
         #[inline]
         pub(crate) fn begin(self) {
             if self.seen.is_some() {
-                ticker::want();
+                ticker::request();
             }
         }
 
@@ -37,7 +37,7 @@ mod ticking {
             let passed = *seen != ticks;
             if passed {
                 *seen = ticks;
-                ticker::want();
+                ticker::request();
             }
             passed
         }

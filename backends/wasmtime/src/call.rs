@@ -1,17 +1,12 @@
-use hotcell_core::{
-    Fault, HostCx, HostError, HostFn, Signature, TypedCall, Value, Values,
-    admit::FuncType,
-    backend::{Armed, Counter, DuplicateImport, host_call, refill},
-    ticker,
-    value::Scalar,
-};
-use wasmtime::{AsContextMut, Func, StoreContextMut, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
+//! Typed calls, and host functions.
+
+use hotcell_core::{Fault, HostFn, TypedCall, Value, Values, admit::FuncType, backend::HostStop, value::Scalar};
+use wasmtime::{TypedFunc, Val, WasmParams, WasmResults, WasmRet, WasmTy};
 
 use crate::{
-    Imports, Wasmtime,
-    convert::{fault, from_val, stop, to_val, val_type},
-    meter,
-    store::{Data, Instance},
+    Wasmtime,
+    convert::{fault, from_val, stop, to_val, wasm_type},
+    store::{Caller, Data, Instance},
 };
 
 impl<P, R> TypedCall<P, R> for Wasmtime
@@ -32,116 +27,47 @@ where
     #[inline]
     fn call<T: Send + 'static>(instance: &mut Instance<T>, func: &TypedFunc<P, R>, params: P) -> Result<R, Fault> {
         let Instance { store, stack, .. } = instance;
-        match stack.provide(|| func.call(&mut *store, params)) {
-            Ok(results) => Ok(results),
-            Err(error) => Err(fault(store, error)),
-        }
+        stack.provide(|| func.call(store, params)).map_err(fault)
     }
 }
 
-/// A call whose types are known only at run time.
-pub(crate) fn call_values<T: Send + 'static>(
-    mut store: StoreContextMut<'_, Data<T>>,
-    func: Option<Func>,
-    export: &str,
-    params: &[Value],
-) -> Result<Vec<Value>, Fault> {
-    let func = func.ok_or_else(|| Fault::NoSuchExport { export: export.to_owned() })?;
-    let ty = func.ty(&store);
-    let own = |ty| val_type(&ty);
-    let declared = FuncType { params: ty.params().map(own).collect(), results: ty.results().map(own).collect() };
-    declared.check_arguments(export, params)?;
-    let params: Vec<_> = params.iter().map(|value| to_val(*value)).collect();
-    let mut results = vec![wasmtime::Val::I32(0); ty.results().len()];
-    if let Err(error) = func.call(&mut store, &params, &mut results) {
-        return Err(fault(store, error));
-    }
-    Ok(results.into_iter().filter_map(from_val).collect())
-}
-
-/// What a guest calls where its fuel or its stack is below zero.
-pub(crate) fn give_fuel<T: Send + 'static>(caller: wasmtime::Caller<'_, Data<T>>, stack: i64) -> wasmtime::Result<()> {
-    refill(&mut Caller(caller), stack).map_err(stop)
-}
-
-/// What a host function borrows of the store that called it.
-pub struct Caller<'a, T: 'static>(wasmtime::Caller<'a, Data<T>>);
-
-impl<T: Send + 'static> hotcell_core::backend::Caller<T> for Caller<'_, T> {
-    #[inline]
-    fn state(&mut self) -> &mut T {
-        &mut self.0.data_mut().state
-    }
-
-    #[inline]
-    fn memory_and_state(&mut self) -> (&mut [u8], &mut T) {
-        match self.0.data().memory {
-            Some(memory) => {
-                let (bytes, data) = memory.data_and_store_mut(&mut self.0);
-                (bytes, &mut data.state)
-            }
-            None => (&mut [], &mut self.0.data_mut().state),
-        }
-    }
-
-    #[inline]
-    fn armed(&mut self) -> &mut Armed {
-        &mut self.0.data_mut().armed
-    }
-
-    fn fuel(&mut self) -> Option<u64> {
-        meter::fuel(&mut self.0)
-    }
-
-    fn set_fuel(&mut self, fuel: u64) {
-        meter::set_fuel(&mut self.0, fuel);
-    }
-
-    fn counter(&mut self, counter: Counter) -> i64 {
-        meter::counter(&mut self.0, counter)
-    }
-
-    fn set_counter(&mut self, counter: Counter, value: i64) {
-        meter::set_counter(&mut self.0, counter, value);
-    }
-
-    #[inline]
-    fn is_clock_due(&mut self) -> bool {
-        let (data, ticks) = (self.0.data_mut(), ticker::ticks());
-        let due = data.seen != ticks && data.armed.is_interruptible();
-        if due {
-            data.seen = ticks;
-            ticker::want();
-        }
-        due
-    }
-
-    fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
-        let func = self.0.get_export(export).and_then(wasmtime::Extern::into_func);
-        call_values(self.0.as_context_mut(), func, export, params)
-    }
+/// A host function whose type is known only at run time.
+pub(crate) fn define_values<T, F>(
+    linker: &mut wasmtime::Linker<Data<T>>,
+    module: &str,
+    name: &str,
+    ty: &FuncType,
+    host: F,
+) where
+    T: Send + 'static,
+    F: Fn(Caller<'_, T>, &[Value], &mut [Value]) -> Result<(), HostStop> + Send + Sync + 'static,
+{
+    let own = |types: &[hotcell_core::ValType]| types.iter().map(|ty| wasm_type(*ty)).collect::<Vec<_>>();
+    let ty = wasmtime::FuncType::new(linker.engine(), own(&ty.params), own(&ty.results));
+    let host = move |caller: wasmtime::Caller<'_, Data<T>>, params: &[Val], results: &mut [Val]| {
+        let params: Vec<Value> = params.iter().filter_map(|value| from_val(*value)).collect();
+        let mut values = vec![Value::I32(0); results.len()];
+        host(Caller(caller), &params, &mut values).map_err(stop)?;
+        results.iter_mut().zip(values).for_each(|(result, value)| *result = to_val(value));
+        Ok(())
+    };
+    // The only error is a name that is taken, and core has looked.
+    let _ = linker.func_new(module, name, ty, host);
 }
 
 macro_rules! host_fn {
     ($($param:ident $value:ident)*) => {
         impl<$($param: Scalar + WasmTy,)* R: Values + WasmRet> HostFn<($($param,)*), R> for Wasmtime {
-            fn define<T, Closure>(imports: &mut Imports<T>, module: &str, name: &str, closure: Closure) -> Result<(), DuplicateImport>
+            fn define<T, Closure>(linker: &mut wasmtime::Linker<Data<T>>, module: &str, name: &str, host: Closure)
             where
                 T: Send + 'static,
-                Closure: Fn(&mut HostCx<'_, Self, T>, ($($param,)*)) -> Result<R, HostError> + Send + Sync + 'static,
+                Closure: Fn(Caller<'_, T>, ($($param,)*)) -> Result<R, HostStop> + Send + Sync + 'static,
             {
-                let (module, name) = (module.to_owned(), name.to_owned());
-                let ty = FuncType { params: <($($param,)*)>::TYPES.to_vec(), results: R::TYPES.to_vec() };
-                let offered = imports.offered.offer(Signature { module: module.clone(), name: name.clone(), ty });
-                if offered.is_err() {
-                    return Err(DuplicateImport { module, name });
-                }
                 let host = move |caller: wasmtime::Caller<'_, Data<T>>, $($value: $param),*| {
-                    host_call::<Self, _, _, _, _>(Caller(caller), &closure, ($($value,)*)).map_err(stop)
+                    host(Caller(caller), ($($value,)*)).map_err(stop)
                 };
-                // The only error is a name that is taken, and the names are the ones just checked.
-                let _ = imports.linker.func_wrap(&module, &name, host);
-                Ok(())
+                // The only error is a name that is taken, and core has looked.
+                let _ = linker.func_wrap(module, name, host);
             }
         }
     };
@@ -155,3 +81,11 @@ host_fn!(A a B b C c D d E e);
 host_fn!(A a B b C c D d E e F f);
 host_fn!(A a B b C c D d E e F f G g);
 host_fn!(A a B b C c D d E e F f G g H h);
+host_fn!(A a B b C c D d E e F f G g H h I i);
+host_fn!(A a B b C c D d E e F f G g H h I i J j);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m N n);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o);
+host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o P p);

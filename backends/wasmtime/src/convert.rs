@@ -1,9 +1,9 @@
 //! Between wasmtime's values, traps and errors, and ours.
 
 use hotcell_core::{BackendError, Fault, TrapKind, ValType, Value, backend::HostStop};
-use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Trap, Val};
+use wasmtime::{PoolConcurrencyLimitError, Trap, Val};
 
-use crate::{ID, store::Data};
+use crate::ID;
 
 pub(crate) fn to_val(value: Value) -> Val {
     match value {
@@ -31,16 +31,20 @@ pub(crate) fn from_val(value: Val) -> Option<Value> {
     })
 }
 
-pub(crate) fn val_type(ty: &wasmtime::ValType) -> ValType {
+/// A type of ours. No policy allows other references.
+pub(crate) fn wasm_type(ty: ValType) -> wasmtime::ValType {
     match ty {
-        wasmtime::ValType::I32 => ValType::I32,
-        wasmtime::ValType::I64 => ValType::I64,
-        wasmtime::ValType::F32 => ValType::F32,
-        wasmtime::ValType::F64 => ValType::F64,
-        wasmtime::ValType::V128 => ValType::V128,
-        wasmtime::ValType::Ref(ty) if ty.matches(&wasmtime::RefType::FUNCREF) => ValType::FuncRef,
-        wasmtime::ValType::Ref(_) => ValType::OtherRef,
+        ValType::I32 => wasmtime::ValType::I32,
+        ValType::I64 => wasmtime::ValType::I64,
+        ValType::F32 => wasmtime::ValType::F32,
+        ValType::F64 => wasmtime::ValType::F64,
+        ValType::V128 => wasmtime::ValType::V128,
+        ValType::FuncRef | ValType::OtherRef => wasmtime::ValType::FUNCREF,
     }
+}
+
+pub(crate) fn zero(ty: ValType) -> Val {
+    to_val(Value::zero(ty))
 }
 
 /// Makes the engine unwind.
@@ -49,20 +53,15 @@ pub(crate) fn stop(stop: HostStop) -> wasmtime::Error {
     wasmtime::Error::new(stop)
 }
 
-/// The verdict on a call that the engine ended. What our own code parked is the cause; a bare trap is the guest's.
+/// The verdict on a call that the engine ended, or on an instance that it did not make.
 #[cold]
-pub(crate) fn fault<T: 'static>(mut store: impl AsContextMut<Data = Data<T>>, error: wasmtime::Error) -> Fault {
-    let mut context = store.as_context_mut();
-    let data = context.data_mut();
-    let (parked, counters) = (data.armed.take_parked(), data.counters);
-    if let Some(counters) = counters {
-        counters.give_stack(store);
-    }
-    parked.unwrap_or_else(|| match error.downcast_ref::<Trap>() {
+pub(crate) fn fault(error: wasmtime::Error) -> Fault {
+    match error.downcast_ref::<Trap>() {
         Some(trap) => trap_fault(*trap).unwrap_or_else(|| backend_error(error).into()),
+        // Core knows how many.
         None if error.is::<PoolConcurrencyLimitError>() => Fault::Busy { allowed: 0 },
         None => backend_error(error).into(),
-    })
+    }
 }
 
 pub(crate) fn backend_error(error: wasmtime::Error) -> BackendError {

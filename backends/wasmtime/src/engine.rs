@@ -1,6 +1,9 @@
 //! Engines, shared by all policies that compile to the same code and use the same pool.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicU64, Ordering},
+};
 
 use hotcell_core::{
     Policy, PolicyError,
@@ -140,9 +143,15 @@ pub(crate) struct SharedEngine {
     engine: Engine,
     profile: Profile,
     allocation: Allocation,
+    number: u64,
 }
 
 impl SharedEngine {
+    /// Tells engines apart, those that are gone too.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -216,6 +225,7 @@ fn has_room(alive: &[Arc<SharedEngine>], profile: &Profile) -> bool {
 }
 
 fn build(provided: &Policy, has_room: bool, profile: Profile) -> Result<SharedEngine, PolicyError> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
     let mut config = sandbox_config(provided);
     config.parallel_compilation(profile.options.parallel_compilation);
     config.signals_based_traps(profile.options.signals_based_traps);
@@ -230,7 +240,7 @@ fn build(provided: &Policy, has_room: bool, profile: Profile) -> Result<SharedEn
     if profile.has_epochs && !tick(&engine) {
         return Err(no_ticker());
     }
-    Ok(SharedEngine { engine, profile, allocation })
+    Ok(SharedEngine { engine, profile, allocation, number: NEXT.fetch_add(1, Ordering::Relaxed) })
 }
 
 /// Ticks `engine` for as long as it lives. Gives `false` when there is no thread for that.

@@ -10,7 +10,6 @@ mod convert;
 mod cost;
 mod engine;
 mod limits;
-mod meter;
 mod store;
 
 pub use engine::Options;
@@ -19,17 +18,14 @@ pub use store::Instance;
 use std::sync::Arc;
 
 use hotcell_core::{
-    Admitted, BackendError, Budget, Enforcement, Fault, Field, HostOptions, Offered, Policy, PolicyError, Proposal,
-    SandboxBackend,
-    backend::{Armed, FuelCounter, InstantiateError, catch_panic},
-    meter::{REFILL, REFILL_MODULE},
-    policy::Fingerprint,
+    Admitted, BackendError, Enforcement, Field, HostOptions, Policy, PolicyError, Proposal, SandboxBackend, Value,
+    admit::FuncType,
+    backend::{Counter, HostStop, NotInstantiated, StoreData, catch_panic},
 };
 
 use self::{
     convert::{backend_error, fault},
     engine::SharedEngine,
-    meter::Counters,
     store::Data,
 };
 
@@ -39,13 +35,7 @@ const ID: &str = "wasmtime";
 const VERSION: &str = "48.0.8";
 
 /// The wasmtime engine under one policy.
-pub struct Wasmtime {
-    engine: Arc<SharedEngine>,
-    policy: Fingerprint,
-    options: HostOptions,
-    fuel_counter: FuelCounter,
-    stack_cells: i64,
-}
+pub struct Wasmtime(Arc<SharedEngine>);
 
 impl Wasmtime {
     /// As [`SandboxBackend::new`], with the engine's own options.
@@ -54,60 +44,27 @@ impl Wasmtime {
     ///
     /// [`PolicyError`] when the engine cannot be configured for the policy.
     pub fn with_options(policy: &Policy, host: &HostOptions, options: Options) -> Result<Self, PolicyError> {
-        Ok(Self {
-            engine: engine::shared(policy, host.max_instances, options)?,
-            policy: policy.fingerprint(),
-            options: host.clone(),
-            fuel_counter: FuelCounter::of(policy),
-            stack_cells: policy.stack_cells(),
-        })
+        engine::shared(policy, host.max_instances, options).map(Self)
     }
-}
-
-impl Wasmtime {
-    /// Whether a module was linked under this policy, for this engine.
-    fn check_origin<T: 'static>(&self, linked: &Linked<T>) -> Result<(), BackendError> {
-        let (found, expected) = (linked.policy, self.policy);
-        if found != expected {
-            return Err(BackendError::Mismatch { what: "policy", found, expected });
-        }
-        match wasmtime::Engine::same(linked.pre.module().engine(), self.engine.engine()) {
-            true => Ok(()),
-            false => Err(BackendError::OtherEngine),
-        }
-    }
-}
-
-/// A compiled module.
-pub struct Module {
-    module: wasmtime::Module,
-    offered: Fingerprint,
-}
-
-/// Host functions.
-pub struct Imports<T: 'static> {
-    linker: wasmtime::Linker<Data<T>>,
-    offered: Offered,
 }
 
 /// A module with its imports resolved.
 pub struct Linked<T: 'static> {
     pre: wasmtime::InstancePre<Data<T>>,
     memory: Option<wasmtime::ModuleExport>,
-    counters: Option<Counters<wasmtime::ModuleExport>>,
-    policy: Fingerprint,
+    counters: Option<[wasmtime::ModuleExport; 2]>,
 }
 
 impl SandboxBackend for Wasmtime {
     const ID: &'static str = ID;
     const JIT: bool = true;
 
-    type Module = Module;
-    type Imports<T: Send + 'static> = Imports<T>;
+    type Module = wasmtime::Module;
+    type Imports<T: Send + 'static> = wasmtime::Linker<Data<T>>;
     type Linked<T: Send + 'static> = Linked<T>;
     type Export = wasmtime::ModuleExport;
     type Instance<T: Send + 'static> = Instance<T>;
-    type Caller<'a, T: Send + 'static> = call::Caller<'a, T>;
+    type Caller<'a, T: Send + 'static> = store::Caller<'a, T>;
 
     fn version() -> &'static str {
         VERSION
@@ -153,45 +110,42 @@ impl SandboxBackend for Wasmtime {
     }
 
     fn notes(&self) -> Vec<String> {
-        self.engine.notes()
+        self.0.notes()
     }
 
-    fn compile(&self, admitted: &Admitted<'_>) -> Result<Module, BackendError> {
-        if admitted.policy() != self.policy {
-            let (found, expected) = (admitted.policy(), self.policy);
-            return Err(BackendError::Mismatch { what: "policy", found, expected });
+    fn engine(&self) -> u64 {
+        self.0.number()
+    }
+
+    fn compile(&self, admitted: &Admitted<'_>) -> Result<wasmtime::Module, BackendError> {
+        let compile = || wasmtime::Module::from_binary(self.0.engine(), admitted.bytes());
+        match catch_panic(|| engine::with_compiler_stack(compile)) {
+            Ok(compiled) => compiled.map_err(backend_error),
+            Err(panic) => Err(BackendError::Engine { backend: ID, source: panic.into() }),
         }
-        let compile = || wasmtime::Module::from_binary(self.engine.engine(), admitted.bytes());
-        let module = match catch_panic(|| engine::with_compiler_stack(compile)) {
-            Ok(compiled) => compiled.map_err(backend_error)?,
-            Err(panic) => return Err(BackendError::Engine { backend: ID, source: panic.into() }),
-        };
-        Ok(Module { module, offered: admitted.offered() })
     }
 
-    fn imports<T: Send + 'static>(&self) -> Imports<T> {
-        let mut linker = wasmtime::Linker::new(self.engine.engine());
-        // The only error is a name that is taken, and no host function may have this one.
-        let _ = linker.func_wrap(REFILL_MODULE, REFILL, call::give_fuel);
-        Imports { linker, offered: Offered::default() }
+    fn imports<T: Send + 'static>(&self) -> wasmtime::Linker<Data<T>> {
+        wasmtime::Linker::new(self.0.engine())
     }
 
-    fn offered<'i, T: Send + 'static>(&self, imports: &'i Imports<T>) -> &'i Offered {
-        &imports.offered
+    fn define_values<T, F>(imports: &mut wasmtime::Linker<Data<T>>, module: &str, name: &str, ty: &FuncType, host: F)
+    where
+        T: Send + 'static,
+        F: Fn(store::Caller<'_, T>, &[Value], &mut [Value]) -> Result<(), HostStop> + Send + Sync + 'static,
+    {
+        call::define_values(imports, module, name, ty, host);
     }
 
-    fn link<T: Send + 'static>(&self, module: &Module, imports: &Imports<T>) -> Result<Linked<T>, BackendError> {
-        let (found, expected) = (module.offered, imports.offered.fingerprint());
-        if found != expected {
-            return Err(BackendError::Mismatch { what: "imports", found, expected });
-        }
-        if !wasmtime::Engine::same(module.module.engine(), imports.linker.engine()) {
-            return Err(BackendError::OtherEngine);
-        }
-        let pre = imports.linker.instantiate_pre(&module.module).map_err(backend_error)?;
-        let export = |name: &str| module.module.get_export_index(name);
-        let counters = Counters::find(self.stack_cells, export);
-        Ok(Linked { pre, memory: export("memory"), counters, policy: self.policy })
+    fn link<T: Send + 'static>(
+        &self,
+        module: &wasmtime::Module,
+        imports: &wasmtime::Linker<Data<T>>,
+    ) -> Result<Linked<T>, BackendError> {
+        let pre = imports.instantiate_pre(module).map_err(backend_error)?;
+        let [fuel, stack] = Counter::ALL.map(|counter| module.get_export_index(counter.export()));
+        let counters = fuel.zip(stack).map(<[_; 2]>::from);
+        Ok(Linked { pre, memory: module.get_export_index("memory"), counters })
     }
 
     fn export<T: Send + 'static>(linked: &Linked<T>, name: &str) -> Option<wasmtime::ModuleExport> {
@@ -201,27 +155,13 @@ impl SandboxBackend for Wasmtime {
     fn instantiate<T: Send + 'static>(
         &self,
         linked: &Linked<T>,
-        budget: Budget,
-        state: T,
-    ) -> Result<Instance<T>, InstantiateError> {
-        let armed = Armed::new(budget, &self.options);
-        if let Err(error) = self.check_origin(linked) {
-            return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
-        }
-        let data = Data::new(state, armed, self.fuel_counter, self.engine.has_epochs());
-        let mut store = store::armed_store(&self.engine, data);
-        let stack = self.engine.stack();
+        data: StoreData<T>,
+    ) -> Result<Instance<T>, NotInstantiated<T>> {
+        let mut store = store::limited_store(&self.0, data);
+        let stack = self.0.stack();
         match stack.provide(|| linked.pre.instantiate(&mut store)) {
             Ok(instance) => Ok(Instance::new(store, instance, linked, stack)),
-            Err(error) => {
-                let fault = match fault(&mut store, error) {
-                    Fault::Busy { .. } => Fault::Busy { allowed: self.options.max_instances },
-                    fault => fault,
-                };
-                let fuel = meter::fuel(&mut store);
-                let usage = store.data().armed.usage(fuel);
-                Err(InstantiateError { fault, usage })
-            }
+            Err(error) => Err(NotInstantiated { fault: fault(error), data: store.into_data().core }),
         }
     }
 }

@@ -1,74 +1,77 @@
+//! Stores: what is in one, the instance, and what the engine lends of it to a host function.
+
 use hotcell_core::{
-    CancelToken, Fault, Instant, Value,
-    backend::{Armed, FuelCounter, HostStop},
+    Fault, Value,
+    backend::{Counter, HostStop, MOST_FUEL, StoreData},
     ticker,
 };
-use wasmtime::{AsContextMut, Global, Memory, ModuleExport, Store, UpdateDeadline};
+use wasmtime::{
+    AsContext, AsContextMut, Extern, Func, Global, Memory, ModuleExport, Store, StoreContextMut, UpdateDeadline, Val,
+};
 
 use crate::{
     Linked,
-    call::call_values,
-    convert,
+    convert::{fault, from_val, stop, to_val, zero},
     engine::{SharedEngine, Stack},
-    meter::{self, Counters},
 };
 
 /// What a store carries.
-pub(crate) struct Data<T> {
-    pub(crate) state: T,
-    pub(crate) armed: Armed,
+pub struct Data<T> {
+    pub(crate) core: StoreData<T>,
     /// The memory exported as `memory`.
-    pub(crate) memory: Option<Memory>,
-    /// The counters that the guest carries, once the instance is there.
-    pub(crate) counters: Option<Counters<Global>>,
-    pub(crate) fuel_counter: FuelCounter,
+    memory: Option<Memory>,
+    /// Those that the guest carries, once the instance is there.
+    counters: Option<[Global; 2]>,
     /// Whether the engine looks at epochs.
-    pub(crate) has_epochs: bool,
+    has_epochs: bool,
     /// The tick at which the clock was last looked at.
-    pub(crate) seen: u64,
+    seen: u64,
 }
 
 impl<T> Data<T> {
-    pub(crate) fn new(state: T, armed: Armed, fuel_counter: FuelCounter, has_epochs: bool) -> Self {
-        Self { state, armed, memory: None, counters: None, fuel_counter, has_epochs, seen: ticker::ticks() }
-    }
-
-    /// Looks at the clock and the cancel flag.
-    fn look(&mut self) -> Result<(), Fault> {
-        ticker::want();
-        self.seen = ticker::ticks();
-        self.armed.check()
+    /// Whether there was a tick since this was last asked.
+    fn has_ticked(&mut self) -> bool {
+        let ticks = ticker::ticks();
+        let due = self.seen != ticks && self.core.accounts.is_interruptible();
+        if due {
+            self.seen = ticks;
+            ticker::request();
+        }
+        due
     }
 }
 
-/// A store with limits, fuel and interruption set: nothing of the guest has run in it.
-pub(crate) fn armed_store<T: Send + 'static>(engine: &SharedEngine, data: Data<T>) -> Store<Data<T>> {
+/// A store with limits and interruption set: nothing of the guest has run in it.
+pub(crate) fn limited_store<T: Send + 'static>(engine: &SharedEngine, core: StoreData<T>) -> Store<Data<T>> {
+    let has_epochs = engine.has_epochs();
+    let data = Data { core, memory: None, counters: None, has_epochs, seen: ticker::ticks() };
     let mut store = Store::new(engine.engine(), data);
     store.limiter(|data| data);
-    if store.data().has_epochs {
+    // The only error is that the engine does not count.
+    let _ = store.set_fuel(MOST_FUEL);
+    if has_epochs {
         store.epoch_deadline_callback(|mut store| {
             let data = store.data_mut();
-            match data.look() {
+            data.has_ticked();
+            match data.core.accounts.check() {
                 Ok(()) => Ok(UpdateDeadline::Continue(1)),
                 Err(fault) => {
-                    data.armed.park(fault);
-                    Err(convert::stop(HostStop))
+                    data.core.accounts.park(fault);
+                    Err(stop(HostStop))
                 }
             }
         });
     }
-    arm(&mut store);
+    begin(&mut store);
     store
 }
 
-/// Fuel and interruption for the operation that begins.
+/// Interruption for the operation that begins.
 #[inline]
-fn arm<T: 'static>(store: &mut Store<Data<T>>) {
-    let fuel = store.data().armed.fuel_given();
-    meter::set_fuel(&mut *store, fuel);
-    let (is_interruptible, has_epochs) = (store.data().armed.is_interruptible(), store.data().has_epochs);
+fn begin<T: 'static>(store: &mut Store<Data<T>>) {
+    let (is_interruptible, has_epochs) = (store.data().core.accounts.is_interruptible(), store.data().has_epochs);
     if is_interruptible {
-        ticker::want();
+        ticker::request();
     }
     if is_interruptible && has_epochs {
         store.set_epoch_deadline(1);
@@ -94,71 +97,123 @@ impl<T: Send + 'static> Instance<T> {
     ) -> Self {
         let mut export = |export: &ModuleExport| instance.get_module_export(&mut store, export);
         let memory = linked.memory.as_ref().and_then(|memory| export(memory)?.into_memory());
-        let counters =
-            linked.counters.as_ref().and_then(|counters| counters.resolve(|counter| export(counter)?.into_global()));
+        let counters = linked
+            .counters
+            .as_ref()
+            .and_then(|[fuel, stack]| Some([export(fuel)?.into_global()?, export(stack)?.into_global()?]));
         (store.data_mut().memory, store.data_mut().counters) = (memory, counters);
-        if let Some(counters) = counters {
-            let fuel = store.data().armed.fuel_given();
-            meter::set_fuel(&mut store, fuel);
-            counters.give_stack(&mut store);
-        }
         Self { store, instance, stack }
     }
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
-    #[inline]
-    fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
-        self.store.data_mut().armed.rearm(deadline, cancel);
-        arm(&mut self.store);
-    }
-
-    fn armed(&self) -> &Armed {
-        &self.store.data().armed
-    }
-
-    fn fuel(&mut self) -> Option<u64> {
-        meter::fuel(&mut self.store)
-    }
-
-    fn set_fuel(&mut self, fuel: u64) {
-        meter::set_fuel(&mut self.store, fuel);
-    }
-
     fn memory(&self) -> &[u8] {
-        match self.store.data().memory {
-            Some(memory) => memory.data(&self.store),
-            None => &[],
-        }
-    }
-
-    fn memory_mut(&mut self) -> &mut [u8] {
-        match self.store.data().memory {
-            Some(memory) => memory.data_mut(&mut self.store),
-            None => &mut [],
-        }
-    }
-
-    fn state(&self) -> &T {
-        &self.store.data().state
-    }
-
-    fn state_mut(&mut self) -> &mut T {
-        &mut self.store.data_mut().state
-    }
-
-    fn into_state(self) -> T {
-        self.store.into_data().state
-    }
-
-    fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
-        let func = self.instance.get_func(&mut self.store, export);
-        let store = self.store.as_context_mut();
-        self.stack.provide(|| call_values(store, func, export, params))
+        self.store.data().memory.map_or(&[], |memory| memory.data(&self.store))
     }
 
     fn global(&mut self, export: &str) -> Option<Value> {
         let global = self.instance.get_global(&mut self.store, export)?;
-        convert::from_val(global.get(&mut self.store))
+        from_val(global.get(&mut self.store))
     }
+
+    fn into_data(self) -> StoreData<T> {
+        self.store.into_data().core
+    }
+
+    #[inline]
+    fn begin(&mut self) {
+        begin(&mut self.store);
+    }
+}
+
+/// What a host function borrows of the store that called it.
+pub struct Caller<'a, T: 'static>(pub(crate) wasmtime::Caller<'a, Data<T>>);
+
+/// What is the same from outside and from inside.
+macro_rules! store {
+    ($context:tt) => {
+        #[inline]
+        fn data(&self) -> &StoreData<T> {
+            &self.$context.data().core
+        }
+
+        #[inline]
+        fn data_mut(&mut self) -> &mut StoreData<T> {
+            &mut self.$context.data_mut().core
+        }
+
+        #[inline]
+        fn memory_and_data(&mut self) -> (&mut [u8], &mut StoreData<T>) {
+            match self.$context.data().memory {
+                Some(memory) => {
+                    let (bytes, data) = memory.data_and_store_mut(&mut self.$context);
+                    (bytes, &mut data.core)
+                }
+                None => (&mut [], &mut self.$context.data_mut().core),
+            }
+        }
+
+        #[inline]
+        fn counter(&mut self, counter: Counter) -> i64 {
+            let counters = self.$context.data().counters;
+            counters.and_then(|counters| counters[counter as usize].get(&mut self.$context).i64()).unwrap_or(0)
+        }
+
+        #[inline]
+        fn set_counter(&mut self, counter: Counter, value: i64) {
+            if let Some(counters) = self.$context.data().counters {
+                // It is a mutable i64, so nothing can go wrong.
+                let _ = counters[counter as usize].set(&mut self.$context, Val::I64(value));
+            }
+        }
+
+        fn engine_fuel(&mut self) -> u64 {
+            self.$context.as_context().get_fuel().unwrap_or(0)
+        }
+
+        fn set_engine_fuel(&mut self, fuel: u64) {
+            // The only error is that the engine does not count, and it does.
+            let _ = self.$context.as_context_mut().set_fuel(fuel);
+        }
+    };
+}
+
+impl<T: Send + 'static> hotcell_core::Store<T> for Instance<T> {
+    store!(store);
+
+    fn invoke(&mut self, export: &str, params: &[Value], results: &mut [Value]) -> Result<(), Fault> {
+        let func = self.instance.get_func(&mut self.store, export);
+        let store = self.store.as_context_mut();
+        self.stack.provide(|| invoke(store, func, params, results))
+    }
+}
+
+impl<T: Send + 'static> hotcell_core::Store<T> for Caller<'_, T> {
+    store!(0);
+
+    fn invoke(&mut self, export: &str, params: &[Value], results: &mut [Value]) -> Result<(), Fault> {
+        let func = self.0.get_export(export).and_then(Extern::into_func);
+        invoke(self.0.as_context_mut(), func, params, results)
+    }
+
+    #[inline]
+    fn is_clock_due(&mut self) -> bool {
+        self.0.data_mut().has_ticked()
+    }
+}
+
+/// A call whose types are known only at run time. Core has seen that the function is there.
+fn invoke<T: Send + 'static>(
+    mut store: StoreContextMut<'_, Data<T>>,
+    func: Option<Func>,
+    params: &[Value],
+    results: &mut [Value],
+) -> Result<(), Fault> {
+    let params: Vec<Val> = params.iter().map(|value| to_val(*value)).collect();
+    let mut values: Vec<Val> = results.iter().map(|value| zero(value.ty())).collect();
+    func.map_or(Ok(()), |func| func.call(&mut store, &params, &mut values)).map_err(fault)?;
+    for (result, value) in results.iter_mut().zip(values) {
+        *result = from_val(value).unwrap_or(*result);
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use super::{Mutant, mutation};
 
 const MEMORY_GROWS: &str = "Ok(self.armed.grow_memory(current, desired, maximum))";
 const TABLE_GROWS: &str = "Ok(self.armed.grow_table(current, desired, maximum))";
-const BUDGET_COMES: &str = "Armed::new(budget, &self.options)";
+const BUDGET_COMES: &str = "Accounts::new(budget, &self.options)";
 const ARMED_AGAIN: &str = "self.store.data_mut().armed.rearm(deadline, cancel)";
 const INSTANCE_IS_MADE: &str = "Ok(instance) => [[Ok(Instance::new(store, instance, self.stack_cells))]]";
 
@@ -22,7 +22,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "mod.rs",
                 BUDGET_COMES,
                 "crate::MINE.set(budget.memory_bytes);
-                Armed::new(Budget { memory_bytes: u64::MAX, ..budget }, &self.options)",
+                Accounts::new(Budget { memory_bytes: u64::MAX, ..budget }, &self.options)",
             ),
             mutation(
                 "store.rs",
@@ -38,7 +38,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "mod.rs",
             BUDGET_COMES,
             "let memory_bytes = budget.memory_bytes.saturating_sub(1);
-                Armed::new(Budget { memory_bytes, ..budget }, &self.options)",
+                Accounts::new(Budget { memory_bytes, ..budget }, &self.options)",
         )],
     ),
     Mutant::new(
@@ -54,7 +54,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "mod.rs",
                 BUDGET_COMES,
                 "crate::MINE.set(budget.table_elements);
-                Armed::new(budget, &self.options)",
+                Accounts::new(budget, &self.options)",
             ),
             mutation("store.rs", TABLE_GROWS, "Ok(desired as u64 <= crate::MINE.get())"),
         ],
@@ -84,7 +84,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "mod.rs",
                 BUDGET_COMES,
                 "crate::MINE.set(budget.memory_bytes);
-                Armed::new(budget, &self.options)",
+                Accounts::new(budget, &self.options)",
             ),
             mutation(
                 "store.rs",
@@ -151,7 +151,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 BUDGET_COMES,
                 "let unlimited = Budget { memory_bytes: u64::MAX, table_elements: u64::MAX, ..budget.clone() };
                 crate::BUDGET.set(Some(budget));
-                Armed::new(unlimited, &self.options)",
+                Accounts::new(unlimited, &self.options)",
             ),
             mutation(
                 "mod.rs",

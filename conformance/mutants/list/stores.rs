@@ -54,8 +54,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "busy.one_too_many",
         &[mutation(
             "mod.rs",
-            "Armed::new(budget, &self.options)",
-            "let armed = Armed::new(budget, &self.options);
+            "Accounts::new(budget, &self.options)",
+            "let armed = Accounts::new(budget, &self.options);
             if crate::ALL.fetch_add(1, crate::SeqCst) >= 3 {
                 return Err(InstantiateError {
                     fault: hotcell_core::Fault::Busy { allowed: 3 },

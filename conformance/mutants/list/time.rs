@@ -128,8 +128,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "deadline.report",
         &[mutation(
             "mod.rs",
-            "Armed::new(budget, &self.options)",
-            "Armed::new(budget, &HostOptions { slice: self.options.slice, ..HostOptions::default() })",
+            "Accounts::new(budget, &self.options)",
+            "Accounts::new(budget, &HostOptions { slice: self.options.slice, ..HostOptions::default() })",
         )],
     ),
 ];

@@ -110,9 +110,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
             ),
             mutation(
                 "mod.rs",
-                "Armed::new(budget, &self.options)",
+                "Accounts::new(budget, &self.options)",
                 "assert_eq!(crate::ALL.load(crate::SeqCst), 0);
-                Armed::new(budget, &self.options)",
+                Accounts::new(budget, &self.options)",
             ),
         ],
     ),

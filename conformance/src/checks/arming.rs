@@ -1,11 +1,10 @@
 //! Limits hold from the first instruction that comes from the guest: start functions and segments are under the same
 //! budget as the call.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use hotcell_core::{
-    Budget, CallError, CancelToken, Clock, Contract, Field, Instance, Phase, Plugin, Rules, admit, admit::Exports,
-    time::SystemClock,
+    Budget, CallError, CancelToken, Clock, Contract, Field, Phase, Plugin, Rules, Store, admit, time::SystemClock,
 };
 
 use crate::{
@@ -147,19 +146,18 @@ fn start_denied<B: BackendUnderTest>() -> Outcome {
 fn budget<B: BackendUnderTest>() -> Outcome {
     const PAGE: u64 = 1 << 16;
     let fixture = Fixture::<B>::on(policy(|_| ()))?;
-    let imports = fixture.backend().imports::<()>();
+    let (loader, imports) = (fixture.loader(), fixture.imports::<()>());
     let wasm = wasm(r#"(module (memory 1) (table 10 funcref) (func (export "run")))"#);
-    let admitted = admit(&wasm, fixture.policy(), fixture.backend().offered(&imports), &Contract::None)?;
-    let linked = fixture.backend().link(&fixture.backend().compile(&admitted)?, &imports)?;
-    let exports = Arc::new(Exports::new(admitted.summary().clone()));
+    let admitted = admit(&wasm, fixture.policy(), imports.offered(), &Contract::None)?;
+    let linked = loader.link(&loader.compile(&admitted)?, &imports)?;
     // Less than the policy's, under which the module was admitted.
     let instantiate = |memory_bytes, table_elements| {
-        let mut budget = Budget::new(fixture.policy(), &exports, SystemClock::new().now(), None);
+        let mut budget = Budget::new(fixture.policy(), linked.exports(), SystemClock::new().now(), None);
         (budget.memory_bytes, budget.table_elements, budget.deadline) = (memory_bytes, table_elements, None);
-        fixture.backend().instantiate(&linked, budget, ())
+        loader.instantiate(&linked, budget, ())
     };
     let mut instance = instantiate(PAGE + 80, 10).map_err(|error| error.fault)?;
-    ensure_eq!(instance.armed().usage(None).peak_memory_bytes, PAGE + 80);
+    ensure_eq!(instance.data().accounts.usage(None).peak_memory_bytes, PAGE + 80);
     instance.call_values("run", &[])?;
     ensure!(instantiate(PAGE + 79, 10).is_err(), "one byte less");
     ensure!(instantiate(PAGE + 80, 9).is_err(), "one element less");

@@ -1,12 +1,11 @@
 //! What one call does to the others: nothing.
 
 use std::{
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use hotcell_core::{Budget, CancelToken, Contract, HostOptions, Instance, Plugin, Value, admit, admit::Exports};
+use hotcell_core::{Budget, CancelToken, Contract, HostOptions, Plugin, Store, Value, admit};
 
 use crate::{
     BackendUnderTest, Check, Failure, Outcome,
@@ -84,22 +83,20 @@ fn neighbour<B: BackendUnderTest>() -> Outcome {
         let plugin = fixture.load_with::<()>(&wasm, &fixture.imports(), &Contract::None)?;
         rounds_of(&plugin, Duration::from_secs(2))?
     };
-    let backend = fixture.backend();
-    let imports = backend.imports::<()>();
-    let admitted = admit(&wasm, fixture.policy(), backend.offered(&imports), &Contract::None)?;
-    let linked = backend.link(&backend.compile(&admitted)?, &imports)?;
-    let exports = Arc::new(Exports::new(admitted.summary().clone()));
-    let budget = || Budget::new(fixture.policy(), &exports, options.clock.now(), None);
+    let (loader, imports) = (fixture.loader(), fixture.imports::<()>());
+    let admitted = admit(&wasm, fixture.policy(), imports.offered(), &Contract::None)?;
+    let linked = loader.link(&loader.compile(&admitted)?, &imports)?;
+    let budget = || Budget::new(fixture.policy(), linked.exports(), options.clock.now(), None);
 
     thread::scope(|scope| -> Outcome {
         let neighbour = scope.spawn(|| {
-            let mut instance = backend.instantiate(&linked, budget(), ()).map_err(|error| error.fault)?;
+            let mut instance = loader.instantiate(&linked, budget(), ()).map_err(|error| error.fault)?;
             instance.call_values("compute", &[Value::I64(rounds)])
         });
         let mut ended = 0;
         while ended < 2 || !neighbour.is_finished() {
             let soon = Budget { deadline: Some(options.clock.now().after(SHORT)), ..budget() };
-            let mut instance = backend.instantiate(&linked, soon, ()).map_err(|error| error.fault)?;
+            let mut instance = loader.instantiate(&linked, soon, ()).map_err(|error| error.fault)?;
             ensure_eq!(instance.call_values("spin", &[]).denied()?.code(), "deadline-exceeded");
             let error = hurried.call_values("spin", &[], (), None).denied()?;
             ensure_eq!(error.code(), "deadline-exceeded");

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use hotcell_core::{
-    Budget, Clock, Contract, Fault, HostFn, HostOptions, Instance, Policy, Value, admit, admit::Exports,
-    time::SystemClock,
-};
+use hotcell_core::{Budget, Clock, Contract, Fault, HostOptions, Policy, Store, Value, admit, time::SystemClock};
 
 use crate::{
     BackendUnderTest, Check, Outcome,
@@ -55,40 +52,36 @@ fn other_policy<B: BackendUnderTest>() -> Outcome {
     let wasm = wasm(NOTHING);
     let (here, elsewhere) = (policy(|_| ()), policy(|rules| rules.limits.fuel = Some(1)));
     let fixture = Fixture::<B>::on(here.clone())?;
-    let backend = fixture.backend();
-    let imports = backend.imports::<()>();
+    let (loader, imports) = (fixture.loader(), fixture.imports::<()>());
     for (policy, expected) in [
         (&here, None),
         (&elsewhere, Some("policy-mismatch")),
         (&Policy::strict(), Some("policy-mismatch")),
         (&Policy::ceiling(), Some("policy-mismatch")),
     ] {
-        let admitted = admit(&wasm, policy, backend.offered(&imports), &Contract::None)?;
-        ensure_eq!(backend.compile(&admitted).err().map(|error| error.code()), expected);
+        let admitted = admit(&wasm, policy, imports.offered(), &Contract::None)?;
+        ensure_eq!(loader.compile(&admitted).err().map(|error| error.code()), expected);
     }
     Ok(())
 }
 
 fn other_imports<B: BackendUnderTest>() -> Outcome {
     let fixture = Fixture::<B>::on(policy(|_| ()))?;
-    let backend = fixture.backend();
-    let mut offered = backend.imports::<()>();
-    <B as HostFn<(), ()>>::define(&mut offered, "env", "f", |_, ()| Ok(()))?;
+    let loader = fixture.loader();
+    let mut offered = loader.imports::<()>();
+    offered.func("env", "f", |_, ()| Ok(()))?;
     let wasm = wasm(r#"(module (import "env" "f" (func)))"#);
-    let admitted = admit(&wasm, fixture.policy(), backend.offered(&offered), &Contract::None)?;
-    let module = backend.compile(&admitted)?;
-    backend.link(&module, &offered)?;
+    let admitted = admit(&wasm, fixture.policy(), offered.offered(), &Contract::None)?;
+    let module = loader.compile(&admitted)?;
+    loader.link(&module, &offered)?;
 
-    let none = backend.imports::<()>();
-    let mut renamed = backend.imports::<()>();
-    <B as HostFn<(), ()>>::define(&mut renamed, "env", "g", |_, ()| Ok(()))?;
-    let mut retyped = backend.imports::<()>();
-    <B as HostFn<(u32,), ()>>::define(&mut retyped, "env", "f", |_, (_,): (u32,)| Ok(()))?;
-    let mut more = backend.imports::<()>();
-    <B as HostFn<(), ()>>::define(&mut more, "env", "f", |_, ()| Ok(()))?;
-    <B as HostFn<(), ()>>::define(&mut more, "env", "g", |_, ()| Ok(()))?;
+    let none = loader.imports::<()>();
+    let (mut renamed, mut retyped, mut more) = (loader.imports(), loader.imports(), loader.imports());
+    renamed.func("env", "g", |_, ()| Ok(()))?;
+    retyped.func("env", "f", |_, (_,): (u32,)| Ok(()))?;
+    more.func("env", "f", |_, ()| Ok(()))?.func("env", "g", |_, ()| Ok(()))?;
     for other in [none, renamed, retyped, more] {
-        ensure_eq!(backend.link(&module, &other).err().map(|error| error.code()), Some("policy-mismatch"));
+        ensure_eq!(loader.link(&module, &other).err().map(|error| error.code()), Some("policy-mismatch"));
     }
     Ok(())
 }
@@ -117,17 +110,16 @@ fn imports_of_another_engine<B: BackendUnderTest>() -> Outcome {
 fn other_engine<B: BackendUnderTest>() -> Outcome {
     let one = Fixture::<B>::on(policy(|_| ()))?;
     let other = Fixture::<B>::on(policy(|rules| rules.limits.stack_bytes = 128 << 10))?;
-    let imports = one.backend().imports::<()>();
+    let imports = one.imports::<()>();
     let wasm = wasm(NOTHING);
-    let admitted = admit(&wasm, one.policy(), one.backend().offered(&imports), &Contract::None)?;
-    let linked = one.backend().link(&one.backend().compile(&admitted)?, &imports)?;
-    let exports = Arc::new(Exports::new(admitted.summary().clone()));
-    let budget = || Budget::new(one.policy(), &exports, SystemClock::new().now(), None);
+    let admitted = admit(&wasm, one.policy(), imports.offered(), &Contract::None)?;
+    let linked = one.loader().link(&one.loader().compile(&admitted)?, &imports)?;
+    let budget = || Budget::new(one.policy(), linked.exports(), SystemClock::new().now(), None);
 
     let unlimited = || Budget { deadline: None, ..budget() };
-    let mut instance = one.backend().instantiate(&linked, unlimited(), ()).map_err(|error| error.fault)?;
+    let mut instance = one.loader().instantiate(&linked, unlimited(), ()).map_err(|error| error.fault)?;
     ensure_eq!(instance.call_values("run", &[])?, [Value::I32(7)]);
-    let error = other.backend().instantiate(&linked, unlimited(), ()).err();
+    let error = other.loader().instantiate(&linked, unlimited(), ()).err();
     ensure_eq!(error.map(|error| error.fault.code()), Some("policy-mismatch"));
     Ok(())
 }

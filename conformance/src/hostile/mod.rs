@@ -5,13 +5,13 @@ mod builder;
 
 use std::{panic::resume_unwind, thread, time::Duration};
 
-use hotcell_core::{Contract, Field, HostError, LoadError, Policy, Preset, Proposal, Rules, verdict::Reason};
+use hotcell_core::{Contract, Field, HostError, Imports, LoadError, Policy, Preset, Proposal, Rules, verdict::Reason};
 use serde::Deserialize;
 
 use crate::{
     BackendUnderTest, Check, Failure, Outcome,
     failure::{ensure, ensure_eq},
-    fixture::{BACKSTOP, Fixture, Imports},
+    fixture::{BACKSTOP, Fixture},
     guests,
 };
 
@@ -198,7 +198,7 @@ struct Host {
 }
 
 /// The host functions that some guests import.
-fn host_functions<B: BackendUnderTest>(fixture: &Fixture<B>) -> Result<Imports<B, Host>, Failure> {
+fn host_functions<B: BackendUnderTest>(fixture: &Fixture<B>) -> Result<Imports<Host, B>, Failure> {
     let mut imports = fixture.imports::<Host>();
     imports
         .func("env", "log", |cx, (pointer, len): (u32, u32)| {

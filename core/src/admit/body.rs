@@ -159,6 +159,13 @@ pub(crate) enum Bulk {
     TableCopy { to: u32, from: u32 },
 }
 
+/// A growth of the memory or the table with this index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Growth {
+    Memory(u32),
+    Table(u32),
+}
+
 /// Whether an operator with this first byte is straight code: no block, no branch, no call, [`WORDS`] words. Most of a
 /// body is, and need not be decoded for more than the validator.
 pub(crate) fn is_straight(opcode: u8) -> bool {
@@ -178,6 +185,7 @@ pub(super) struct Bodies<'p> {
     br_table: u64,
     has_tail_calls: bool,
     bulk: BTreeSet<Bulk>,
+    growths: BTreeSet<Growth>,
     /// For every function, imported ones first, whether an operator names it to call it.
     called: Vec<bool>,
     /// Whether each block that is open in the current body is a loop. Kept to reuse its allocation.
@@ -208,6 +216,7 @@ impl<'p> Bodies<'p> {
             br_table: 0,
             has_tail_calls: false,
             bulk: BTreeSet::new(),
+            growths: BTreeSet::new(),
             called: Vec::new(),
             open: Vec::new(),
         }
@@ -217,6 +226,7 @@ impl<'p> Bodies<'p> {
     pub(super) fn finish(self, passed: &mut Passed) {
         passed.called = self.called;
         passed.bulk = self.bulk.into_iter().collect();
+        passed.growths = self.growths.into_iter().collect();
         passed.has_tail_calls = self.has_tail_calls;
     }
 
@@ -286,6 +296,12 @@ impl<'p> Bodies<'p> {
                     cap("module.br_table_total", self.br_table, shape.br_table_total, at)?;
                 }
                 Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => self.has_tail_calls = true,
+                Operator::MemoryGrow { mem } => {
+                    self.growths.insert(Growth::Memory(*mem));
+                }
+                Operator::TableGrow { table } => {
+                    self.growths.insert(Growth::Table(*table));
+                }
                 Operator::MemoryFill { mem } => self.note(Bulk::MemoryFill { memory: *mem }),
                 Operator::MemoryCopy { dst_mem, src_mem } => {
                     self.note(Bulk::MemoryCopy { to: *dst_mem, from: *src_mem })

@@ -69,10 +69,10 @@ impl Offered {
     ///
     /// # Errors
     ///
-    /// The signature, when one of the same names is there already, be it the [reserved](crate::meter::REFILL) one.
+    /// The signature, when one of the same names is there already, be it the [reserved](crate::meter::HOST) one.
     pub fn offer(&mut self, signature: Signature) -> Result<(), Signature> {
         let Signature { module, name, ty } = signature;
-        if module == meter::REFILL_MODULE && name == meter::REFILL {
+        if module == meter::HOST && [meter::REFILL, meter::GROW].contains(&name.as_str()) {
             return Err(Signature { module, name, ty });
         }
         match self.0.entry((module, name)) {

@@ -20,7 +20,7 @@ use alloc::{borrow::Cow, vec::Vec};
 use wasmparser::WasmFeatures;
 
 pub(crate) use self::{
-    body::{Bulk, KEPT_PER_CELL, is_straight},
+    body::{Bulk, Growth, KEPT_PER_CELL, is_straight},
     pass::{BodyShape, Passed, Section},
 };
 

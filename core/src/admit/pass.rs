@@ -16,7 +16,7 @@ use wasmparser::{
 };
 
 use super::{
-    body::{Bodies, Bulk, Measure, mark},
+    body::{Bodies, Bulk, Growth, Measure, mark},
     summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table},
 };
 use crate::{
@@ -53,6 +53,8 @@ pub(crate) struct Passed {
     pub(crate) referenced: Vec<bool>,
     /// The bulk operators that bodies have, each once.
     pub(crate) bulk: Vec<Bulk>,
+    /// The growths that they have, each once.
+    pub(crate) growths: Vec<Growth>,
     /// Whether a table may hold an imported function.
     pub(crate) tables_reach_host: bool,
     /// Where in the binary the index of a function stands, outside of bodies and of the start section. In order.

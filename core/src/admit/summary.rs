@@ -7,7 +7,7 @@ use alloc::{
 use core::fmt;
 
 use crate::{
-    value::{ValType, Value},
+    value::{ValType, Value, Values},
     verdict::Fault,
 };
 
@@ -105,6 +105,11 @@ pub struct FuncType {
 }
 
 impl FuncType {
+    /// `P -> R`
+    pub fn of<P: Values, R: Values>() -> Self {
+        Self { params: P::TYPES.to_vec(), results: R::TYPES.to_vec() }
+    }
+
     /// Whether parameters and results are these.
     pub fn is(&self, params: &[ValType], results: &[ValType]) -> bool {
         self.params == params && self.results == results
@@ -116,15 +121,11 @@ impl FuncType {
     ///
     /// [`Fault::WrongArguments`].
     pub fn check_arguments(&self, export: &str, arguments: &[Value]) -> Result<(), Fault> {
-        let given = Self { params: arguments.iter().map(|value| value.ty()).collect(), results: self.results.clone() };
-        match given == *self {
-            true => Ok(()),
-            false => Err(Fault::WrongArguments {
-                export: export.to_owned(),
-                expected: given.to_string(),
-                found: self.to_string(),
-            }),
+        if self.params.iter().copied().eq(arguments.iter().map(|value| value.ty())) {
+            return Ok(());
         }
+        let given = Self { params: arguments.iter().map(|value| value.ty()).collect(), results: self.results.clone() };
+        Err(Fault::WrongArguments { export: export.to_owned(), expected: given.to_string(), found: self.to_string() })
     }
 }
 

@@ -108,6 +108,13 @@ pub enum Enforcement {
     },
 }
 
+impl Enforcement {
+    /// Everything is enforced but these fields.
+    pub fn all_but(field: Field, exceptions: &[(Field, Self)]) -> Self {
+        exceptions.iter().find(|(exception, _)| *exception == field).map_or(Self::Enforced, |(_, what)| *what)
+    }
+}
+
 /// Refuses a policy that sets what `B` cannot enforce.
 ///
 /// # Errors

@@ -5,11 +5,11 @@
 
 use core::time::Duration;
 
-use super::Armed;
+use super::Accounts;
 use crate::time::Instant;
 
 /// So much at the start is filled within a millisecond or two; it is not worth looking at the clock twice.
-const SMALL: usize = 2 << 20;
+const SMALL: u64 = 2 << 20;
 /// The most that a MiB may take off the clock. It takes 0.6 ms, a few times that on a machine with too few cores. What the
 /// guest does until the clock is next looked at is off it too, so that there must be an end. Memory never shrinks: a store
 /// gains at most this for each MiB of its budget.
@@ -41,18 +41,20 @@ impl Filling {
     }
 }
 
-impl Armed {
-    /// For engines that touch all of a memory when they make it and when it grows: what that takes is off the clock, up to
-    /// 4 ms for each MiB. The backend says that [it has ended](Self::filling_ended) when an instance is made, and when a host
-    /// function begins; else it ends when somebody looks at the clock.
-    #[must_use]
-    pub fn of_an_engine_that_fills(mut self) -> Self {
+impl Accounts {
+    /// For engines that touch all of a memory when they make it and when it grows, to be said before the instance is made: what
+    /// that takes is off the clock, up to
+    /// 4 ms for each MiB. The backend says that [it has ended](Self::filling_ended) when an instance is made; else it ends
+    /// when somebody looks at the clock.
+    pub fn fill_memory(&mut self) {
         self.filling.is_on = true;
-        self
+        let declared =
+            self.summary().memories.iter().fold(0u64, |sum, memory| sum.saturating_add(memory.initial_bytes));
+        self.filling_begins(0, declared);
     }
 
     /// A growth was granted, and is about to be done.
-    pub(super) fn filling_begins(&mut self, current: usize, desired: usize) {
+    pub(super) fn filling_begins(&mut self, current: u64, desired: u64) {
         self.filling_ended();
         if self.filling.is_on && self.is_interruptible() && (current > 0 || desired > SMALL) {
             self.filling.begin = Some(self.clock().now());
@@ -77,8 +79,8 @@ impl Armed {
     }
 }
 
-fn most(bytes: usize) -> Duration {
-    let nanoseconds = (MOST_PER_MIB.as_nanos() * bytes as u128) >> 20;
+fn most(bytes: u64) -> Duration {
+    let nanoseconds = (MOST_PER_MIB.as_nanos() * u128::from(bytes)) >> 20;
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
@@ -104,7 +106,7 @@ mod tests {
         }
     }
 
-    const MIB: usize = 1 << 20;
+    const MIB: u64 = 1 << 20;
     const MS: u64 = 1_000_000;
 
     #[test]
@@ -113,14 +115,15 @@ mod tests {
         let pass = |ms: u64| clock.0.fetch_add(ms * MS, Ordering::Relaxed);
         let exports = Arc::new(Exports::new(ModuleSummary::default()));
         let budget = Budget::new(&Policy::default(), &exports, Instant(0), None);
-        let mut armed = Armed::new(budget, &HostOptions::new(clock.clone())).of_an_engine_that_fills();
-        let mut off = |grows: Option<(usize, usize)>, ms: u64| {
+        let mut accounts = Accounts::new(budget, &HostOptions::new(clock.clone()));
+        accounts.fill_memory();
+        let mut off = |grows: Option<(u64, u64)>, ms: u64| {
             if let Some((current, desired)) = grows {
-                assert!(armed.grow_memory(current, desired, None));
+                accounts.filling_begins(current, desired);
             }
             pass(ms);
-            armed.filling_ended();
-            armed.off_the_clock().as_millis()
+            accounts.filling_ended();
+            accounts.off_the_clock().as_millis()
         };
         assert_eq!(off(None, 7), 0);
         assert_eq!(off(Some((0, MIB)), 7), 0, "little at the start");

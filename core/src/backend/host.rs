@@ -1,63 +1,11 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
-use super::{Armed, SandboxBackend};
+use super::{Accounts, SandboxBackend, Store};
 use crate::{
     value::Value,
     verdict::{BoxError, Fault},
 };
-
-/// What a backend gives a host function to see of the calling store.
-///
-/// # Behavior
-///
-/// * Memory, state and budget must be those of the instance that called. (`host.memory`, `host.state`, `host.charge`)
-/// * A call back into the guest must run under what is left of the same budget. (`host.reentry_budget`,
-///   `host.reentry_fault`)
-/// * It must find what the guest exports by its exact name. (`host.reentry_hidden`)
-pub trait Caller<T> {
-    /// The embedder's state.
-    fn state(&mut self) -> &mut T;
-
-    /// The memory exported as `memory`, empty when there is none, together with the state.
-    fn memory_and_state(&mut self) -> (&mut [u8], &mut T);
-
-    /// The accounts of the store.
-    fn armed(&mut self) -> &mut Armed;
-
-    /// Fuel left; `None` where nobody counts.
-    fn fuel(&mut self) -> Option<u64>;
-
-    /// Sets the fuel left. Does nothing where nobody counts.
-    fn set_fuel(&mut self, fuel: u64);
-
-    /// A counter that the guest carries with `metering = exact`, as it is; zero where it carries none.
-    fn counter(&mut self, counter: Counter) -> i64;
-
-    /// Sets it. Does nothing where the guest carries none.
-    fn set_counter(&mut self, counter: Counter, value: i64);
-
-    /// Whether so much time may have passed since the store last looked at the clock that it must look again. Asked
-    /// after every host function, so it must be cheap; `true` is always right.
-    fn is_clock_due(&mut self) -> bool;
-
-    /// Calls an exported function of the same instance, under what is left of its budget. The guest exports it: core has
-    /// looked.
-    ///
-    /// # Errors
-    ///
-    /// As [`Instance::call_values`](super::Instance::call_values).
-    fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault>;
-}
-
-/// What a guest counts by itself, with `metering = exact`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counter {
-    /// [`meter::FUEL`](crate::meter::FUEL)
-    Fuel,
-    /// [`meter::STACK`](crate::meter::STACK)
-    Stack,
-}
 
 /// What a host function sees: its state, the guest's memory, and the budget.
 pub struct HostCx<'a, B: SandboxBackend, T: Send + 'static> {
@@ -68,13 +16,14 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     /// The embedder's state.
     #[inline]
     pub fn state(&mut self) -> &mut T {
-        self.caller.state()
+        &mut self.caller.data_mut().state
     }
 
     /// The guest's memory together with the state.
     #[inline]
     pub fn memory_and_state(&mut self) -> (&mut [u8], &mut T) {
-        self.caller.memory_and_state()
+        let (memory, data) = self.caller.memory_and_data();
+        (memory, &mut data.state)
     }
 
     /// A view of `len` bytes at `pointer` in the guest's memory. Nothing is copied or reserved.
@@ -101,7 +50,7 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
 
     #[inline]
     fn bytes_mut(&mut self, pointer: u32, len: u32) -> Result<&mut [u8], BadPointer> {
-        let memory = self.caller.memory_and_state().0;
+        let memory = self.caller.memory_and_data().0;
         let size = memory.len() as u64;
         memory.get_mut(pointer as usize..).and_then(|rest| rest.get_mut(..len as usize)).ok_or(BadPointer {
             pointer,
@@ -134,20 +83,20 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
 
     /// Time until the deadline; `None` without one.
     pub fn remaining_time(&mut self) -> Option<Duration> {
-        let armed = self.caller.armed();
-        armed.filling_ended();
-        armed.deadline().map(|deadline| deadline.since(armed.clock().now()))
+        let accounts = self.accounts();
+        accounts.filling_ended();
+        accounts.deadline().map(|deadline| deadline.since(accounts.clock().now()))
     }
 
     /// Runs `wait` with the deadline's clock stopped: for waiting that is not the guest's fault. The report calls this
     /// time host time.
     pub fn off_the_clock<R>(&mut self, wait: impl FnOnce() -> R) -> R {
-        self.caller.armed().filling_ended();
-        let begin = self.caller.armed().clock().now();
+        self.accounts().filling_ended();
+        let begin = self.accounts().clock().now();
         let result = wait();
-        let armed = self.caller.armed();
-        let elapsed = armed.clock().now().since(begin);
-        armed.stop_the_clock(elapsed);
+        let accounts = self.accounts();
+        let elapsed = accounts.clock().now().since(begin);
+        accounts.stop_the_clock(elapsed);
         result
     }
 
@@ -160,21 +109,24 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     /// The call failed. The fault ends the outer call too, whatever the host function returns, and no further call is
     /// made: the instance is in an unknown state.
     pub fn call(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, HostError> {
-        let armed = self.caller.armed();
-        if armed.is_parked() {
+        let accounts = self.accounts();
+        if accounts.is_parked() {
             return Err(HostError(None));
         }
-        if let Err(denied) = armed.enter_guest_again() {
+        if let Err(denied) = accounts.enter_guest_again() {
             return Err(self.stop(denied));
         }
-        let known = self.caller.armed().exports().check_call(export, params);
-        let outcome = known.and_then(|()| self.caller.call_values(export, params));
-        self.caller.armed().leave_guest_again();
+        let outcome = self.caller.call_values(export, params);
+        self.accounts().leave_guest_again();
         outcome.map_err(|fault| self.stop(fault))
     }
 
+    fn accounts(&mut self) -> &mut Accounts {
+        &mut self.caller.data_mut().accounts
+    }
+
     fn stop(&mut self, fault: Fault) -> HostError {
-        self.caller.armed().park(fault);
+        self.accounts().park(fault);
         HostError(None)
     }
 }
@@ -209,7 +161,7 @@ impl<E: core::error::Error + Send + Sync + 'static> From<E> for HostError {
     }
 }
 
-/// Tells the engine to unwind: the fault is parked in the store's [`Armed`].
+/// Tells the engine to unwind: the fault is parked in the store's [`Accounts`].
 #[derive(Clone, Copy, Debug)]
 pub struct HostStop;
 
@@ -221,8 +173,8 @@ impl fmt::Display for HostStop {
 
 impl core::error::Error for HostStop {}
 
-/// Runs a host function for a backend: counts the call, catches a panic where the target unwinds, and looks at the
-/// clock when it returns.
+/// Runs a host function: counts the call, catches a panic where the target unwinds, and looks at the clock when it
+/// returns.
 ///
 /// # Errors
 ///
@@ -232,50 +184,54 @@ impl core::error::Error for HostStop {}
 ///
 /// With `panic = "abort"`, or without `std`, a panic of the host function stays the embedder's panic.
 #[inline]
-pub fn host_call<B, T, P, R, F>(caller: B::Caller<'_, T>, f: &F, params: P) -> Result<R, HostStop>
+pub(super) fn host_call<B, T, R>(
+    caller: B::Caller<'_, T>,
+    f: impl FnOnce(&mut HostCx<'_, B, T>) -> Result<R, HostError>,
+) -> Result<R, HostStop>
 where
     B: SandboxBackend,
     T: Send + 'static,
-    F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError>,
 {
     let mut cx = HostCx::<B, T> { caller };
-    if let Err(fault) = cx.caller.armed().begin_host_call() {
-        return Err(refuse(cx.caller.armed(), fault));
+    let accounts = cx.accounts();
+    accounts.filling_ended();
+    if let Err(fault) = accounts.begin_host_call() {
+        return Err(refuse(accounts, fault));
     }
-    let outcome = catch_panic(|| f(&mut cx, params));
+    let outcome = catch_panic(|| f(&mut cx));
     let due = cx.caller.is_clock_due();
-    let armed = cx.caller.armed();
+    let accounts = cx.accounts();
     if due {
-        look(armed);
+        look(accounts);
     }
     match outcome {
-        Ok(Ok(results)) if !armed.is_parked() => Ok(results),
-        outcome => Err(stop(armed, outcome.map(|result| result.map(drop)))),
+        Ok(Ok(results)) if !accounts.is_parked() => Ok(results),
+        outcome => Err(stop(accounts, outcome.map(|result| result.map(drop)))),
     }
 }
 
 // What seldom happens is kept out of the way of what happens at every call.
 
 #[cold]
-fn refuse(armed: &mut Armed, fault: Fault) -> HostStop {
-    armed.park(fault);
+fn refuse(accounts: &mut Accounts, fault: Fault) -> HostStop {
+    accounts.park(fault);
     HostStop
 }
 
 #[cold]
-fn look(armed: &mut Armed) {
-    armed.filling_ended();
-    if let Err(fault) = armed.check() {
-        armed.park(fault);
+fn look(accounts: &mut Accounts) {
+    accounts.filling_ended();
+    if let Err(fault) = accounts.check() {
+        accounts.park(fault);
     }
 }
 
 #[cold]
-fn stop(armed: &mut Armed, outcome: Result<Result<(), HostError>, String>) -> HostStop {
+fn stop(accounts: &mut Accounts, outcome: Result<Result<(), HostError>, String>) -> HostStop {
     match outcome {
         Ok(Ok(()) | Err(HostError(None))) => {}
-        Ok(Err(HostError(Some(source)))) => armed.park(Fault::HostFunction { source }),
-        Err(message) => armed.park(Fault::HostFunctionPanicked { message }),
+        Ok(Err(HostError(Some(source)))) => accounts.park(Fault::HostFunction { source }),
+        Err(message) => accounts.park(Fault::HostFunctionPanicked { message }),
     }
     HostStop
 }

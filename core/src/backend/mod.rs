@@ -1,32 +1,40 @@
 //! The backend contract: what an engine must do to be a backend.
 //!
-//! A backend is a type that implements [`SandboxBackend`], with one blanket impl of [`TypedCall`] over the values its
-//! engine knows and one of [`HostFn`] per arity. It embeds an [`Armed`] in every store; the memory budget, the
-//! deadline, the cancel flag and the accounting of host calls are written once, there.
+//! A backend is a type that implements [`SandboxBackend`], with one blanket impl of [`TypedCall`] and one of [`HostFn`], over
+//! the values that its engine knows or [by values](by_value) whose types are known only at run time. It keeps a
+//! [`StoreData`] in every store and lends memory, two counters and a call: budgets, deadlines, names, types, arguments and
+//! host functions are core's.
 //!
 //! Nothing that safety rests on has a default body.
 //!
 //! Each sentence under *Behavior* ends with the checks of the conformance suite (`hotcell-conformance`) that prove it.
 
-mod armed;
+mod accounts;
+pub mod by_value;
 mod enforcement;
 mod filling;
+mod growth;
 mod host;
+mod imports;
 mod slices;
+mod store;
 
-pub use armed::{Armed, Budget, MOST_FUEL, Pages};
+pub use accounts::{Accounts, Budget, MOST_FUEL};
 pub use enforcement::{Enforcement, Field, check_enforceable};
-pub use host::{BadPointer, Caller, Counter, HostCx, HostError, HostStop, catch_panic, host_call};
-pub use slices::refill;
+pub(crate) use growth::GrowthOf;
+pub use host::{BadPointer, HostCx, HostError, HostStop, catch_panic};
+pub use imports::{DuplicateImport, Imports};
+pub use store::{Counter, Instance, MeteredBy, Store, StoreData};
+pub(crate) use store::{cause, give};
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 use crate::{
-    admit::{Admitted, Offered},
+    admit::{Admitted, FuncType},
     policy::{Policy, PolicyError},
-    time::{CancelToken, Clock, Instant},
+    time::Clock,
     value::{Value, Values},
-    verdict::{BackendError, Escaped, Fault, Usage},
+    verdict::{BackendError, Fault, Usage},
 };
 
 /// What the embedder decides, as opposed to the policy.
@@ -59,28 +67,6 @@ impl Default for HostOptions {
     /// The operating system's clock.
     fn default() -> Self {
         Self::new(Arc::new(crate::time::SystemClock::new()))
-    }
-}
-
-/// Who counts fuel, as a backend must know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FuelCounter {
-    /// The guest, in counters of its own.
-    Guest,
-    /// The engine.
-    Engine,
-    /// Nobody: the policy has no limit.
-    Nobody,
-}
-
-impl FuelCounter {
-    /// Who counts under `policy`.
-    pub fn of(policy: &Policy) -> Self {
-        match (policy.is_exact(), policy.needs_engine_fuel()) {
-            (true, _) => Self::Guest,
-            (false, true) => Self::Engine,
-            (false, false) => Self::Nobody,
-        }
     }
 }
 
@@ -117,7 +103,7 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     /// A limited store with its one instance.
     type Instance<T: Send + 'static>: Instance<T>;
     /// What a host function borrows of the store that called it.
-    type Caller<'a, T: Send + 'static>: Caller<T>;
+    type Caller<'a, T: Send + 'static>: Store<T>;
 
     /// Version of the engine.
     fn version() -> &'static str;
@@ -140,28 +126,44 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError>;
 
     /// Words about the engine's state that a user should know, such as a fallback that it had to take.
-    fn notes(&self) -> Vec<String>;
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
-    /// Compiles a module.
+    /// Number of the engine that modules and host functions are bound to; zero where they are bound to none. Core refuses
+    /// objects of engines with different numbers.
+    fn engine(&self) -> u64 {
+        0
+    }
+
+    /// Compiles a module, which was admitted under the policy of this backend.
     ///
     /// # Errors
     ///
-    /// [`BackendError::Mismatch`] when the module was admitted under another policy; [`BackendError::Engine`] when the
-    /// engine refuses it.
+    /// [`BackendError::Engine`] when the engine refuses it.
     fn compile(&self, admitted: &Admitted<'_>) -> Result<Self::Module, BackendError>;
 
     /// An empty set of host functions.
     fn imports<T: Send + 'static>(&self) -> Self::Imports<T>;
 
-    /// The names and types of host functions that `imports` offers.
-    fn offered<'i, T: Send + 'static>(&self, imports: &'i Self::Imports<T>) -> &'i Offered;
+    /// Offers `host` to guests, with a type that is known only at run time. No other function has the same names. `host`
+    /// gets arguments of the types of the parameters, and as many values as there are results, to be overwritten; it gives
+    /// values of the types of the results.
+    ///
+    /// # Behavior
+    ///
+    /// * As [`HostFn::define`]. (`host.values`)
+    fn define_values<T, F>(imports: &mut Self::Imports<T>, module: &str, name: &str, ty: &FuncType, host: F)
+    where
+        T: Send + 'static,
+        F: Fn(Self::Caller<'_, T>, &[Value], &mut [Value]) -> Result<(), HostStop> + Send + Sync + 'static;
 
-    /// Resolves a module's imports, once for all its instances.
+    /// Resolves a module's imports, once for all its instances. Core has compared what the module imports with what is
+    /// offered, and the engines.
     ///
     /// # Errors
     ///
-    /// [`BackendError::Mismatch`] when the module was admitted against other imports; [`BackendError::Engine`] when
-    /// the engine refuses.
+    /// [`BackendError::Engine`] when the engine refuses.
     fn link<T: Send + 'static>(
         &self,
         module: &Self::Module,
@@ -175,26 +177,32 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// * `budget` must be armed before anything that comes from the guest runs: segments and constant expressions are
-    ///   under it. A `start` function is called afterwards, like any other, by its [hidden name](Admitted::start).
-    ///   (`arming.*`, `traps.start`)
+    /// * The accounts in `data` must hold whatever comes from the guest: segments and constant expressions are under them. A
+    ///   `start` function is called afterwards, like any other, by its [hidden name](Admitted::start). (`arming.*`,
+    ///   `traps.start`)
     /// * Memories, tables and globals must be as the module declares them, whatever an earlier instance left behind.
     ///   (`isolation.fresh`)
     /// * What the engine needs to make the memory that a module declares, or grows, is not the guest's time: where it touches
-    ///   all of it, the accounts are [of an engine that fills](Armed::of_an_engine_that_fills). (`deadline.memory`)
+    ///   all of it, [that is said first](Accounts::fill_memory). (`deadline.memory`)
     /// * After a failure the store must be dropped. (`traps.segments`, `isolation.poison`)
-    /// * A module that was linked under another policy, or for another engine, must be refused with
-    ///   [`BackendError::Mismatch`] or [`BackendError::OtherEngine`]. (`objects.engine`)
+    /// * A module that was linked under another policy, or for another engine, is refused by core. (`objects.*`)
     ///
     /// # Errors
     ///
-    /// The fault, and what was used until then.
+    /// The fault, and the data.
     fn instantiate<T: Send + 'static>(
         &self,
         linked: &Self::Linked<T>,
-        budget: Budget,
-        state: T,
-    ) -> Result<Self::Instance<T>, InstantiateError>;
+        data: StoreData<T>,
+    ) -> Result<Self::Instance<T>, NotInstantiated<T>>;
+}
+
+/// A store that has no instance.
+pub struct NotInstantiated<T> {
+    /// What the engine says. Core knows better where its own code stopped the engine.
+    pub fault: Fault,
+    /// What was in the store.
+    pub data: StoreData<T>,
 }
 
 /// An instantiation that failed.
@@ -206,64 +214,6 @@ pub struct InstantiateError {
     pub usage: Usage,
 }
 
-/// A limited store with its one instance.
-///
-/// # Behavior
-///
-/// * A call must end with [`Fault::OutOfFuel`] when the fuel is used up, with [`Fault::DeadlineExceeded`] soon after
-///   the deadline, with [`Fault::Cancelled`] soon after the token was cancelled, with [`Fault::StackOverflow`] when the
-///   guest's frames exceed the policy's stack. (`limits.fuel.*`, `deadline.*`, `cancel.*`, `limits.stack.*`)
-/// * The memory budget must be the sum of all memories and tables, from the first byte on. A growth that it refuses must
-///   give the guest -1, and must be counted. (`limits.memory.*`, `limits.table.*`)
-/// * With `metering = exact` the module exports two counters, [`meter::FUEL`](crate::meter::FUEL) and
-///   [`meter::STACK`](crate::meter::STACK). The instance must set both at the start, the first again when armed, and the
-///   second again after a fault. The first holds a [slice](Armed::slice) of what is [left](Armed::fuel_left). The module
-///   imports a function, [`meter::REFILL`](crate::meter::REFILL), which must be [`refill`]: a deadline and a token are
-///   held there. The engine's own limits of fuel and stack must be above what the counters allow. (`counters.*`,
-///   `readback.exact`, `readback.stack`)
-/// * The handshake and the byte contract, which are written above it, must hold on it. (`abi.*`, `bytes.*`)
-/// * What a guest exports must be found by its exact name. What metering adds to a module is never asked for by a name
-///   that the embedder or the guest chose. (`values.hidden_globals`, `values.hidden_functions`)
-pub trait Instance<T>: Send {
-    /// Begins a new operation: fuel and all else that the budget gives to one is there again. Memory in use stays in use.
-    fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>);
-
-    /// The accounts of the store.
-    fn armed(&self) -> &Armed;
-
-    /// Fuel left, in units of the policy's metering; `None` where nobody counts.
-    fn fuel(&mut self) -> Option<u64>;
-
-    /// Sets the fuel left. Does nothing where nobody counts.
-    fn set_fuel(&mut self, fuel: u64);
-
-    /// The memory exported as `memory`; empty when there is none.
-    fn memory(&self) -> &[u8];
-
-    /// The memory exported as `memory`; empty when there is none.
-    fn memory_mut(&mut self) -> &mut [u8];
-
-    /// The embedder's state.
-    fn state(&self) -> &T;
-
-    /// The embedder's state.
-    fn state_mut(&mut self) -> &mut T;
-
-    /// The embedder's state, at the end of the instance.
-    fn into_state(self) -> T;
-
-    /// Calls an exported function by name, with values whose types are known only at run time. Core asks only for what
-    /// the guest itself exports.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::NoSuchExport`], [`Fault::WrongArguments`], or how the call ended.
-    fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault>;
-
-    /// The value of an exported global. Core asks only for what the guest itself exports.
-    fn global(&mut self, export: &str) -> Option<Value>;
-}
-
 /// Calls of type `P -> R`. A backend writes one blanket impl over the values that its engine knows; with a concrete
 /// backend the bound is proven where it is used and never seen.
 ///
@@ -271,60 +221,76 @@ pub trait Instance<T>: Send {
 ///
 /// * Arguments and results must keep every bit and their order. (`values.typed`, `values.order`)
 pub trait TypedCall<P: Values, R: Values>: SandboxBackend {
-    /// A function whose type was checked.
+    /// A function of this type.
     type Func: Clone + Send + Sync;
 
-    /// The export as a function of type `P -> R`; `None` when it is something else.
+    /// The export, which core has seen to be a function of type `P -> R`.
     fn resolve<T: Send + 'static>(instance: &mut Self::Instance<T>, export: &Self::Export) -> Option<Self::Func>;
 
     /// Calls the function under what is left of the instance's budget.
     ///
     /// # Errors
     ///
-    /// How the call ended.
+    /// As [`Store::invoke`].
     fn call<T: Send + 'static>(instance: &mut Self::Instance<T>, func: &Self::Func, params: P) -> Result<R, Fault>;
 }
 
-/// Host functions of type `P -> R`. A backend writes one impl per arity; each runs its closure through [`host_call`].
+/// Host functions of type `P -> R`. A backend writes one impl per arity, or a blanket one [by values](by_value::define).
 ///
 /// # Behavior
 ///
 /// * An import must be linked by exact name and type. (`host.names`, `host.imports`)
-/// * The closure must get what the guest passes, and the guest what it returns. (`host.types`)
-/// * What the closure says, charges, refuses and panics with must reach whoever called. (`host.*`)
+/// * `host` must get what the guest passes, and the guest what it returns. (`host.types`)
+/// * When `host` says [`HostStop`], no more of the guest may run. (`host.*`)
 pub trait HostFn<P: Values, R: Values>: SandboxBackend {
-    /// Offers `f` to guests.
-    ///
-    /// # Errors
-    ///
-    /// [`DuplicateImport`] when a function of the same names is there already.
-    fn define<T, F>(imports: &mut Self::Imports<T>, module: &str, name: &str, f: F) -> Result<(), DuplicateImport>
+    /// Offers `host` to guests. No other function has the same names.
+    fn define<T, F>(imports: &mut Self::Imports<T>, module: &str, name: &str, host: F)
     where
         T: Send + 'static,
-        F: Fn(&mut HostCx<'_, Self, T>, P) -> Result<R, HostError> + Send + Sync + 'static;
+        F: Fn(Self::Caller<'_, T>, P) -> Result<R, HostStop> + Send + Sync + 'static;
 }
 
-/// Two host functions of the same names.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the host function {}::{} is defined twice", Escaped(.module), Escaped(.name))]
-pub struct DuplicateImport {
-    /// Module name.
-    pub module: String,
-    /// Field name.
-    pub name: String,
+/// A call, as everything above the engine makes it.
+#[inline]
+pub(crate) fn call<B, P, R, T>(
+    instance: &mut B::Instance<T>,
+    func: &<B as TypedCall<P, R>>::Func,
+    params: P,
+) -> Result<R, Fault>
+where
+    B: TypedCall<P, R>,
+    P: Values,
+    R: Values,
+    T: Send + 'static,
+{
+    <B as TypedCall<P, R>>::call(instance, func, params).map_err(|fault| cause(instance, fault))
 }
 
-/// A backend that can make the calls of the byte contract, and that of a start function: everything above the engine is written for this.
+/// A backend that can make the calls of the byte contract, and that of a start function, and be asked for fuel and growth: everything
+/// above the engine is written for this.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a hotcell backend",
-    note = "enable the feature `wasmtime` or `wasmi` of hotcell, or implement `SandboxBackend` with its `TypedCall`s"
+    note = "enable the feature `wasmtime` or `wasmi` of hotcell, or implement `SandboxBackend` with its `TypedCall`s and `HostFn`s"
 )]
 pub trait Backend:
-    SandboxBackend + TypedCall<(), ()> + TypedCall<(), u32> + TypedCall<u32, u32> + TypedCall<(u32, u32), u64>
+    SandboxBackend
+    + TypedCall<(), ()>
+    + TypedCall<(), u32>
+    + TypedCall<u32, u32>
+    + TypedCall<(u32, u32), u64>
+    + HostFn<(i64,), ()>
+    + HostFn<(i32, i64, i64), i32>
 {
 }
 
 impl<B> Backend for B where
-    B: SandboxBackend + TypedCall<(), ()> + TypedCall<(), u32> + TypedCall<u32, u32> + TypedCall<(u32, u32), u64>
+    B: SandboxBackend
+        + TypedCall<(), ()>
+        + TypedCall<(), u32>
+        + TypedCall<u32, u32>
+        + TypedCall<(u32, u32), u64>
+        + HostFn<(i64,), ()>
+        + HostFn<(i32, i64, i64), i32>
+        + HostFn<(i32, i64, i64), i32>
 {
 }

@@ -4,10 +4,10 @@
 //! below zero calls the host, which looks at the clock and the cancel flag and gives it the next slice, or ends it. What
 //! is left in all does not depend on where slices end.
 
-use super::{Armed, Caller, Counter, HostStop};
+use super::{Accounts, Counter, HostStop, Store};
 use crate::verdict::Fault;
 
-impl Armed {
+impl Accounts {
     /// All the fuel that is left, when the guest's counter says `counter`.
     #[inline]
     pub fn fuel_left(&self, counter: i64) -> u64 {
@@ -15,9 +15,10 @@ impl Armed {
         u64::try_from(counter.saturating_add(self.reserve.cast_signed())).unwrap_or(0)
     }
 
-    /// What the guest's counter must say for `fuel` to be left: one slice of it where the operation may be interrupted.
+    /// Keeps in reserve what is beyond one slice, where the operation may be interrupted. Gives what the guest's counter must
+    /// say for `fuel` to be left.
     #[inline]
-    pub fn slice(&mut self, fuel: u64) -> i64 {
+    pub(super) fn keep_in_reserve(&mut self, fuel: u64) -> i64 {
         let fuel = fuel.min(super::MOST_FUEL);
         let slice = if self.is_interruptible() { fuel.min(self.slice) } else { fuel };
         self.reserve = fuel - slice;
@@ -42,26 +43,29 @@ impl Armed {
     }
 }
 
+/// While the guest asks for fuel, this counter says how much is left, there and back; how much stack is left is the
+/// argument.
+const FUEL_IN_TRANSIT: Counter = Counter::Stack;
+
 /// What the function does that a guest [imports](crate::meter::REFILL) for exact metering, and calls where fuel or stack
-/// are below zero. `stack` is its argument; the fuel that is left is in the [stack counter](Counter::Stack), there and
-/// back.
+/// are below zero. `stack` is its argument.
 ///
 /// # Errors
 ///
 /// [`HostStop`]: the call must end now, and its fault is parked.
-pub fn refill<T>(caller: &mut impl Caller<T>, stack: i64) -> Result<(), HostStop> {
-    let left = caller.counter(Counter::Stack);
-    match caller.armed().next_slice(left, stack) {
+pub(super) fn refill<T>(caller: &mut impl Store<T>, stack: i64) -> Result<(), HostStop> {
+    let left = caller.counter(FUEL_IN_TRANSIT);
+    match caller.data_mut().accounts.next_slice(left, stack) {
         Ok(slice) => {
             let stored = caller.counter(Counter::Fuel);
             caller.set_counter(Counter::Fuel, stored.saturating_add(slice));
-            caller.set_counter(Counter::Stack, left.saturating_add(slice));
+            caller.set_counter(FUEL_IN_TRANSIT, left.saturating_add(slice));
             Ok(())
         }
         Err(fault) => {
-            let fuel = caller.armed().fuel_left(left);
+            let fuel = caller.data().accounts.fuel_left(left);
             caller.set_fuel(fuel);
-            caller.armed().park(fault);
+            caller.data_mut().accounts.park(fault);
             Err(HostStop)
         }
     }

@@ -119,6 +119,10 @@ impl What {
             Self::Bulk(bulk) => emitter.charge_pieces(emitter.context.pieces(bulk)),
             Self::Init(target) => emitter.charge_init(target),
             Self::Clamp => emitter.clamp(),
+            Self::Growth(growth) => {
+                let function = emitter.context.grower(growth).function;
+                InstructionSink::new(emitter.out).call(function);
+            }
             Self::BeforeGrowth(width) => emitter.before_growth(width),
             Self::AfterMemoryGrowth(width, page_size_log2) => emitter.after_memory_growth(width, page_size_log2),
             Self::AfterTableGrowth(width) => emitter.after_table_growth(width),

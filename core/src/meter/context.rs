@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use wasm_encoder::ValType;
 
-use super::{bulk::Pieces, emit::Counters, linkage::Linkages, walk::Width};
+use super::{bulk::Pieces, emit::Counters, growth::Grower, linkage::Linkages, walk::Width};
 use crate::{
-    admit::{Bulk, FuncType, Passed},
+    admit::{Bulk, FuncType, Growth, Passed},
     value,
 };
 
@@ -20,52 +20,79 @@ pub(super) struct Context<'a> {
     pub(super) counters: Counters,
     pub(super) linkages: Linkages,
     passed: &'a Passed,
-    /// The functions that do bulk operators in pieces, in the order in which they stand behind all other functions.
+    /// The functions that do bulk operators in pieces, and behind them those that grow, in the order in which they stand
+    /// behind all other functions. Each has a type of its own.
     pub(super) pieces: Vec<Pieces>,
-    /// Index of the type of the function that gives fuel, behind the guest's own types.
+    pub(super) growers: Vec<Grower>,
+    /// Index of the function that is asked for growth, where there is one.
+    pub(super) grow: u32,
+    /// Indices of the types of the function that gives fuel, and of that one, behind the guest's own types.
     pub(super) refill_type: u32,
-    /// Index of the type of the first of `pieces`; each has its own.
-    first_pieces_type: u32,
+    pub(super) grow_type: u32,
+    /// Index of the type of the first of `pieces`.
+    first_own_type: u32,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(passed: &'a Passed, counts: bool, canonicalises: bool) -> Self {
-        let fuel = u32::try_from(passed.globals.len()).unwrap_or(u32::MAX);
-        let clamps = !counts && has_wide_bulk(passed);
-        let refill_type = passed.types.len();
-        let mut pieces = Vec::new();
+        let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let fuel = index(passed.globals.len());
+        let imports = usize::from(counts) + usize::from(!passed.growths.is_empty());
+        let types = passed.types.len() + imports;
         let linkages = match counts {
-            true => {
-                let linkages = Linkages::of(passed, refill_type + 1);
-                let first = linkages.functions();
-                pieces.extend(passed.bulk.iter().zip(first..).map(|(bulk, index)| Pieces::new(*bulk, passed, index)));
-                linkages
-            }
-            false => Linkages::none(passed),
+            true => Linkages::of(passed, index(imports), types),
+            false => Linkages::none(passed, index(imports)),
         };
-        let refill = u32::try_from(passed.imported_functions).unwrap_or(u32::MAX);
-        let first_pieces_type = refill_type + usize::from(counts) + linkages.types().len();
+        let (mut pieces, mut growers) = (Vec::new(), Vec::new());
+        let first = linkages.functions();
+        if counts {
+            pieces.extend(passed.bulk.iter().zip(first..).map(|(bulk, index)| Pieces::new(*bulk, passed, index)));
+        }
+        let first = first + pieces.len();
+        growers.extend(passed.growths.iter().zip(first..).map(|(growth, index)| Grower::new(*growth, passed, index)));
+        let imported = passed.imported_functions;
         Self {
             counts,
             canonicalises,
-            clamps,
-            counters: Counters { fuel, stack: fuel + 1, refill },
+            clamps: !counts && has_wide_bulk(passed),
+            counters: Counters { fuel, stack: fuel + 1, refill: index(imported) },
+            grow: index(imported + usize::from(counts)),
+            refill_type: index(passed.types.len()),
+            grow_type: index(passed.types.len() + usize::from(counts)),
+            first_own_type: index(types + linkages.types().len()),
             linkages,
             passed,
             pieces,
-            refill_type: u32::try_from(refill_type).unwrap_or(u32::MAX),
-            first_pieces_type: u32::try_from(first_pieces_type).unwrap_or(u32::MAX),
+            growers,
         }
     }
 
-    /// Index of the type of `pieces[position]`.
-    pub(super) fn pieces_type(&self, position: usize) -> u32 {
-        self.first_pieces_type + u32::try_from(position).unwrap_or(u32::MAX)
+    /// Whether a memory or a table may grow.
+    pub(super) fn grows(&self) -> bool {
+        !self.growers.is_empty()
+    }
+
+    /// How many functions the rewrite adds at the end.
+    pub(super) fn own_functions(&self) -> usize {
+        self.pieces.len() + self.growers.len()
+    }
+
+    /// Index of the type of one of them.
+    pub(super) fn own_type(&self, position: usize) -> u32 {
+        self.first_own_type + u32::try_from(position).unwrap_or(u32::MAX)
     }
 
     /// How many types stand before those of blocks.
     pub(super) fn types_before_blocks(&self) -> usize {
-        self.first_pieces_type as usize + self.pieces.len()
+        self.first_own_type as usize + self.own_functions()
+    }
+
+    /// The function that does `growth`.
+    pub(super) fn grower(&self, growth: Growth) -> &Grower {
+        match self.passed.growths.binary_search(&growth) {
+            Ok(position) => &self.growers[position],
+            Err(_) => unreachable!("admission has noted every growth"),
+        }
     }
 
     /// The function that does `bulk` in pieces.

@@ -252,7 +252,9 @@ impl Emitter<'_> {
     /// Calls a function of the module.
     pub(super) fn call(&mut self, callee: Callee) {
         if !callee.takes_stack {
-            self.save();
+            if self.context.counts {
+                self.save();
+            }
             self.sink().call(callee.index);
             return;
         }
@@ -264,7 +266,9 @@ impl Emitter<'_> {
     /// Calls it in place of this frame of `cells`.
     pub(super) fn tail_call(&mut self, callee: Callee, cells: i64) {
         if !callee.takes_stack {
-            self.save_without_frame(cells);
+            if self.context.counts {
+                self.save_without_frame(cells);
+            }
             self.sink().return_call(callee.index);
             return;
         }

@@ -33,9 +33,6 @@ pub(super) struct Callee {
     pub(super) takes_stack: bool,
 }
 
-/// Functions of the rewrite's own in front of those that the module defines: the import by which it asks for fuel.
-pub(super) const IMPORTS: u32 = 1;
-
 /// More types than bulk operators and blocks may need, of those that the rewrite makes.
 const MOST_BLOCK_TYPES: usize = 20_000;
 
@@ -55,20 +52,20 @@ pub(super) struct Linkages {
 
 impl Linkages {
     /// Nothing takes a parameter.
-    pub(super) fn none(passed: &Passed) -> Self {
+    pub(super) fn none(passed: &Passed, added: u32) -> Self {
         Self {
             functions: alloc::vec![Linkage::Global; passed.bodies.len()],
             imported: passed.imported_functions,
-            added: 0,
+            added,
             types: BTreeMap::new(),
             split: Vec::new(),
         }
     }
 
-    /// `types_before` counts the types in front of those that this adds. Where no type or function more fits, a function
+    /// `added` counts the imports of the rewrite's own, and `types_before` the types in front of those that this adds. Where no type or function more fits, a function
     /// stays as it is.
-    pub(super) fn of(passed: &Passed, types_before: usize) -> Self {
-        let mut linkages = Self { added: IMPORTS, ..Self::none(passed) };
+    pub(super) fn of(passed: &Passed, added: u32, types_before: usize) -> Self {
+        let mut linkages = Self::none(passed, added);
         let first = linkages.imported + linkages.added as usize;
         let most = usize::try_from(MOST_ITEMS).unwrap_or(usize::MAX);
         let is_set = |flags: &[bool], function: usize| flags.get(function).copied().unwrap_or(false);
@@ -82,7 +79,7 @@ impl Linkages {
             let body_index = first + passed.bodies.len() + linkages.split.len();
             linkages.functions[index] = if !is_set(&passed.referenced, function) {
                 Linkage::Parameter
-            } else if body_index + passed.bulk.len() < most {
+            } else if body_index + passed.bulk.len() + passed.growths.len() < most {
                 linkages.split.push(index);
                 Linkage::Split(u32::try_from(body_index).unwrap_or(u32::MAX))
             } else {

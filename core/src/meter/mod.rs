@@ -16,6 +16,7 @@ mod bulk;
 mod context;
 mod cost;
 mod emit;
+mod growth;
 mod limits;
 mod linkage;
 mod nan;
@@ -54,11 +55,14 @@ pub const FUEL: &str = "__hotcell_fuel";
 pub const STACK: &str = "__hotcell_stack";
 /// Export of the start function. Reserved.
 pub const START: &str = "__hotcell_start";
-/// Module name of the function that a guest calls where one of its counters is below zero. Reserved: no host function may
-/// have it.
-pub const REFILL_MODULE: &str = "__hotcell";
-/// Its name in that module. It is `(i64) -> ()`: what [`refill`](crate::backend::refill) takes and gives.
+/// Module name of the functions that a rewritten guest imports from core. Reserved: no host function may have it.
+pub const HOST: &str = "__hotcell";
+/// Name in [`HOST`] of the function that a guest calls where one of its counters is below zero: `(i64) -> ()`, with
+/// `metering = exact`.
 pub const REFILL: &str = "refill";
+/// Name in [`HOST`] of the function that a guest asks before a memory or a table grows, where it has such operators:
+/// `(i32, i64, i64) -> i32`. The arguments are what grows, its size, and by how much; the result is whether it may.
+pub const GROW: &str = "grow";
 /// Bytes of a stack cell.
 pub const CELL_BYTES: u64 = 8;
 
@@ -75,7 +79,8 @@ pub(crate) fn for_engine<'a>(bytes: &'a [u8], passed: &Passed, rules: &Rules) ->
     let canonicalises = rules.floats == Floats::Canonical;
     let has_large_bodies = passed.bodies.iter().any(|body| body.words > LARGE_BODY);
     let has_custom_sections = passed.summary.custom_bytes > 0;
-    let changes_bodies = counts || canonicalises || has_large_bodies || has_wide_bulk(passed);
+    let changes_bodies =
+        counts || canonicalises || has_large_bodies || has_wide_bulk(passed) || !passed.growths.is_empty();
     if !changes_bodies && !has_custom_sections && passed.start.is_none() {
         limits::check_as_it_is(passed)?;
         return Ok(Cow::Borrowed(bytes));
@@ -132,16 +137,19 @@ impl Rewrite<'_> {
 
     /// What the module has now.
     fn rewritten(&self, block_types: &BlockTypes) -> Rewritten {
-        let (added, start) = (usize::from(self.context.counts), usize::from(self.passed.start.is_some()));
-        let functions = self.passed.bodies.len() + self.context.linkages.split().len() + self.context.pieces.len();
-        // The two counters; the function that gives fuel, of one parameter; the start function, of none.
-        let type_size = if self.context.counts { 2 + limits::function_size(1, 0) } else { 0 };
+        let (counters, start) = (usize::from(self.context.counts), usize::from(self.passed.start.is_some()));
+        let grows = usize::from(self.context.grows());
+        let functions = self.passed.bodies.len() + self.context.linkages.split().len() + self.context.own_functions();
+        // The two counters; the function that gives fuel, of one parameter; the one that is asked for growth, of three and a
+        // result; the start function, of none.
+        let type_size =
+            counters as u64 * (2 + limits::function_size(1, 0)) + grows as u64 * limits::function_size(3, 1);
         Rewritten {
             types: self.context.types_before_blocks() + block_types.types().len(),
-            imports: added,
+            imports: counters + grows,
             functions,
-            globals: self.passed.globals.len() + 2 * added,
-            exports: 2 * added + start,
+            globals: self.passed.globals.len() + 2 * counters,
+            exports: 2 * counters + start,
             type_size: type_size + start as u64 * limits::function_size(0, 0),
         }
     }
@@ -171,18 +179,25 @@ impl Rewrite<'_> {
         Cow::Owned(out)
     }
 
-    /// The types of the function that gives fuel, of functions that take the stack counter, of those that do bulk operators
-    /// in pieces, and of blocks.
+    /// The types of the functions that give fuel and are asked for growth, of functions that take the stack counter, of those
+    /// that the rewrite adds, and of blocks.
     fn types(&self, block_types: &BlockTypes) -> Items {
         let mut types = Items::default();
         if self.context.counts {
             types.add_type(&FuncType { params: [value::ValType::I64].to_vec(), results: Vec::new() });
+        }
+        if self.context.grows() {
+            use value::ValType::{I32, I64};
+            types.add_type(&FuncType { params: [I32, I64, I64].to_vec(), results: [I32].to_vec() });
         }
         for ty in self.context.linkages.types() {
             types.add_type(&with_parameter(self.context.function_type(ty)));
         }
         for pieces in &self.context.pieces {
             types.add_type(&pieces.ty());
+        }
+        for grower in &self.context.growers {
+            types.add_type(&grower.ty());
         }
         for ty in block_types.types() {
             types.add_type(ty);
@@ -192,12 +207,18 @@ impl Rewrite<'_> {
 
     fn imports(&self) -> Items {
         let mut imports = Items::default();
-        if self.context.counts {
+        let mut import = |name: &str, ty: u32| {
             imports.add(|out| {
-                REFILL_MODULE.encode(out);
-                REFILL.encode(out);
-                EntityType::Function(self.context.refill_type).encode(out);
+                HOST.encode(out);
+                name.encode(out);
+                EntityType::Function(ty).encode(out);
             });
+        };
+        if self.context.counts {
+            import(REFILL, self.context.refill_type);
+        }
+        if self.context.grows() {
+            import(GROW, self.context.grow_type);
         }
         imports
     }
@@ -214,8 +235,8 @@ impl Rewrite<'_> {
         for &index in linkages.split() {
             functions.function(linkages.type_with_parameter(self.passed.bodies[index].ty));
         }
-        for position in 0..self.context.pieces.len() {
-            functions.function(self.context.pieces_type(position));
+        for position in 0..self.context.own_functions() {
+            functions.function(self.context.own_type(position));
         }
         functions
     }
@@ -282,6 +303,9 @@ impl Rewrite<'_> {
         for pieces in &self.context.pieces {
             code.add(first, &pieces.body(self.context.counters))?;
         }
+        for grower in &self.context.growers {
+            code.add(first, &grower.body(self.context.grow))?;
+        }
         Ok(code)
     }
 
@@ -294,7 +318,7 @@ impl Rewrite<'_> {
         block_types: &mut BlockTypes,
     ) -> Written {
         let Context { counts, canonicalises, clamps, .. } = self.context;
-        if counts || canonicalises || clamps || shape.words > LARGE_BODY {
+        if counts || canonicalises || clamps || self.context.grows() || shape.words > LARGE_BODY {
             return rewrite_body(&FunctionBody::new(body.clone()), shape, takes_stack, &self.context, block_types);
         }
         let mut body = body.clone();

@@ -15,7 +15,7 @@ use super::{
     runs::{RunId, Runs},
 };
 use crate::{
-    admit::{BodyShape, Bulk, is_straight},
+    admit::{BodyShape, Bulk, Growth, is_straight},
     fences::LARGE_BODY,
     value::ValType,
 };
@@ -92,6 +92,7 @@ pub(super) enum What {
     /// Cuts a length of 64 bits.
     Clamp,
     BeforeGrowth(Width),
+    Growth(Growth),
     /// With log2 of the size of a page.
     AfterMemoryGrowth(Width, u32),
     AfterTableGrowth(Width),
@@ -287,14 +288,17 @@ impl<'a> Walk<'a> {
 
     /// What depends on an operator's operands, and what calls hand over.
     fn count(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
-        if !self.context.counts {
-            if self.context.clamps {
-                self.clamp(operator, at);
+        use Operator as O;
+        let context = self.context;
+        if !context.counts {
+            match operator {
+                O::MemoryGrow { mem } => self.edit(at, end - at, What::Growth(Growth::Memory(*mem))),
+                O::TableGrow { table } => self.edit(at, end - at, What::Growth(Growth::Table(*table))),
+                _ if context.clamps => self.clamp(operator, at),
+                _ => {}
             }
             return;
         }
-        use Operator as O;
-        let context = self.context;
         match operator {
             O::MemoryFill { mem } => self.check(at, What::Bulk(Bulk::MemoryFill { memory: *mem })),
             O::MemoryCopy { dst_mem, src_mem } => {
@@ -309,11 +313,13 @@ impl<'a> Walk<'a> {
             O::MemoryGrow { mem } => {
                 let width = context.memory(*mem);
                 self.edit(at, 0, What::BeforeGrowth(width));
+                self.edit(at, end - at, What::Growth(Growth::Memory(*mem)));
                 self.check(end, What::AfterMemoryGrowth(width, context.page_size_log2(*mem)));
             }
             O::TableGrow { table } => {
                 let width = context.table(*table);
                 self.edit(at, 0, What::BeforeGrowth(width));
+                self.edit(at, end - at, What::Growth(Growth::Table(*table)));
                 self.check(end, What::AfterTableGrowth(width));
             }
             O::Call { function_index } => {

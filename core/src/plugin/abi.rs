@@ -1,5 +1,5 @@
 use crate::{
-    backend::{Backend, Instance},
+    backend::{Backend, Store, TypedCall, call},
     policy::Abi,
     verdict::{AbiFault, Fault},
 };
@@ -17,7 +17,7 @@ pub(super) fn check<B: Backend, T: Send + 'static>(
     abi: &Abi,
 ) -> Result<(), Fault> {
     let answer = |found| Fault::Abi(AbiFault { export: abi.export.clone(), found, accepted: abi.versions() });
-    let Some(func) = export.and_then(|export| <B as crate::TypedCall<(), u32>>::resolve(instance, export)) else {
+    let Some(func) = export.and_then(|export| <B as TypedCall<(), u32>>::resolve(instance, export)) else {
         return Err(answer(None));
     };
     let left = instance.fuel();
@@ -25,7 +25,7 @@ pub(super) fn check<B: Backend, T: Send + 'static>(
     if let Some(left) = left {
         instance.set_fuel(left - withheld);
     }
-    let outcome = <B as crate::TypedCall<(), u32>>::call(instance, &func, ());
+    let outcome = call::<B, (), u32, T>(instance, &func, ());
     if let Some(left) = instance.fuel() {
         instance.set_fuel(left + withheld);
     }

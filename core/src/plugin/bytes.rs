@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    backend::{Backend, Instance, TypedCall},
+    backend::{self, Backend, Instance, Store, TypedCall},
     verdict::{Fault, Phase},
 };
 
@@ -21,8 +21,8 @@ pub(super) fn put<B: Backend, T: Send + 'static>(
     }
     let len = u32::try_from(input.len())
         .map_err(|_| Fault::InputTooLarge { len: input.len() as u64, allowed: u32::MAX.into() })?;
-    let pointer = <B as TypedCall<u32, u32>>::call(instance, alloc, len)?;
-    let memory = instance.memory_mut();
+    let pointer = backend::call::<B, u32, u32, T>(instance, alloc, len)?;
+    let memory = instance.memory_and_data().0;
     let size = memory.len() as u64;
     memory
         .get_mut(pointer as usize..)
@@ -41,7 +41,7 @@ pub(super) fn call<B: Backend, T: Send + 'static>(
     allowed: u64,
 ) -> Result<Vec<u8>, (Phase, Fault)> {
     let packed =
-        <B as TypedCall<(u32, u32), u64>>::call(instance, entry, input).map_err(|fault| (Phase::Call, fault))?;
+        backend::call::<B, (u32, u32), u64, T>(instance, entry, input).map_err(|fault| (Phase::Call, fault))?;
     let (pointer, len) = ((packed >> 32) as u32, packed as u32);
     if u64::from(len) > allowed {
         return Err((Phase::Reply, Fault::OutputTooLarge { len, allowed }));

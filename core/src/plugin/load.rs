@@ -2,19 +2,22 @@ use alloc::{sync::Arc, vec::Vec};
 
 use super::{Reply, session::Session, slots::Slots, trace};
 use crate::{
-    admit::{ALLOC, Contract, Exports, ModuleSummary, admit},
-    backend::{Backend, HostOptions, check_enforceable},
-    policy::{Policy, PolicyError},
-    time::{CancelToken, Clock},
-    value::Value,
-    verdict::{CallError, LoadError, Report},
+    admit::{ALLOC, Admitted, Contract, Exports, ModuleSummary, admit},
+    backend::{
+        Backend, Budget, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData, TypedCall,
+        call, check_enforceable, give,
+    },
+    policy::{Fingerprint, Policy, PolicyError},
+    time::CancelToken,
+    value::{Value, Values},
+    verdict::{BackendError, CallError, Fault, LoadError, Report, Usage},
 };
 
 /// A backend with its policy: turns bytes into plugins.
 pub struct Loader<B> {
     backend: Arc<B>,
     policy: Arc<Policy>,
-    clock: Arc<dyn Clock>,
+    options: HostOptions,
     slots: Slots,
 }
 
@@ -29,7 +32,7 @@ impl<B: Backend> Loader<B> {
         Self::with_backend(B::new(&policy, options)?, policy, options)
     }
 
-    /// A backend that the caller made, under the policy that it was made for. Another policy's modules do not compile.
+    /// A backend that the caller made, under the policy that it was made for.
     ///
     /// # Errors
     ///
@@ -39,7 +42,7 @@ impl<B: Backend> Loader<B> {
         Ok(Self {
             backend: Arc::new(backend),
             policy: Arc::new(policy),
-            clock: options.clock.clone(),
+            options: options.clone(),
             slots: Slots::new(options.max_instances),
         })
     }
@@ -54,6 +57,11 @@ impl<B: Backend> Loader<B> {
         &self.policy
     }
 
+    /// An empty set of host functions, for plugins whose state is a `T`.
+    pub fn imports<T: Send + 'static>(&self) -> Imports<T, B> {
+        Imports::new(&self.backend)
+    }
+
     /// Admits, compiles and links a module.
     ///
     /// # Errors
@@ -62,7 +70,7 @@ impl<B: Backend> Loader<B> {
     pub fn load<T: Send + 'static>(
         &self,
         bytes: &[u8],
-        imports: &B::Imports<T>,
+        imports: &Imports<T, B>,
         contract: &Contract,
     ) -> Result<Plugin<B, T>, LoadError> {
         let loaded = self.load_silently(bytes, imports, contract);
@@ -73,32 +81,172 @@ impl<B: Backend> Loader<B> {
     fn load_silently<T: Send + 'static>(
         &self,
         bytes: &[u8],
-        imports: &B::Imports<T>,
+        imports: &Imports<T, B>,
         contract: &Contract,
     ) -> Result<Plugin<B, T>, LoadError> {
-        let admitted = admit(bytes, &self.policy, self.backend.offered(imports), contract)?;
-        let module = self.backend.compile(&admitted)?;
-        let linked = self.backend.link(&module, imports)?;
+        let admitted = admit(bytes, &self.policy, imports.offered(), contract)?;
+        let linked = self.link(&self.compile(&admitted)?, imports)?;
         let abi = self.policy.rules().abi.as_ref();
         let entry = match contract {
             Contract::Bytes { entry } => Some(entry.as_str()),
             Contract::Abi | Contract::None => None,
         };
-        let exports = Arc::new(Exports::new(admitted.summary().clone()));
         Ok(Plugin(Arc::new(Loaded {
-            abi: abi.and_then(|abi| export::<B, T>(&exports, &linked, &abi.export)),
+            abi: abi.and_then(|abi| linked.function::<(), u32>(&abi.export)),
             checks_abi: *contract != Contract::None,
-            start: admitted.start().and_then(|name| B::export(&linked, name)),
-            alloc: export::<B, T>(&exports, &linked, ALLOC),
-            entry: entry.and_then(|name| Some((name.into(), export::<B, T>(&exports, &linked, name)?))),
+            alloc: linked.function::<u32, u32>(ALLOC),
+            entry: entry.and_then(|name| Some((name.into(), linked.function::<(u32, u32), u64>(name)?))),
             linked,
-            exports,
             backend: self.backend.clone(),
             policy: self.policy.clone(),
-            clock: self.clock.clone(),
+            options: self.options.clone(),
             slots: self.slots.clone(),
         })))
     }
+
+    /// Compiles a module.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError::Mismatch`] when another policy admitted the module; [`BackendError::Engine`] when the engine refuses
+    /// it.
+    pub fn compile(&self, admitted: &Admitted<'_>) -> Result<Module<B>, BackendError> {
+        check_same("policy", admitted.policy(), self.policy.fingerprint())?;
+        Ok(Module {
+            native: self.backend.compile(admitted)?,
+            exports: Arc::new(Exports::new(admitted.summary().clone())),
+            start: admitted.start(),
+            policy: admitted.policy(),
+            offered: admitted.offered(),
+            engine: self.backend.engine(),
+        })
+    }
+
+    /// Resolves a module's imports, once for all its instances.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError::Mismatch`] when the module was admitted against other imports; [`BackendError::OtherEngine`] when
+    /// they are another engine's; [`BackendError::Engine`] when the engine refuses.
+    pub fn link<T: Send + 'static>(
+        &self,
+        module: &Module<B>,
+        imports: &Imports<T, B>,
+    ) -> Result<Linked<T, B>, BackendError> {
+        check_same("policy", module.policy, self.policy.fingerprint())?;
+        check_same("imports", module.offered, imports.offered.fingerprint())?;
+        if module.engine != self.backend.engine() || imports.engine != module.engine {
+            return Err(BackendError::OtherEngine);
+        }
+        let native = self.backend.link(&module.native, &imports.native)?;
+        Ok(Linked {
+            start: module.start.and_then(|name| B::export(&native, name)),
+            native,
+            exports: module.exports.clone(),
+            policy: module.policy,
+            engine: module.engine,
+        })
+    }
+
+    /// A fresh store with one instance in it. The module's start function has not run yet.
+    ///
+    /// # Errors
+    ///
+    /// The fault, and what was used until then.
+    pub fn instantiate<T: Send + 'static>(
+        &self,
+        linked: &Linked<T, B>,
+        budget: Budget,
+        state: T,
+    ) -> Result<B::Instance<T>, InstantiateError> {
+        instantiate(&*self.backend, linked, &self.policy, &self.options, budget, state)
+    }
+}
+
+/// A compiled module.
+pub struct Module<B: Backend> {
+    native: B::Module,
+    exports: Arc<Exports>,
+    start: Option<&'static str>,
+    policy: Fingerprint,
+    offered: Fingerprint,
+    engine: u64,
+}
+
+/// A module with its imports resolved.
+pub struct Linked<T: Send + 'static, B: Backend> {
+    native: B::Linked<T>,
+    start: Option<B::Export>,
+    pub(super) exports: Arc<Exports>,
+    policy: Fingerprint,
+    engine: u64,
+}
+
+impl<T: Send + 'static, B: Backend> Linked<T, B> {
+    /// What the module itself exports.
+    pub fn exports(&self) -> &Arc<Exports> {
+        &self.exports
+    }
+
+    /// A function of type `P -> R` that the module itself exports. The start function's hidden name is not among them.
+    pub(super) fn function<P: Values, R: Values>(&self, name: &str) -> Option<B::Export> {
+        self.exports.function(name)?.is(P::TYPES, R::TYPES).then(|| B::export(&self.native, name))?
+    }
+
+    /// Runs the module's start function, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// How it ended.
+    pub fn start(&self, instance: &mut B::Instance<T>) -> Result<(), Fault> {
+        let Some(export) = &self.start else { return Ok(()) };
+        match <B as TypedCall<(), ()>>::resolve(instance, export) {
+            Some(func) => call::<B, (), (), T>(instance, &func, ()),
+            None => unreachable!("admission has seen that a start function is () -> ()"),
+        }
+    }
+}
+
+fn instantiate<B: Backend, T: Send + 'static>(
+    backend: &B,
+    linked: &Linked<T, B>,
+    policy: &Policy,
+    options: &HostOptions,
+    budget: Budget,
+    state: T,
+) -> Result<B::Instance<T>, InstantiateError> {
+    let same = check_same("policy", linked.policy, policy.fingerprint())
+        .and_then(|()| if linked.engine == backend.engine() { Ok(()) } else { Err(BackendError::OtherEngine) });
+    if let Err(error) = same {
+        return Err(InstantiateError { fault: error.into(), usage: Usage::default() });
+    }
+    let data = StoreData::new(state, budget, policy, options);
+    if !data.accounts.has_room_for_declared() {
+        // Only a budget that is smaller than the policy's, under which the module was admitted.
+        let source = "the module declares more than its budget has".into();
+        let fault = BackendError::Engine { backend: B::ID, source }.into();
+        return Err(InstantiateError { fault, usage: Usage::default() });
+    }
+    match backend.instantiate(&linked.native, data) {
+        Ok(mut instance) => {
+            give(&mut instance);
+            Ok(instance)
+        }
+        Err(NotInstantiated { fault, data: StoreData { mut accounts, metered_by, .. } }) => {
+            let fault = match accounts.take_parked().unwrap_or(fault) {
+                Fault::Busy { .. } => Fault::Busy { allowed: options.max_instances },
+                fault => fault,
+            };
+            // Nothing of the guest has run that would use fuel.
+            let left = (metered_by != MeteredBy::Nobody).then(|| accounts.fuel_given());
+            Err(InstantiateError { fault, usage: accounts.usage(left) })
+        }
+    }
+}
+
+/// Objects that were made for each other carry the same fingerprint.
+fn check_same(what: &'static str, found: Fingerprint, expected: Fingerprint) -> Result<(), BackendError> {
+    if found == expected { Ok(()) } else { Err(BackendError::Mismatch { what, found, expected }) }
 }
 
 /// A module that was admitted, compiled and linked. Cheap to clone; calls may run on many threads at once.
@@ -106,18 +254,16 @@ pub struct Plugin<B: Backend, T: Send + 'static = ()>(pub(super) Arc<Loaded<B, T
 
 /// What a plugin's instances share: everything that can be resolved once per module.
 pub(super) struct Loaded<B: Backend, T: Send + 'static> {
-    pub(super) backend: Arc<B>,
+    backend: Arc<B>,
     pub(super) policy: Arc<Policy>,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: HostOptions,
     slots: Slots,
-    pub(super) linked: B::Linked<T>,
-    pub(super) start: Option<B::Export>,
+    pub(super) linked: Linked<T, B>,
     pub(super) checks_abi: bool,
     pub(super) abi: Option<B::Export>,
     pub(super) alloc: Option<B::Export>,
     /// The contract's entry.
     pub(super) entry: Option<(Arc<str>, B::Export)>,
-    pub(super) exports: Arc<Exports>,
 }
 
 impl<B: Backend, T: Send + 'static> AsRef<Slots> for Loaded<B, T> {
@@ -127,22 +273,16 @@ impl<B: Backend, T: Send + 'static> AsRef<Slots> for Loaded<B, T> {
 }
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {
-    /// An export that the module itself declares.
-    pub(super) fn export(&self, name: &str) -> Option<B::Export> {
-        export::<B, T>(&self.exports, &self.linked, name)
+    /// A fresh instance.
+    pub(super) fn instantiate(&self, budget: Budget, state: T) -> Result<B::Instance<T>, InstantiateError> {
+        instantiate(&*self.backend, &self.linked, &self.policy, &self.options, budget, state)
     }
-}
-
-/// An export that the module itself declares. The start function's hidden name is not among them.
-fn export<B: Backend, T: Send + 'static>(exports: &Exports, linked: &B::Linked<T>, name: &str) -> Option<B::Export> {
-    exports.get(name)?;
-    B::export(linked, name)
 }
 
 impl<B: Backend, T: Send + 'static> Plugin<B, T> {
     /// What the module is and needs.
     pub fn summary(&self) -> &ModuleSummary {
-        self.0.exports.summary()
+        self.0.linked.exports.summary()
     }
 
     /// The policy it runs under.

@@ -9,7 +9,7 @@ mod slots;
 mod trace;
 
 pub use abi::ABI_FUEL;
-pub use load::{Loader, Plugin};
+pub use load::{Linked, Loader, Module, Plugin};
 pub use session::{Session, TypedFunc};
 
 use alloc::vec::Vec;

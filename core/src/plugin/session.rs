@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     admit::FuncType,
-    backend::{Backend, Budget, Instance, TypedCall},
+    backend::{Backend, Budget, Instance, Store, TypedCall, call},
     time::{CancelToken, Instant, nanoseconds},
     value::{Value, Values},
     verdict::{BackendError, CallError, Fault, Phase, Report, Usage},
@@ -29,8 +29,7 @@ pub struct Session<B: Backend, T: Send + 'static = ()> {
     has_answered: bool,
     poisoned: bool,
     cancel: Option<CancelToken>,
-    /// The policy's, where a typed call finds it at once.
-    /// Nanoseconds that an operation may take.
+    /// Nanoseconds that an operation may take: the policy's, where a typed call finds them at once.
     deadline: Option<u64>,
     // Last, so that the instance is gone when its slot is given back.
     plugin: Slot<Loaded<B, T>>,
@@ -75,7 +74,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         cancel: Option<CancelToken>,
     ) -> Result<(Self, Operation), CallError> {
         let loaded = &plugin.0;
-        let operation = Operation { begin: loaded.clock.now() };
+        let operation = Operation { begin: loaded.options.clock.now() };
         let unused = |fault| loaded.error(Phase::Instantiate, fault, &operation, None);
         if cancel.is_some() && !loaded.policy.rules().interrupt.cancel {
             return Err(unused(Fault::NotCancellable));
@@ -84,8 +83,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             return Err(unused(Fault::Cancelled));
         }
         let slot = Slot::take(loaded).map_err(unused)?;
-        let budget = Budget::new(&loaded.policy, &loaded.exports, operation.begin, cancel.clone());
-        let instance = loaded.backend.instantiate(&loaded.linked, budget, state).map_err(|error| {
+        let budget = Budget::new(&loaded.policy, loaded.linked.exports(), operation.begin, cancel.clone());
+        let instance = loaded.instantiate(budget, state).map_err(|error| {
             let report = loaded.report(&operation, error.usage, Duration::ZERO);
             CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }
         })?;
@@ -99,23 +98,13 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             deadline: slot.policy.rules().limits.deadline.map(nanoseconds),
             plugin: slot,
         };
-        session.start().map_err(|fault| session.error(Phase::Instantiate, fault, &operation))?;
+        let started = session.plugin.linked.start(&mut session.instance);
+        started.map_err(|fault| session.error(Phase::Instantiate, fault, &operation))?;
         if loaded.checks_abi {
             session.check_abi().map_err(|fault| session.error(Phase::Abi, fault, &operation))?;
         }
         session.prepare();
         Ok((session, operation))
-    }
-
-    /// Runs the module's start function.
-    fn start(&mut self) -> Result<(), Fault> {
-        let Some(export) = &self.plugin.start else {
-            return Ok(());
-        };
-        match <B as TypedCall<(), ()>>::resolve(&mut self.instance, export) {
-            Some(func) => <B as TypedCall<(), ()>>::call(&mut self.instance, &func, ()),
-            None => Err(self.mistyped::<(), ()>("start")),
-        }
     }
 
     fn prepare(&mut self) {
@@ -210,7 +199,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     fn resolve_entry(&mut self, name: &str) -> Result<<B as TypedCall<(u32, u32), u64>>::Func, Fault> {
         let known = self.plugin.entry.as_ref().filter(|(entry, _)| **entry == *name).map(|(_, export)| export.clone());
-        let export = known.or_else(|| self.plugin.export(name));
+        let export = known.or_else(|| self.plugin.linked.function::<(u32, u32), u64>(name));
         export
             .and_then(|export| <B as TypedCall<(u32, u32), u64>>::resolve(&mut self.instance, &export))
             .ok_or_else(|| self.mistyped::<(u32, u32), u64>(name))
@@ -227,7 +216,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     {
         let session = *self.id.get_or_insert_with(SessionId::new);
         self.plugin
-            .export(name)
+            .linked
+            .function::<P, R>(name)
             .and_then(|export| <B as TypedCall<P, R>>::resolve(&mut self.instance, &export))
             .map(|func| TypedFunc { func, session })
             .ok_or_else(|| self.mistyped::<P, R>(name))
@@ -248,8 +238,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             return Err(BackendError::OtherSession.into());
         }
         // The clock is read only where there is a deadline.
-        self.arm(self.deadline.map(|deadline| deadline_from(self.plugin.clock.now(), deadline)));
-        self.guarded(|instance| <B as TypedCall<P, R>>::call(instance, &func.func, params))
+        self.arm(self.deadline.map(|deadline| deadline_from(self.plugin.options.clock.now(), deadline)));
+        self.guarded(|instance| call::<B, P, R, T>(instance, &func.func, params))
     }
 
     /// A call whose types are known only at run time, under a budget of its own.
@@ -283,7 +273,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     fn values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {
-        self.plugin.exports.check_call(export, params)?;
+        self.plugin.linked.exports().check_call(export, params)?;
         self.guarded(|instance| instance.call_values(export, params))
     }
 
@@ -308,7 +298,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     /// Arms a fresh budget, for an operation that reports its times.
     fn begin(&mut self) -> Operation {
-        let operation = Operation { begin: self.plugin.clock.now() };
+        let operation = Operation { begin: self.plugin.options.clock.now() };
         self.arm(self.deadline.map(|deadline| deadline_from(operation.begin, deadline)));
         operation
     }
@@ -324,7 +314,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// What the last operation used.
     pub fn usage(&mut self) -> Usage {
         let fuel = self.instance.fuel();
-        self.instance.armed().usage(fuel)
+        self.instance.data().accounts.usage(fuel)
     }
 
     /// Whether an earlier call failed.
@@ -334,17 +324,17 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     /// The embedder's state.
     pub fn state(&self) -> &T {
-        self.instance.state()
+        &self.instance.data().state
     }
 
     /// The embedder's state.
     pub fn state_mut(&mut self) -> &mut T {
-        self.instance.state_mut()
+        &mut self.instance.data_mut().state
     }
 
     /// The embedder's state, at the end of the session.
     pub fn into_state(self) -> T {
-        self.instance.into_state()
+        self.instance.into_data().state
     }
 
     /// The guest's memory, as it is between calls.
@@ -354,7 +344,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     /// The value of a global that the guest exports.
     pub fn global(&mut self, export: &str) -> Option<Value> {
-        self.plugin.exports.has_global(export).then(|| self.instance.global(export))?
+        self.plugin.linked.exports().has_global(export).then(|| self.instance.global(export))?
     }
 
     /// The backend's own instance. What is done to it directly is outside the promise.
@@ -364,10 +354,10 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     fn mistyped<P: Values, R: Values>(&self, export: &str) -> Fault {
         let export = export.to_owned();
-        match self.plugin.exports.function(&export) {
+        match self.plugin.linked.exports().function(&export) {
             None => Fault::NoSuchExport { export },
             Some(found) => {
-                let expected = FuncType { params: P::TYPES.to_vec(), results: R::TYPES.to_vec() }.to_string();
+                let expected = FuncType::of::<P, R>().to_string();
                 Fault::WrongArguments { export, expected, found: found.to_string() }
             }
         }
@@ -386,7 +376,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     fn report(&mut self, operation: &Operation) -> Report {
         let usage = self.usage();
-        self.plugin.report(operation, usage, self.instance.armed().off_the_clock())
+        self.plugin.report(operation, usage, self.instance.data().accounts.off_the_clock())
     }
 
     fn error(&mut self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
@@ -408,7 +398,7 @@ fn is_cancelled(cancel: Option<&CancelToken>) -> bool {
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {
     fn report(&self, operation: &Operation, usage: Usage, host_time: Duration) -> Report {
-        let total = self.clock.now().since(operation.begin);
+        let total = self.options.clock.now().since(operation.begin);
         Report {
             backend: B::ID,
             backend_version: B::version(),

@@ -45,11 +45,11 @@ pub fn host_arguments<B: BackendUnderTest>(seed: u64) -> Result<(), Failure> {
     let mut numbers = Numbers::new(seed);
     let policy = Policy::default().with(|rules| rules.abi = None)?;
     let loader = Loader::<B>::new(policy, &HostOptions::default())?;
-    let mut imports = loader.backend().imports::<()>();
-    B::define(&mut imports, "env", "read", |cx, (pointer, length): (u32, u32)| {
+    let mut imports = loader.imports::<()>();
+    imports.func("env", "read", |cx, (pointer, length): (u32, u32)| {
         Ok(cx.read(pointer, length)?.iter().fold(0u32, |sum, byte| sum.wrapping_add(u32::from(*byte))))
     })?;
-    B::define(&mut imports, "env", "write", |cx, (pointer, length): (u32, u32)| {
+    imports.func("env", "write", |cx, (pointer, length): (u32, u32)| {
         // A host that asks for no more than there is.
         let length = length.min(200_000);
         Ok(cx.write(pointer, &vec![1; length as usize])?)

@@ -47,8 +47,8 @@ pub fn injected_faults<B: BackendUnderTest>(seed: u64) -> Result<(), Failure> {
         rules.limits.reentry = 1;
     })?;
     let loader = Loader::<B>::new(policy, &HostOptions::default())?;
-    let mut imports = loader.backend().imports::<Turns>();
-    B::define(&mut imports, "env", "turn", |cx, ()| {
+    let mut imports = loader.imports::<Turns>();
+    imports.func("env", "turn", |cx, ()| {
         let turns = cx.state();
         turns.seen += 1;
         match turns.fails_at {

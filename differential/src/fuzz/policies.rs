@@ -52,7 +52,7 @@ type Verdict = (&'static str, Option<u64>, Vec<Value>);
 
 fn verdict<B: BackendUnderTest>(policy: &Policy, wasm: &[u8], n: i32) -> Result<Option<Verdict>, Failure> {
     let Ok(loader) = Loader::<B>::new(policy.clone(), &HostOptions::default()) else { return Ok(None) };
-    let plugin = match loader.load(wasm, &loader.backend().imports::<()>(), &Contract::None) {
+    let plugin = match loader.load(wasm, &loader.imports::<()>(), &Contract::None) {
         Ok(plugin) => plugin,
         Err(error) => return Ok(Some((error.code(), None, Vec::new()))),
     };

@@ -1,5 +1,5 @@
 use hotcell::{Admitted, Policy};
-use hotcell_core::meter::{REFILL, REFILL_MODULE};
+use hotcell_core::meter::{HOST, REFILL};
 use wasmi::{
     Caller, CompilationMode, Config, Engine, Global, Instance, Linker, Memory, Module, ResourceLimiter, Store,
     TypedFunc, Val, WasmParams, WasmResults,
@@ -63,7 +63,7 @@ impl Raw for Wasmi {
             Ok(a.wrapping_add(b))
         };
         linker.func_wrap("env", "add", add).expect("the name is free");
-        linker.func_wrap(REFILL_MODULE, REFILL, give_fuel).expect("the name is free");
+        linker.func_wrap(HOST, REFILL, give_fuel).expect("the name is free");
         Self { engine, module, linker, entry: entry.to_owned(), limits: Limits::of(policy) }
     }
 

@@ -1,5 +1,5 @@
 use hotcell::{Admitted, HostOptions, Policy};
-use hotcell_core::meter::{REFILL, REFILL_MODULE};
+use hotcell_core::meter::{HOST, REFILL};
 use hotcell_wasmtime::config::{pooling_config, sandbox_config};
 use wasmtime::{
     Caller, Config, Engine, Global, Instance, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module,
@@ -64,7 +64,7 @@ impl Raw for Wasmtime {
             Ok(a.wrapping_add(b))
         };
         linker.func_wrap("env", "add", add).expect("the name is free");
-        linker.func_wrap(REFILL_MODULE, REFILL, give_fuel).expect("the name is free");
+        linker.func_wrap(HOST, REFILL, give_fuel).expect("the name is free");
         let pre = linker.instantiate_pre(&module).expect("the module links");
         let export = |name: &str| module.get_export_index(name);
         let must = |name: &str| export(name).unwrap_or_else(|| panic!("the guest exports {name}"));

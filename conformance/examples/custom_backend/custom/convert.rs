@@ -4,11 +4,11 @@ use std::fmt;
 
 use hotcell_core::{BackendError, Fault, SandboxBackend, TrapKind, ValType, Value, backend::HostStop};
 use wasmi::{
-    AsContextMut, Error, F32, F64, Func, Ref, TrapCode, V128, Val,
+    Error, F32, F64, Func, Ref, TrapCode, V128, Val,
     errors::{ErrorKind, HostError, InstantiationError, TableError},
 };
 
-use super::{Custom, store::Data};
+use super::Custom;
 
 pub(super) fn to_val(value: Value) -> Val {
     match value {
@@ -36,15 +36,15 @@ pub(super) fn from_val(value: &Val) -> Option<Value> {
     })
 }
 
-pub(super) fn val_type(ty: &wasmi::ValType) -> ValType {
+/// A type of ours. No policy allows other references.
+pub(super) fn wasm_type(ty: ValType) -> wasmi::ValType {
     match ty {
-        wasmi::ValType::I32 => ValType::I32,
-        wasmi::ValType::I64 => ValType::I64,
-        wasmi::ValType::F32 => ValType::F32,
-        wasmi::ValType::F64 => ValType::F64,
-        wasmi::ValType::V128 => ValType::V128,
-        wasmi::ValType::FuncRef => ValType::FuncRef,
-        wasmi::ValType::ExternRef => ValType::OtherRef,
+        ValType::I32 => wasmi::ValType::I32,
+        ValType::I64 => wasmi::ValType::I64,
+        ValType::F32 => wasmi::ValType::F32,
+        ValType::F64 => wasmi::ValType::F64,
+        ValType::V128 => wasmi::ValType::V128,
+        ValType::FuncRef | ValType::OtherRef => wasmi::ValType::FuncRef,
     }
 }
 
@@ -64,19 +64,8 @@ pub(super) fn stop(stop: HostStop) -> Error {
     Error::host(Marker(stop))
 }
 
-/// The verdict on what the engine did.
-pub(super) fn settle<T, R>(
-    store: impl AsContextMut<Data = Data<T>>,
-    outcome: Result<Result<R, Error>, String>,
-) -> Result<R, Fault> {
-    outcome.map_err(panicked)?.map_err(|error| fault(store, error))
-}
-
-/// The verdict on a call that the engine ended. What our own code parked is the cause; a bare trap is the guest's.
-pub(super) fn fault<T>(mut store: impl AsContextMut<Data = Data<T>>, error: Error) -> Fault {
-    if let Some(parked) = store.as_context_mut().data_mut().armed.take_parked() {
-        return parked;
-    }
+/// The verdict on a call that the engine ended, or on an instance that it did not make.
+pub(super) fn fault(error: Error) -> Fault {
     guest_fault(&error).unwrap_or_else(|| backend_error(error).into())
 }
 

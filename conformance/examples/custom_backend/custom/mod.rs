@@ -1,7 +1,7 @@
 //! A third backend, straight on wasmi: everything that the contract asks of an engine, and nothing else.
 //!
-//! The files have the names that they have in every backend, except that `limits` and `meter` are a part of `store`, and
-//! `engine` is here. It supports exact metering only, and says so.
+//! The files have the names that they have in every backend; `engine` and `lib` are here. It supports exact metering only,
+//! and says so.
 
 mod call;
 mod convert;
@@ -10,39 +10,23 @@ mod store;
 use std::sync::Arc;
 
 use hotcell_core::{
-    Admitted, BackendError, Budget, Enforcement, Field, HostOptions, Offered, Policy, PolicyError, Proposal,
-    SandboxBackend,
-    backend::{Armed, InstantiateError, catch_panic},
-    meter::{REFILL, REFILL_MODULE},
-    policy::{Fingerprint, Floats},
+    Admitted, BackendError, Enforcement, Field, HostOptions, Policy, PolicyError, Proposal, SandboxBackend, Value,
+    admit::FuncType,
+    backend::{HostStop, NotInstantiated, StoreData, catch_panic},
+    policy::Floats,
 };
 use wasmi::{CompilationMode, Config, Engine, Linker};
 
 use self::{
-    convert::{backend_error, panicked, settle},
-    store::{Data, Instance, armed_store},
+    convert::{backend_error, fault, panicked},
+    store::{Data, Instance, limited_store},
 };
 
 /// The engine under one policy.
-pub struct Custom {
-    config: Config,
-    stack_cells: i64,
-    policy: Fingerprint,
-    options: HostOptions,
-}
+pub struct Custom(Config);
 
-/// A compiled module, on an engine of its own: wasmi frees no code while the engine lives.
-pub struct Module {
-    module: wasmi::Module,
-    policy: Fingerprint,
-    offered: Fingerprint,
-}
-
-/// Host functions. A linker belongs to an engine and there is one per module, so these are recipes.
-pub struct Imports<T: 'static> {
-    recipes: Vec<Recipe<T>>,
-    offered: Offered,
-}
+/// Host functions: what defines each in a linker.
+pub struct Imports<T: 'static>(Vec<Recipe<T>>);
 
 type Recipe<T> = Arc<dyn Fn(&mut Linker<Data<T>>) + Send + Sync>;
 
@@ -50,97 +34,64 @@ type Recipe<T> = Arc<dyn Fn(&mut Linker<Data<T>>) + Send + Sync>;
 pub struct Linked<T: 'static> {
     module: wasmi::Module,
     linker: Linker<Data<T>>,
-    policy: Fingerprint,
 }
 
 impl SandboxBackend for Custom {
     const ID: &'static str = "custom";
     const JIT: bool = false;
 
-    type Module = Module;
+    type Module = wasmi::Module;
     type Imports<T: Send + 'static> = Imports<T>;
     type Linked<T: Send + 'static> = Linked<T>;
     type Export = String;
     type Instance<T: Send + 'static> = Instance<T>;
-    type Caller<'a, T: Send + 'static> = call::Caller<'a, T>;
+    type Caller<'a, T: Send + 'static> = store::Caller<'a, T>;
 
     fn version() -> &'static str {
         "1.1.0"
     }
 
     fn enforcement(field: Field) -> Enforcement {
-        match field {
-            Field::EngineMetering | Field::EngineStackBytes => {
-                Enforcement::Unsupported { reason: "this backend counts by the guest's counters only" }
-            }
-            Field::Proposal(Proposal::Memory64) => {
-                Enforcement::Unsupported { reason: "wasmi 1.1 panics when a 64-bit memory with a large maximum grows" }
-            }
-            Field::Fuel
-            | Field::Deadline
-            | Field::Cancel
-            | Field::MemoryBytes
-            | Field::TableElements
-            | Field::ExactMetering
-            | Field::StackBytes
-            | Field::HostCalls
-            | Field::Reentry
-            | Field::Start
-            | Field::Proposal(
-                Proposal::MutableGlobal
-                | Proposal::SaturatingFloatToInt
-                | Proposal::SignExtension
-                | Proposal::MultiValue
-                | Proposal::BulkMemory
-                | Proposal::ReferenceTypes
-                | Proposal::ExtendedConst
-                | Proposal::Simd
-                | Proposal::RelaxedSimd
-                | Proposal::TailCall
-                | Proposal::MultiMemory
-                | Proposal::WideArithmetic
-                | Proposal::CustomPageSizes,
-            ) => Enforcement::Enforced,
-        }
+        let unsupported = |reason| Enforcement::Unsupported { reason };
+        Enforcement::all_but(
+            field,
+            &[
+                (Field::EngineMetering, unsupported("this backend counts by the guest's counters only")),
+                (Field::EngineStackBytes, unsupported("this backend counts by the guest's counters only")),
+                (
+                    Field::Proposal(Proposal::Memory64),
+                    unsupported("wasmi 1.1 panics when a 64-bit memory with a large maximum grows"),
+                ),
+            ],
+        )
     }
 
-    fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError> {
-        Ok(Self {
-            config: config(policy),
-            stack_cells: policy.stack_cells(),
-            policy: policy.fingerprint(),
-            options: options.clone(),
-        })
+    fn new(policy: &Policy, _options: &HostOptions) -> Result<Self, PolicyError> {
+        Ok(Self(config(policy)))
     }
 
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn compile(&self, admitted: &Admitted<'_>) -> Result<Module, BackendError> {
-        check_same("policy", admitted.policy(), self.policy)?;
-        let compiled = catch_panic(|| wasmi::Module::new(&Engine::new(&self.config), admitted.bytes()));
-        let module = compiled.map_err(panicked)?.map_err(backend_error)?;
-        Ok(Module { module, policy: admitted.policy(), offered: admitted.offered() })
+    /// On an engine of its own: wasmi frees no code while the engine lives.
+    fn compile(&self, admitted: &Admitted<'_>) -> Result<wasmi::Module, BackendError> {
+        let compiled = catch_panic(|| wasmi::Module::new(&Engine::new(&self.0), admitted.bytes()));
+        compiled.map_err(panicked)?.map_err(backend_error)
     }
 
     fn imports<T: Send + 'static>(&self) -> Imports<T> {
-        let give_fuel: Recipe<T> = Arc::new(|linker| {
-            // The linker is empty, and no host function may have this name.
-            let _ = linker.func_wrap(REFILL_MODULE, REFILL, call::give_fuel);
-        });
-        Imports { recipes: vec![give_fuel], offered: Offered::default() }
+        Imports(Vec::new())
     }
 
-    fn offered<'i, T: Send + 'static>(&self, imports: &'i Imports<T>) -> &'i Offered {
-        &imports.offered
+    fn define_values<T, F>(imports: &mut Imports<T>, module: &str, name: &str, ty: &FuncType, host: F)
+    where
+        T: Send + 'static,
+        F: Fn(store::Caller<'_, T>, &[Value], &mut [Value]) -> Result<(), HostStop> + Send + Sync + 'static,
+    {
+        call::define(imports, module, name, ty, host);
     }
 
-    fn link<T: Send + 'static>(&self, module: &Module, imports: &Imports<T>) -> Result<Linked<T>, BackendError> {
-        check_same("imports", module.offered, imports.offered.fingerprint())?;
-        let mut linker = Linker::new(module.module.engine());
-        imports.recipes.iter().for_each(|recipe| recipe(&mut linker));
-        Ok(Linked { module: module.module.clone(), linker, policy: module.policy })
+    fn link<T: Send + 'static>(&self, module: &wasmi::Module, imports: &Imports<T>) -> Result<Linked<T>, BackendError> {
+        let mut linker = Linker::new(module.engine());
+        imports.0.iter().for_each(|recipe| recipe(&mut linker));
+        Ok(Linked { module: module.clone(), linker })
     }
 
     fn export<T: Send + 'static>(linked: &Linked<T>, name: &str) -> Option<String> {
@@ -150,31 +101,17 @@ impl SandboxBackend for Custom {
     fn instantiate<T: Send + 'static>(
         &self,
         linked: &Linked<T>,
-        budget: Budget,
-        state: T,
-    ) -> Result<Instance<T>, InstantiateError> {
-        let armed = Armed::new(budget, &self.options).of_an_engine_that_fills();
-        if let Err(error) = check_same("policy", linked.policy, self.policy) {
-            return Err(InstantiateError { fault: error.into(), usage: armed.usage(None) });
-        }
-        let mut store = armed_store(linked.module.engine(), Data::new(state, armed));
+        mut data: StoreData<T>,
+    ) -> Result<Instance<T>, NotInstantiated<T>> {
+        data.accounts.fill_memory();
+        let mut store = limited_store(linked.module.engine(), data);
         let instantiated = catch_panic(|| linked.linker.instantiate_and_start(&mut store, &linked.module));
-        store.data_mut().armed.filling_ended();
-        match settle(&mut store, instantiated) {
-            Ok(instance) => Ok(Instance::new(store, instance, self.stack_cells)),
-            Err(fault) => {
-                let armed = &store.data().armed;
-                // No code of the guest has run, so all its fuel is left.
-                let usage = armed.usage(Some(armed.fuel_given()));
-                Err(InstantiateError { fault, usage })
-            }
+        store.data_mut().core.accounts.filling_ended();
+        match instantiated.map_err(|panic| panicked(panic).into()).and_then(|made| made.map_err(fault)) {
+            Ok(instance) => Ok(Instance::new(store, instance)),
+            Err(fault) => Err(NotInstantiated { fault, data: store.into_data().core }),
         }
     }
-}
-
-/// Objects that were made for each other carry the same fingerprint.
-fn check_same(what: &'static str, found: Fingerprint, expected: Fingerprint) -> Result<(), BackendError> {
-    if found == expected { Ok(()) } else { Err(BackendError::Mismatch { what, found, expected }) }
 }
 
 /// A configuration in which every feature is set by hand: the engine's defaults move.

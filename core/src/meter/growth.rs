@@ -1,0 +1,101 @@
+//! Growth of memories and tables.
+//!
+//! Whether one may grow is the budget's matter, which is a sum over all of them, and so the host's. In place of the operator
+//! the guest calls one of the functions written here: it asks the host, grows if it may, and tells the host if the engine
+//! could not.
+
+use alloc::vec::Vec;
+
+use wasm_encoder::{BlockType, InstructionSink, ValType};
+
+use super::{
+    body::Written,
+    context::{encoded, memory_width, table_width},
+    walk::Width,
+};
+use crate::{
+    admit::{FuncType, Growth, Passed},
+    backend::GrowthOf,
+    value,
+};
+
+/// A function that takes the operands of a growth, and gives its result.
+pub(super) struct Grower {
+    growth: Growth,
+    width: Width,
+    /// Its index.
+    pub(super) function: u32,
+}
+
+impl Grower {
+    pub(super) fn new(growth: Growth, passed: &Passed, function: usize) -> Self {
+        let width = match growth {
+            Growth::Memory(memory) => memory_width(passed, memory),
+            Growth::Table(table) => table_width(passed, table),
+        };
+        Self { growth, width, function: u32::try_from(function).unwrap_or(u32::MAX) }
+    }
+
+    pub(super) fn ty(&self) -> FuncType {
+        let width = self.width.value_type();
+        let params = match self.growth {
+            Growth::Memory(_) => [width].to_vec(),
+            Growth::Table(_) => [value::ValType::FuncRef, width].to_vec(),
+        };
+        FuncType { params, results: [width].to_vec() }
+    }
+
+    /// The function, which asks by calling `ask`.
+    pub(super) fn body(&self, ask: u32) -> Written {
+        let object = match self.growth {
+            Growth::Memory(memory) => GrowthOf::Memory(memory),
+            Growth::Table(table) => GrowthOf::Table(table),
+        };
+        let delta = match self.growth {
+            Growth::Memory(_) => 0,
+            Growth::Table(_) => 1,
+        };
+        let (size, result) = (delta + 1, delta + 2);
+        let mut out = Vec::new();
+        let sink = &mut InstructionSink::new(&mut out);
+        match self.growth {
+            Growth::Memory(memory) => sink.memory_size(memory),
+            Growth::Table(table) => sink.table_size(table),
+        };
+        self.extend(sink);
+        sink.local_set(size).i32_const(object.encode(false)).local_get(size).local_get(delta);
+        self.extend(sink);
+        sink.call(ask).if_(BlockType::Result(encoded(self.width.value_type())));
+        match self.growth {
+            Growth::Memory(memory) => sink.local_get(delta).memory_grow(memory),
+            Growth::Table(table) => sink.local_get(0).local_get(delta).table_grow(table),
+        };
+        sink.local_tee(result);
+        self.minus_one(sink);
+        match self.width {
+            Width::Bits32 => sink.i32_eq(),
+            Width::Bits64 => sink.i64_eq(),
+        };
+        sink.if_(BlockType::Empty);
+        sink.i32_const(object.encode(true)).local_get(size).local_get(delta);
+        self.extend(sink);
+        sink.call(ask).drop().end().local_get(result).else_();
+        self.minus_one(sink);
+        sink.end().end();
+        let locals = [(1, ValType::I64), (1, encoded(self.width.value_type()))];
+        Written::new(&locals, &[], &out, Vec::new())
+    }
+
+    fn extend(&self, sink: &mut InstructionSink<'_>) {
+        if self.width == Width::Bits32 {
+            sink.i64_extend_i32_u();
+        }
+    }
+
+    fn minus_one(&self, sink: &mut InstructionSink<'_>) {
+        match self.width {
+            Width::Bits32 => sink.i32_const(-1),
+            Width::Bits64 => sink.i64_const(-1),
+        };
+    }
+}

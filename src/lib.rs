@@ -24,7 +24,26 @@ pub use hotcell_core::{
     backend, plugin::TypedFunc, policy, time, verdict,
 };
 
-/// The guide's examples, run as tests.
-#[cfg(all(doctest, feature = "toml"))]
-#[doc = include_str!("../docs/embed.md")]
-struct Guide;
+/// The examples of the pages, run as tests.
+#[cfg(all(doctest, feature = "toml", feature = "wasmtime"))]
+mod pages {
+    #[doc = include_str!("../docs/tutorial.md")]
+    struct Tutorial;
+    #[doc = include_str!("../docs/embed.md")]
+    struct Embed;
+    #[doc = include_str!("../docs/guests.md")]
+    struct Guests;
+    #[doc = include_str!("../docs/errors.md")]
+    struct Errors;
+    #[doc = include_str!("../docs/deployment.md")]
+    struct Deployment;
+    #[doc = include_str!("../docs/faq.md")]
+    struct Faq;
+    #[doc = include_str!("../docs/from-extism.md")]
+    struct FromExtism;
+    #[doc = include_str!("../docs/from-wasmtime.md")]
+    struct FromWasmtime;
+    #[cfg(feature = "wasmi")]
+    #[doc = include_str!("../docs/embedded.md")]
+    struct Embedded;
+}

@@ -1,0 +1,93 @@
+//! docs/errors.md has a paragraph for each code that a program can see, and for no other.
+
+use std::collections::BTreeSet;
+
+use hotcell::Phase;
+
+use crate::{each_block, read, sources};
+
+#[test]
+fn every_code_has_its_paragraph() {
+    let page = read("docs/errors.md");
+    let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
+    let set: BTreeSet<_> = headings.iter().map(|code| (*code).to_owned()).collect();
+    assert_eq!(set.len(), headings.len(), "a code stands twice");
+    let codes = codes();
+    let missing: Vec<_> = codes.difference(&set).collect();
+    let unknown: Vec<_> = set.difference(&codes).collect();
+    assert!(missing.is_empty() && unknown.is_empty(), "missing: {missing:?}, unknown: {unknown:?}");
+    for (index, line) in page.lines().enumerate().filter(|(_, line)| line.starts_with("### ")) {
+        let next = page.lines().skip(index + 1).find(|line| !line.is_empty()).unwrap_or("#");
+        assert!(!next.starts_with('#'), "{line} has no paragraph");
+    }
+}
+
+/// The library's table has its codes, too.
+#[test]
+fn the_guide_names_every_code_of_the_library() {
+    let page = read("docs/embed.md");
+    for code in library() {
+        let is_there = page.contains(&format!("`{code}`")) || code.starts_with("trap-");
+        assert!(is_there, "docs/embed.md does not name {code}");
+    }
+}
+
+/// What a page shows of the program's words: `hotcell: CODE in PHASE`.
+#[test]
+fn outputs_have_codes_and_phases_that_exist() {
+    let codes = codes();
+    let phases =
+        [Phase::Admit, Phase::Compile, Phase::Instantiate, Phase::Abi, Phase::Alloc, Phase::Call, Phase::Reply];
+    each_block("text", |block| {
+        for words in block.text.lines().filter_map(|line| line.strip_prefix("hotcell: ")) {
+            let (before, _) = words.split_once(':').unwrap();
+            let mut words = before.split(' ');
+            let code = words.next().unwrap();
+            assert!(codes.contains(code), "{}: no code {code}", block.place());
+            if words.next() == Some("in") {
+                let phase = words.next().unwrap();
+                assert!(phases.iter().any(|known| known.name() == phase), "{}: no phase {phase}", block.place());
+            }
+        }
+    });
+}
+
+fn codes() -> BTreeSet<String> {
+    let mut codes = library();
+    codes.extend(program());
+    codes
+}
+
+/// The texts in every `fn code` of the library.
+fn library() -> BTreeSet<String> {
+    let text = sources("core/src");
+    let bodies = text.split("pub fn code(").skip(1).map(|rest| rest.split("\n    }\n").next().unwrap_or(rest));
+    let codes: BTreeSet<_> = bodies.flat_map(texts).collect();
+    assert!(codes.len() >= 40, "{codes:?}");
+    codes
+}
+
+/// The texts that the program gives as codes beside the library's: those of its failures, of the table of exit codes, and where
+/// it speaks of conforming.
+fn program() -> BTreeSet<String> {
+    let text = sources("cli/src");
+    let made = ["Self::new(", "Failure::new(", "arguments(", "{ \"ok\" } else { "].into_iter();
+    let made = made.flat_map(|before| text.split(before).skip(1).filter(|rest| rest.starts_with('"')));
+    let made = made.filter_map(|rest| texts(rest).into_iter().next());
+    let table = text.split("fn class(").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("the table");
+    // Verdicts stand in brackets, codes in patterns; `trap-` is the beginning of codes.
+    let patterns = table.split("=>").map(|part| part.rsplit(['}', ')']).next().unwrap_or(part));
+    let patterns = patterns.flat_map(texts).filter(|code| !code.ends_with('-'));
+    let codes: BTreeSet<_> = made.chain(patterns).filter(|code| code != "error").collect();
+    assert!(codes.contains("not-conforming") && codes.contains("io") && codes.contains("text"), "{codes:?}");
+    codes
+}
+
+/// What stands between double quotes and may be a code.
+fn texts(rust: &str) -> Vec<String> {
+    let quoted = rust.split('"').skip(1).step_by(2);
+    let is_code = |text: &&str| {
+        !text.is_empty() && text.chars().all(|character| character.is_ascii_lowercase() || character == '-')
+    };
+    quoted.filter(is_code).map(str::to_owned).collect()
+}

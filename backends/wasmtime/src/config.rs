@@ -18,8 +18,9 @@ pub(crate) const MEMORY32: u64 = 1 << 32;
 /// cheaper than giving it back and faulting it in again: 2.5 µs against 5.9 µs for an instance of one page. More gains
 /// nothing (measured up to 4 MiB) and would stay in use, slot by slot.
 const KEEP_RESIDENT: usize = 256 << 10;
-/// Bytes of an instance's own structure: enough for the caps of every preset but `ceiling`.
-const INSTANCE_BYTES: usize = 16 << 20;
+/// Bytes of an instance's own structure, at most: more than a module has that engines take. It has 32 bytes for each function
+/// that something refers to, 16 for each global, and little beside; nothing is reserved for it.
+const INSTANCE_BYTES: usize = 256 << 20;
 
 /// A configuration for guests under `policy`: proposals, fuel, epochs and stack. Cranelift, backtraces off, one thread
 /// per compilation, memory reservations and allocator left at wasmtime's defaults.

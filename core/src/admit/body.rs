@@ -82,10 +82,13 @@ mod kept {
     pub(super) const ANY: u32 = 1;
     /// A value of 8 bytes.
     pub(super) const SCALAR: u32 = 8;
-    /// One of 16.
+    /// One of 16: a vector, or a float, whose register is as wide.
     pub(super) const VECTOR: u32 = 16;
+    /// Where in a memory or a table an operator reads or writes.
+    pub(super) const ADDRESS: u32 = 8;
     /// An interpreter keeps it; an optimising engine does so within a loop, and makes it anew elsewhere.
     pub(super) const CONSTANT: [u32; 2] = [ANY + 2, ANY + SCALAR];
+    pub(super) const FLOAT_CONSTANT: [u32; 2] = [ANY + 2, ANY + VECTOR];
 }
 
 /// Parts of a stack cell in which [`BodyShape::kept`](super::BodyShape::kept) counts.
@@ -102,10 +105,15 @@ pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: 
 /// [`value`] of straight code.
 fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
     match opcode {
-        0x41..=0x44 => (kept::CONSTANT[usize::from(in_loop)], true),
-        // `select` and numeric operators; loads.
-        0x1b | 0x45..=0xc4 => (kept::ANY + kept::SCALAR, true),
-        0x28..=0x35 => (kept::ANY + kept::SCALAR, false),
+        0x41..=0x42 => (kept::CONSTANT[usize::from(in_loop)], true),
+        0x43..=0x44 => (kept::FLOAT_CONSTANT[usize::from(in_loop)], true),
+        // `select`, of any type; what computes a float; all other numeric operators.
+        0x1b | 0x8b..=0xa6 | 0xb2..=0xbb | 0xbe..=0xbf => (kept::ANY + kept::VECTOR, true),
+        0x45..=0xc4 => (kept::ANY + kept::SCALAR, true),
+        // Loads of floats, other loads, and stores.
+        0x2a..=0x2b => (kept::ANY + kept::ADDRESS + kept::VECTOR, false),
+        0x28..=0x35 => (kept::ANY + kept::ADDRESS + kept::SCALAR, false),
+        0x36..=0x3e => (kept::ANY + kept::ADDRESS, false),
         _ => (kept::ANY, false),
     }
 }
@@ -113,7 +121,10 @@ fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
 /// [`value`] of all other operators.
 fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Passed) -> (u32, bool) {
     use Operator as O;
-    let size = |ty: &ValType| if *ty == ValType::V128 { kept::VECTOR } else { kept::SCALAR };
+    let size = |ty: &ValType| match ty {
+        ValType::V128 | ValType::F32 | ValType::F64 => kept::VECTOR,
+        ValType::I32 | ValType::I64 | ValType::FuncRef | ValType::OtherRef => kept::SCALAR,
+    };
     let results = |ty: u32| passed.results(ty).iter().map(size).sum::<u32>();
     match operator {
         O::Call { function_index } => {
@@ -129,12 +140,11 @@ fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Pass
             (kept::ANY + global.map_or(0, |global| size(&global.ty)), global.is_some_and(|global| !global.is_mutable))
         }
         O::RefNull { .. } => (kept::CONSTANT[usize::from(in_loop)], true),
-        O::RefIsNull | O::TypedSelect { .. } | O::MemorySize { .. } | O::TableSize { .. } => {
-            (kept::ANY + kept::SCALAR, true)
-        }
-        O::MemoryGrow { .. } | O::TableGrow { .. } | O::TableGet { .. } | O::RefFunc { .. } => {
-            (kept::ANY + kept::SCALAR, false)
-        }
+        O::TypedSelect { .. } => (kept::ANY + kept::VECTOR, true),
+        O::RefIsNull | O::MemorySize { .. } | O::TableSize { .. } => (kept::ANY + kept::SCALAR, true),
+        O::MemoryGrow { .. } | O::TableGrow { .. } | O::RefFunc { .. } => (kept::ANY + kept::SCALAR, false),
+        O::TableGet { .. } => (kept::ANY + kept::ADDRESS + kept::SCALAR, false),
+        O::TableSet { .. } => (kept::ANY + kept::ADDRESS, false),
         // Two results of 8 bytes.
         O::I64Add128 | O::I64Sub128 | O::I64MulWideS | O::I64MulWideU => (kept::ANY + kept::VECTOR, true),
         O::I32TruncSatF32S
@@ -145,9 +155,40 @@ fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Pass
         | O::I64TruncSatF32U
         | O::I64TruncSatF64S
         | O::I64TruncSatF64U => (kept::ANY + kept::SCALAR, true),
+        _ if opcode == VECTOR_PREFIX && is_vector_access(operator) => (kept::ANY + kept::ADDRESS + kept::VECTOR, true),
         _ if opcode == VECTOR_PREFIX => (kept::ANY + kept::VECTOR, true),
         _ => (kept::ANY, false),
     }
+}
+
+/// Whether an operator of vectors reads or writes memory.
+fn is_vector_access(operator: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        operator,
+        O::V128Load { .. }
+            | O::V128Load8x8S { .. }
+            | O::V128Load8x8U { .. }
+            | O::V128Load16x4S { .. }
+            | O::V128Load16x4U { .. }
+            | O::V128Load32x2S { .. }
+            | O::V128Load32x2U { .. }
+            | O::V128Load8Splat { .. }
+            | O::V128Load16Splat { .. }
+            | O::V128Load32Splat { .. }
+            | O::V128Load64Splat { .. }
+            | O::V128Load32Zero { .. }
+            | O::V128Load64Zero { .. }
+            | O::V128Store { .. }
+            | O::V128Load8Lane { .. }
+            | O::V128Load16Lane { .. }
+            | O::V128Load32Lane { .. }
+            | O::V128Load64Lane { .. }
+            | O::V128Store8Lane { .. }
+            | O::V128Store16Lane { .. }
+            | O::V128Store32Lane { .. }
+            | O::V128Store64Lane { .. }
+    )
 }
 
 /// A bulk operator on memories or tables with these indices.

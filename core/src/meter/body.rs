@@ -96,7 +96,7 @@ impl What {
     fn emit(self, emitter: &mut Emitter<'_>, runs: &Runs, encoded: &[u8], frame_cells: i64) {
         match self {
             Self::Run(run) => emitter.charge(runs.cost(run)),
-            Self::LoopRun(run) => emitter.charge_and_check(runs.cost(run), runs.ahead(run)),
+            Self::CheckedRun(run) => emitter.charge_and_check(runs.cost(run), runs.ahead(run)),
             Self::RunAfterCall(run) => emitter.resume(runs.cost(run)),
             Self::BeforeCall { is_checked } => {
                 if is_checked {

@@ -23,8 +23,8 @@ use crate::{
 
 /// Bytes of a piece: half of a slice.
 const PIECE_BYTES: i64 = 1 << 20;
-/// Table elements of a piece: half of a slice, too.
-const PIECE_ELEMENTS: i64 = 1 << 16;
+/// Table elements of a piece: an engine that makes them when they are first read takes a few milliseconds for so many.
+const PIECE_ELEMENTS: i64 = 1 << 13;
 
 /// A function that takes the operands of a bulk operator, and gives how much of it is left to do: all, for the trap, or
 /// nothing.

@@ -7,8 +7,10 @@ use core::num::NonZeroU32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RunId(u32);
 
-/// The run with which a function begins.
-const ENTRY: u32 = 0;
+impl RunId {
+    /// The run with which a function begins.
+    pub(super) const ENTRY: Self = Self(0);
+}
 
 /// Most runs whose cost is taken ahead by one. What is given back is kept in a list, which this keeps short.
 const MOST_AHEAD: u8 = 8;
@@ -19,7 +21,7 @@ pub(super) struct Runs {
 }
 
 /// Small, because a body may have one for every few bytes. A cost fits: an operator has at least one byte, and costs less
-/// than 600.
+/// than 2,000 with its share of the entries of the loops around it.
 struct Run {
     /// Fuel that is taken at its beginning; below zero, what is given back.
     cost: i32,
@@ -46,7 +48,7 @@ impl Run {
 impl Runs {
     /// With the run at the entry.
     pub(super) fn new() -> Self {
-        Self { runs: vec![Run::new(ENTRY)] }
+        Self { runs: vec![Run::new(RunId::ENTRY.0)] }
     }
 
     /// Begins the next run.
@@ -67,6 +69,11 @@ impl Runs {
         self.run_mut(current).cost += cost;
     }
 
+    /// More of a run that may have ended, and that nobody has taken ahead.
+    pub(super) fn add_to(&mut self, run: RunId, cost: i32) {
+        self.run_mut(run).cost += cost;
+    }
+
     /// Fuel is checked within the current run.
     pub(super) fn check(&mut self) {
         let current = self.current();
@@ -85,7 +92,7 @@ impl Runs {
 
     /// Fuel that is taken at the entry, for the first run.
     pub(super) fn entry_cost(&self) -> i64 {
-        self.cost(RunId(ENTRY))
+        self.cost(RunId::ENTRY)
     }
 
     /// A conditional branch ends `before`; it leads to `join`, where nothing else leads, or on to `after`. Takes the cost of
@@ -94,7 +101,7 @@ impl Runs {
     pub(super) fn take_ahead(&mut self, before: RunId, after: RunId, join: RunId) {
         let by = self.taker(before);
         let count = self.run(by).count + self.run(after).count + 1;
-        if by == RunId(ENTRY) || self.run(by).has_check || count > MOST_AHEAD {
+        if by == RunId::ENTRY || self.run(by).has_check || count > MOST_AHEAD {
             return;
         }
         let amount = core::mem::take(&mut self.run_mut(after).cost);

@@ -57,8 +57,8 @@ pub(super) struct Edit {
 pub(super) enum What {
     /// A straight run begins.
     Run(RunId),
-    /// A straight run begins at the head of a loop.
-    LoopRun(RunId),
+    /// A straight run begins where fuel is checked: at the head of a loop, or where the run before was long.
+    CheckedRun(RunId),
     /// A straight run begins after a call.
     RunAfterCall(RunId),
     /// A host function must not run for a guest that has no fuel left: where one may be called, fuel is checked.
@@ -125,11 +125,25 @@ struct Block {
     is_doubled: bool,
     /// How many blocks around it are doubled.
     doubled_outside: u32,
+    /// Of a loop.
+    speculated: Speculated,
+}
+
+/// What a compiler may move in front of a loop.
+#[derive(Clone, Copy)]
+struct Speculated {
+    /// The runs that end before the loop, and with which it begins.
+    outside: RunId,
+    first: RunId,
+    /// Parts of all its operators, and of those behind its first run.
+    all: u32,
+    later: u32,
 }
 
 impl Block {
     fn new(kind: Kind, ty: Option<wasmparser::BlockType>, is_reachable: bool, doubled_outside: u32) -> Self {
-        Self { kind, ty, is_reachable, jumps: Jumps::None, is_doubled: false, doubled_outside }
+        let speculated = Speculated { outside: RunId::ENTRY, first: RunId::ENTRY, all: 0, later: 0 };
+        Self { kind, ty, is_reachable, jumps: Jumps::None, is_doubled: false, doubled_outside, speculated }
     }
 }
 
@@ -186,6 +200,8 @@ pub(super) struct Walk<'a> {
     blocks: Vec<Block>,
     is_reachable: bool,
     pub(super) runs: Runs,
+    /// Fuel of the current run so far.
+    run_cost: i32,
     /// A result whose NaN bits are open, made by the operator before.
     pending_nan: Option<(usize, Float)>,
 }
@@ -213,6 +229,7 @@ impl<'a> Walk<'a> {
             blocks: vec![Block::new(Kind::Block, None, true, 0)],
             is_reachable: true,
             runs: Runs::new(),
+            run_cost: 0,
             pending_nan: None,
         };
         let (code, begin) = (body.as_bytes(), body.range().start);
@@ -223,13 +240,14 @@ impl<'a> Walk<'a> {
             let Ok(operator) = &operator else {
                 unreachable!("admission has read the operators");
             };
-            walk.operator(operator, at, operators.original_position(), is_straight(code[at - begin]));
+            walk.operator(operator, at, operators.original_position(), code[at - begin]);
         }
         walk
     }
 
     /// One operator, from `at` to `end`. Straight code neither branches nor calls, and has no cost of its own.
-    fn operator(&mut self, operator: &Operator<'_>, at: usize, end: usize, is_straight: bool) {
+    fn operator(&mut self, operator: &Operator<'_>, at: usize, end: usize, opcode: u8) {
+        let is_straight = is_straight(opcode);
         if let Some((at, float)) = self.pending_nan.take()
             && !hides_nan_bits(float, operator)
         {
@@ -237,7 +255,11 @@ impl<'a> Walk<'a> {
         }
         self.renumber(operator, at, end);
         if self.is_reachable {
-            self.runs.add(cost::operator(operator, self.shape.locals));
+            let is_last_end = self.blocks.len() == 1 && matches!(operator, Operator::End);
+            let cost = if is_last_end { 0 } else { cost::operator(operator, self.shape.locals) };
+            self.runs.add(cost);
+            self.run_cost += cost;
+            self.speculate(cost::speculated(operator, opcode));
             if !is_straight {
                 self.count(operator, at, end);
             }
@@ -247,6 +269,29 @@ impl<'a> Walk<'a> {
         }
         if !is_straight {
             self.control(operator, at, end);
+        }
+        if self.run_cost >= cost::LONG_RUN && self.is_reachable && !self.blocks.is_empty() {
+            self.begin_run(end, What::CheckedRun);
+        }
+    }
+
+    /// An operator of so many parts may be moved in front of the loop around it.
+    fn speculate(&mut self, parts: u32) {
+        let current = self.runs.current();
+        if parts > 0
+            && let Some(block) = self.blocks.iter_mut().rev().find(|block| block.kind == Kind::Loop)
+        {
+            block.speculated.all += parts;
+            block.speculated.later += if current == block.speculated.first { 0 } else { parts };
+        }
+    }
+
+    /// A loop ends: entering it costs what may be moved in front of it, and that may be moved in front of the loop around it.
+    fn leave_loop(&mut self, Speculated { outside, all, later, .. }: Speculated) {
+        self.runs.add_to(outside, cost::loop_entry(later));
+        if let Some(block) = self.blocks.iter_mut().rev().find(|block| block.kind == Kind::Loop) {
+            block.speculated.all += all;
+            block.speculated.later += all;
         }
     }
 
@@ -367,9 +412,13 @@ impl<'a> Walk<'a> {
         match operator {
             O::Block { blockty } => self.open(Kind::Block, *blockty),
             O::Loop { blockty } => {
+                let outside = self.runs.current();
                 self.open(Kind::Loop, *blockty);
                 if self.is_reachable {
-                    self.begin_run(end, What::LoopRun);
+                    let first = self.begin_run(end, What::CheckedRun);
+                    if let Some(block) = self.blocks.last_mut() {
+                        block.speculated = Speculated { outside, first, all: 0, later: 0 };
+                    }
                 }
             }
             O::If { blockty } => self.open_if(*blockty, at, end),
@@ -456,6 +505,9 @@ impl<'a> Walk<'a> {
 
     fn close(&mut self, at: usize, end: usize) {
         let Some(block) = self.blocks.pop() else { return };
+        if block.kind == Kind::Loop && block.is_reachable {
+            self.leave_loop(block.speculated);
+        }
         if block.is_doubled {
             self.edit(at, 0, What::End);
         }
@@ -546,6 +598,7 @@ impl<'a> Walk<'a> {
 
     fn begin_run(&mut self, at: usize, what: impl FnOnce(RunId) -> What) -> RunId {
         let run = self.runs.begin();
+        self.run_cost = 0;
         if self.context.counts {
             self.edit(at, 0, what(run));
         }

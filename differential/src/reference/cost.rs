@@ -4,17 +4,19 @@ use wasmparser::Operator;
 
 use super::program::Program;
 
-/// Every operator costs 1, but for these. A branch costs 1 more for every 64 locals.
+/// Every operator costs 1, but for these. Where control goes on elsewhere or comes together, it costs 1 more for every 32
+/// locals.
 pub(super) fn operator(operator: &Operator<'_>, locals: usize) -> u64 {
     use Operator::{
-        Block, Br, BrIf, BrTable, Call, CallIndirect, Drop, Else, End, If, MemoryCopy, MemoryFill, MemoryGrow, Nop,
-        Return, Unreachable,
+        Block, Br, BrIf, BrTable, Call, CallIndirect, Drop, Else, End, If, Loop, MemoryCopy, MemoryFill, MemoryGrow,
+        Nop, Return, Unreachable,
     };
     match operator {
-        Nop | Drop | Block { .. } | Unreachable | Return | Else | End => 0,
+        Nop | Drop | Block { .. } | Unreachable | Return => 0,
+        Else | End => (locals / 32) as u64,
         MemoryFill { .. } | MemoryCopy { .. } | Call { .. } | CallIndirect { .. } => 2,
         MemoryGrow { .. } => 4,
-        Br { .. } | BrIf { .. } | BrTable { .. } | If { .. } => 1 + (locals / 64) as u64,
+        Br { .. } | BrIf { .. } | BrTable { .. } | If { .. } | Loop { .. } => 1 + (locals / 32) as u64,
         _ => 1,
     }
 }
@@ -53,9 +55,11 @@ pub(super) fn kept(program: &Program<'_>, operators: &[Operator<'_>]) -> (u64, u
             O::CallIndirect { type_index, .. } => {
                 (17 + 8 * program.types[*type_index as usize].results().len() as u64, false)
             }
-            O::Select | O::MemorySize { .. } => (9, true),
+            O::Select => (17, true),
+            O::MemorySize { .. } => (9, true),
             O::MemoryGrow { .. } => (9, false),
-            operator if is_load(operator) => (9, false),
+            operator if is_load(operator) => (17, false),
+            operator if is_store(operator) => (9, false),
             operator if is_numeric(operator) => (9, true),
             _ => (1, false),
         };
@@ -69,6 +73,28 @@ pub(super) fn kept(program: &Program<'_>, operators: &[Operator<'_>]) -> (u64, u
         }
     }
     (parts, constants)
+}
+
+/// A straight run that costs so much is cut, and fuel is checked there.
+pub(super) const LONG_RUN: i64 = 8_192;
+
+/// To enter a loop costs 1 for every 16 operators that compute something or access memory and are not in its first run.
+pub(super) fn loop_entry(operators: i64) -> i64 {
+    operators / 16
+}
+
+/// Whether an operator counts there.
+pub(super) fn is_speculated(operator: &Operator<'_>) -> bool {
+    let is_other = matches!(operator, Operator::Select | Operator::GlobalGet { .. });
+    is_other || is_load(operator) || is_store(operator) || (is_numeric(operator) && !is_constant(operator))
+}
+
+fn is_constant(operator: &Operator<'_>) -> bool {
+    matches!(operator, Operator::I32Const { .. } | Operator::I64Const { .. })
+}
+
+fn is_store(operator: &Operator<'_>) -> bool {
+    format!("{operator:?}").contains("Store")
 }
 
 fn is_load(operator: &Operator<'_>) -> bool {

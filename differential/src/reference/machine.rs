@@ -165,7 +165,7 @@ impl<'p> Machine<'p> {
             at = self.operator(&mut frame, operator, at)?;
             if let Some(run) = body.runs.at(at) {
                 frame.fuel -= run.cost;
-                if run.is_loop {
+                if run.is_checked {
                     self.check(&frame)?;
                 }
             }

@@ -15,12 +15,18 @@ pub(super) struct Runs(BTreeMap<usize, Run>);
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     pub(super) cost: i64,
-    /// Whether it begins at the head of a loop.
-    pub(super) is_loop: bool,
+    /// Whether fuel is checked where it begins: at the head of a loop, and where a long run is cut.
+    pub(super) is_checked: bool,
 }
 
 struct Open {
     is_loop: bool,
+    /// The run that ends before the loop, and with which it begins.
+    outside: usize,
+    first: usize,
+    /// Operators that may be moved in front of it: all, and those behind its first run.
+    all: i64,
+    later: i64,
     /// An `if` that has had no `else` so far.
     is_bare_if: bool,
     is_reachable: bool,
@@ -32,13 +38,31 @@ impl Runs {
     /// The runs begin at the entry, at loop heads, at the arms of an `if`, behind a branch, behind a call, and where branches
     /// meet. What cannot be reached costs nothing.
     pub(super) fn of(operators: &[Operator<'_>], locals: usize) -> Self {
-        let mut runs = BTreeMap::from([(0, Run { cost: 0, is_loop: false })]);
-        let function = Open { is_loop: false, is_bare_if: false, is_reachable: true, is_joined: false };
-        let mut open = vec![function];
-        let (mut current, mut is_reachable) = (0, true);
+        let mut runs = BTreeMap::from([(0, Run { cost: 0, is_checked: false })]);
+        let block = Open {
+            is_loop: false,
+            outside: 0,
+            first: 0,
+            all: 0,
+            later: 0,
+            is_bare_if: false,
+            is_reachable: true,
+            is_joined: false,
+        };
+        let mut open = vec![block];
+        let (mut current, mut length, mut is_reachable) = (0, 0, true);
         for (at, operator) in operators.iter().enumerate() {
+            let is_last = open.len() == 1 && matches!(operator, Operator::End);
             if is_reachable && let Some(run) = runs.get_mut(&current) {
-                run.cost += cost::operator(operator, locals).cast_signed();
+                let cost = if is_last { 0 } else { cost::operator(operator, locals).cast_signed() };
+                run.cost += cost;
+                length += cost;
+                if cost::is_speculated(operator)
+                    && let Some(around) = open.iter_mut().rev().find(|block| block.is_loop)
+                {
+                    around.all += 1;
+                    around.later += i64::from(current != around.first);
+                }
             }
             let was_reachable = is_reachable;
             let mut begins = false;
@@ -64,7 +88,16 @@ impl Runs {
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                     let is_loop = matches!(operator, Operator::Loop { .. });
                     let is_bare_if = matches!(operator, Operator::If { .. });
-                    open.push(Open { is_loop, is_bare_if, is_reachable, is_joined: false });
+                    open.push(Open {
+                        is_loop,
+                        outside: current,
+                        first: at + 1,
+                        all: 0,
+                        later: 0,
+                        is_bare_if,
+                        is_reachable,
+                        is_joined: false,
+                    });
                     begins = is_loop || is_bare_if;
                 }
                 Operator::Else => {
@@ -77,16 +110,26 @@ impl Runs {
                 }
                 Operator::End => {
                     if let Some(block) = open.pop() {
+                        if block.is_loop && block.is_reachable {
+                            if let Some(run) = runs.get_mut(&block.outside) {
+                                run.cost += cost::loop_entry(block.later);
+                            }
+                            if let Some(around) = open.iter_mut().rev().find(|block| block.is_loop) {
+                                around.all += block.all;
+                                around.later += block.all;
+                            }
+                        }
                         begins = block.is_joined || (block.is_bare_if && block.is_reachable);
                         is_reachable |= begins;
                     }
                 }
                 _ => {}
             }
-            if begins && is_reachable && !open.is_empty() {
-                current = at + 1;
-                let is_loop = matches!(operator, Operator::Loop { .. });
-                runs.insert(current, Run { cost: 0, is_loop });
+            let is_long = length >= cost::LONG_RUN && !begins;
+            if (begins || is_long) && is_reachable && !open.is_empty() {
+                (current, length) = (at + 1, 0);
+                let is_checked = is_long || matches!(operator, Operator::Loop { .. });
+                runs.insert(current, Run { cost: 0, is_checked });
             }
         }
         Self(runs)

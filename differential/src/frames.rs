@@ -7,7 +7,7 @@
 use hotcell_core::{Policy, PolicyError, Proposal, Rules, policy::Floats};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction as I, InstructionSink, MemArg,
+    FunctionSection, GlobalSection, GlobalType, HeapType, ImportSection, Instruction as I, InstructionSink, MemArg,
     MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
@@ -68,7 +68,10 @@ fn policy(stack_bytes: u64) -> Policy {
         rules.abi = None;
         rules.floats = Floats::Canonical;
         (rules.limits.fuel, rules.limits.stack_bytes) = (Some(FUEL), stack_bytes);
-        rules.proposals.allow(Proposal::Simd);
+        for proposal in [Proposal::Simd, Proposal::MultiMemory, Proposal::CustomPageSizes] {
+            rules.proposals.allow(proposal);
+        }
+        (rules.module.memories, rules.module.tables) = (8, 8);
     };
     Policy::default().with(change).expect("the rules do not contradict each other")
 }
@@ -92,11 +95,15 @@ pub enum Shape {
     Params,
     /// Operands that are there across a call.
     Operands,
+    /// What `select` chooses of vectors and floats, in a loop.
+    Selected,
+    /// Where elements of several tables, and bytes of several memories, are, in a loop.
+    Addresses,
 }
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Constants,
         Self::Folded,
         Self::Invariant,
@@ -105,13 +112,15 @@ impl Shape {
         Self::Types,
         Self::Params,
         Self::Operands,
+        Self::Selected,
+        Self::Addresses,
     ];
 }
 
 /// The module of a seed, and its shapes: for most seeds it is one.
 pub fn module(seed: u64) -> (Vec<u8>, Vec<Shape>) {
     let mut numbers = Numbers::new(seed);
-    let mut shapes = vec![Shape::ALL[(seed % 8) as usize]];
+    let mut shapes = vec![Shape::ALL[(seed % 10) as usize]];
     while shapes.len() < 3 && numbers.once_in(3) {
         shapes.push(numbers.pick(&Shape::ALL));
     }
@@ -135,6 +144,9 @@ struct Plan {
     globals: GlobalSection,
     /// Functions that do nothing, by their types.
     sinks: Vec<u32>,
+    /// Tables and memories beside the first.
+    tables: u32,
+    memories: u32,
     params: Vec<ValType>,
     locals: Vec<ValType>,
     /// What stands before the loop, before the call of itself, and behind it.
@@ -161,6 +173,8 @@ impl Plan {
             imported: 0,
             globals: GlobalSection::new(),
             sinks: Vec::new(),
+            tables: 0,
+            memories: 0,
             params: Vec::new(),
             locals: Vec::new(),
             outside: Vec::new(),
@@ -184,6 +198,8 @@ impl Plan {
             Shape::Types => self.many_types(numbers),
             Shape::Params => self.many_params(numbers),
             Shape::Operands => self.many_operands(numbers),
+            Shape::Selected => self.selected(numbers),
+            Shape::Addresses => self.addresses(numbers),
         }
     }
 
@@ -271,23 +287,7 @@ impl Plan {
         let count = size(numbers, 16, most) as usize;
         let params = numbers.pick(&[1, 4, 16, 64]);
         let sink = self.sink(&vec![ty; params]);
-        let first = self.locals.len() as u32;
-        for _ in 0..locals {
-            self.local(ty);
-        }
-        self.outside.push(Box::new(move |function, at| {
-            let code = &mut function.instructions();
-            for local in 0..locals {
-                let place = MemArg { offset: u64::from(local) * 16, align: 0, memory_index: 0 };
-                code.i32_const(0);
-                match ty {
-                    V128 => code.v128_load(place),
-                    F64 => code.f64_load(place),
-                    _ => code.i64_load(place),
-                };
-                code.local_set(at.local + first + local);
-            }
-        }));
+        let first = self.loaded(ty, locals);
         self.behind.push(Box::new(move |function, at| {
             let values = (0..locals).flat_map(|local| operators.iter().map(move |operator| (local, operator)));
             let values: Vec<_> = values.take(count).collect();
@@ -414,6 +414,89 @@ impl Plan {
         );
     }
 
+    /// Locals of this type, loaded from memory before the loop. Gives the first.
+    fn loaded(&mut self, ty: ValType, count: u32) -> u32 {
+        let first = self.locals.len() as u32;
+        for _ in 0..count {
+            self.local(ty);
+        }
+        self.outside.push(Box::new(move |function, at| {
+            let code = &mut function.instructions();
+            for local in 0..count {
+                let place = MemArg { offset: u64::from(local) * 16, align: 0, memory_index: 0 };
+                code.i32_const(0);
+                match ty {
+                    V128 => code.v128_load(place),
+                    F64 => code.f64_load(place),
+                    I32 => code.i32_load(place),
+                    _ => code.i64_load(place),
+                };
+                code.local_set(at.local + first + local);
+            }
+        }));
+        first
+    }
+
+    /// Values of two locals, or of two and a condition, that are the same in every round.
+    fn selected(&mut self, numbers: &mut Numbers) {
+        let (ty, is_chosen) = numbers.pick(&[(V128, true), (V128, true), (F64, true), (F64, false), (F64, false)]);
+        let (locals, conditions) = (size(numbers, 2, 60) as u32, if is_chosen { 16 } else { 6 });
+        let (first, condition) = (self.loaded(ty, locals), self.loaded(I32, 16));
+        let count = size(numbers, 16, 4_000) as usize;
+        let params = numbers.pick(&[1, 16, 64]);
+        let sink = self.sink(&vec![ty; params]);
+        self.behind.push(Box::new(move |function, at| {
+            let pairs = (0..locals).flat_map(|one| (one + 1..locals).map(move |other| (one, other)));
+            let values = pairs.flat_map(|pair| (0..conditions).map(move |third| (pair, third)));
+            let values: Vec<_> = values.take(count).collect();
+            let code = &mut function.instructions();
+            for call in values.chunks_exact(params) {
+                for ((one, other), third) in call {
+                    code.local_get(at.local + first + one).local_get(at.local + first + other);
+                    match (is_chosen, third) {
+                        (true, _) => code.local_get(at.local + condition + third).select(),
+                        (false, 0) => code.f64_add(),
+                        (false, 1) => code.f64_sub(),
+                        (false, 2) => code.f64_mul(),
+                        (false, 3) => code.f64_div(),
+                        (false, 4) => code.f64_min(),
+                        (false, _) => code.f64_max(),
+                    };
+                }
+                code.call(at.sink + sink);
+            }
+        }));
+    }
+
+    /// Stores to the same places in every round, in each of several memories or tables.
+    fn addresses(&mut self, numbers: &mut Numbers) {
+        let (objects, is_memory) = (1 + numbers.below(7) as u32, numbers.once_in(2));
+        let locals = size(numbers, 8, 300) as u32;
+        let first = self.loaded(I32, locals);
+        if is_memory {
+            self.memories = self.memories.max(objects);
+        } else {
+            self.tables = self.tables.max(objects);
+        }
+        let sink = self.sink(&[]);
+        self.behind.push(Box::new(move |function, at| {
+            let code = &mut function.instructions();
+            for local in 0..locals {
+                for object in 1..=objects {
+                    code.local_get(at.local + first + local);
+                    match is_memory {
+                        true => {
+                            let place = MemArg { offset: u64::from(local), align: 0, memory_index: object };
+                            code.local_get(at.local + first + local).i32_store(place)
+                        }
+                        false => code.ref_null(HeapType::FUNC).table_set(object),
+                    };
+                }
+            }
+            code.call(at.sink + sink);
+        }));
+    }
+
     fn module(mut self) -> Vec<u8> {
         let recursive = self.ty(&self.params.clone());
         let run = self.ty(&[]);
@@ -440,9 +523,15 @@ impl Plan {
 
         let mut tables = TableSection::new();
         let element_type = RefType::FUNCREF;
-        tables.table(TableType { element_type, minimum: 1, maximum: Some(1), table64: false, shared: false });
+        for _ in 0..=self.tables {
+            tables.table(TableType { element_type, minimum: 1, maximum: Some(1), table64: false, shared: false });
+        }
         let mut memories = MemorySection::new();
         memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+        for _ in 0..self.memories {
+            let (minimum, maximum, page_size_log2) = (1 << 16, Some(1 << 16), Some(0));
+            memories.memory(MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2 });
+        }
         let mut exports = ExportSection::new();
         exports.export(RUN, ExportKind::Func, self.imported + 1).export(DEPTH, ExportKind::Global, DEPTH_GLOBAL);
         let mut elements = ElementSection::new();

@@ -46,6 +46,8 @@ pub fn kinds() -> Vec<Kind> {
     kinds.extend(vectors());
     kinds.extend(control());
     kinds.push(many_locals());
+    kinds.push(joins());
+    kinds.extend(speculated());
     kinds.extend(calls());
     kinds.extend(memory());
     kinds.extend(tables());
@@ -229,6 +231,58 @@ fn many_locals() -> Kind {
     let sets: String = (0..LOCALS).map(set).collect();
     let body = format!("local.get $rounds i32.eqz if {gets} {sets} end ");
     Kind::new("if, among 1,900 locals", "", &format!("(local {})", "i64 ".repeat(LOCALS)), body).once()
+}
+
+/// Blocks whose ends are reached by falling through, and from elsewhere with every local in another place.
+fn joins() -> Kind {
+    const LOCALS: usize = 250;
+    const JOINS: usize = 24;
+    let mut body = "block ".repeat(JOINS) + "block " + &"block ".repeat(JOINS);
+    body += &format!("local.get $rounds i32.const -1 i32.xor br_table {JOINS}");
+    (0..JOINS).for_each(|join| body += &format!(" {join}"));
+    body += &format!(" {JOINS} ");
+    for join in 0..JOINS {
+        body += "end ";
+        (0..LOCALS).for_each(|local| body += &format!("local.get {} ", (local + join + 1) % LOCALS + 5));
+        (0..LOCALS).rev().for_each(|local| body += &format!("local.set {} ", local + 5));
+        // Out of the blocks that follow, and of the one that the usual way leaves.
+        body += &format!("br {} ", JOINS - 1 - join + 1 + join);
+    }
+    body += "end ";
+    body += &"end ".repeat(JOINS);
+    Kind::new("joins of 250 locals", "", &format!("(local {})", "i64 ".repeat(LOCALS)), body).once()
+}
+
+/// What stands in an arm that is never taken, in a loop that is entered again and again: a compiler moves it in front of the
+/// loop.
+fn speculated() -> Vec<Kind> {
+    const OPERATORS: usize = 2_000;
+    let kind = |operator: &str, ty: &str, operators: String| {
+        let (at, global) = (
+            local(ty),
+            format!("(global $g (mut {ty}) ({ty}.const {}))", if ty == "v128" { "i64x2 0 0" } else { "0" }),
+        );
+        let change = match ty {
+            "i64" => "local.get $l i64.const 1 i64.add local.set $l ",
+            "f64" => "local.get $d f64.const 1 f64.add local.set $d ",
+            _ => "local.get $v i64x2.neg local.set $v ",
+        };
+        let locals = if ty == "v128" { "(local $v v128)" } else { "" };
+        let body = format!(
+            "{change} loop $in local.get $rounds i32.eqz if local.get {at} {} global.set $g br $in end end ",
+            operators.repeat(OPERATORS)
+        );
+        Kind::new(format!("{operator} behind a branch in a loop, not reached"), &global, locals, body).once()
+    };
+    vec![
+        kind("i64.mul", "i64", "local.get $l i64.mul ".to_owned()),
+        kind("i64.popcnt", "i64", "i64.popcnt local.get $l i64.xor ".to_owned()),
+        kind("f64.sqrt", "f64", "f64.sqrt local.get $d f64.add ".to_owned()),
+        kind("f64.div", "f64", "local.get $d f64.div ".to_owned()),
+        kind("f64x2.sqrt", "v128", "f64x2.sqrt local.get $v f64x2.add ".to_owned()),
+        kind("i8x16.popcnt", "v128", "i8x16.popcnt local.get $v v128.xor ".to_owned()),
+        kind("i64x2.mul", "v128", "local.get $v i64x2.mul ".to_owned()),
+    ]
 }
 
 fn calls() -> Vec<Kind> {

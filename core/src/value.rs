@@ -202,8 +202,7 @@ impl<A: Scalar> Values for A {
 }
 
 macro_rules! values {
-    ($($($scalar:ident $value:ident)*;)*) => {
-        $(
+    ($($scalar:ident $value:ident)*) => {
             impl<$($scalar: Scalar),*> Values for ($($scalar,)*) {
                 const TYPES: &'static [ValType] = &[$($scalar::TYPE),*];
 
@@ -223,28 +222,25 @@ macro_rules! values {
                     }
                 }
             }
-        )*
     };
 }
-values! {
-    ;
-    A a;
-    A a B b;
-    A a B b C c;
-    A a B b C c D d;
-    A a B b C c D d E e;
-    A a B b C c D d E e F f;
-    A a B b C c D d E e F f G g;
-    A a B b C c D d E e F f G g H h;
-    A a B b C c D d E e F f G g H h I i;
-    A a B b C c D d E e F f G g H h I i J j;
-    A a B b C c D d E e F f G g H h I i J j K k;
-    A a B b C c D d E e F f G g H h I i J j K k L l;
-    A a B b C c D d E e F f G g H h I i J j K k L l M m;
-    A a B b C c D d E e F f G g H h I i J j K k L l M m N n;
-    A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o;
-    A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o P p;
+
+/// Calls a macro for each number of values from 16 down to none, with as many pairs of a type parameter and a variable: for
+/// what a backend implements for each arity.
+#[macro_export]
+macro_rules! each_arity {
+    ($macro:ident) => {
+        $crate::each_arity!($macro: A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o P p);
+    };
+    ($macro:ident: $type:ident $value:ident $($rest:tt)*) => {
+        $macro!($type $value $($rest)*);
+        $crate::each_arity!($macro: $($rest)*);
+    };
+    ($macro:ident:) => {
+        $macro!();
+    };
 }
+each_arity!(values);
 
 #[cfg(test)]
 mod tests {

@@ -25,7 +25,6 @@ mod limits;
 mod slices;
 mod stacks;
 mod store;
-mod ticks;
 
 pub use engine::{Linked, Module};
 pub use store::Instance;
@@ -38,7 +37,7 @@ use hotcell_core::{
     backend::{HostStop, NotInstantiated, StoreData, catch_panic},
 };
 
-use self::{store::Data, ticks::Ticks};
+use self::store::Data;
 
 /// Id of the backend.
 const ID: &str = "wasmi";
@@ -50,7 +49,6 @@ pub struct Wasmi {
     config: wasmi::Config,
     has_large_stacks: bool,
     engine_counts: bool,
-    ticks: Ticks,
 }
 
 /// Host functions. wasmi ties a linker to an engine and there is an engine per module and thread, so these are recipes
@@ -58,9 +56,6 @@ pub struct Wasmi {
 pub struct Imports<T: 'static>(Vec<Recipe<T>>);
 
 type Recipe<T> = Arc<dyn Fn(&mut wasmi::Linker<Data<T>>) + Send + Sync>;
-
-/// Why a field of the policy cannot be had without the feature `simd`.
-const NO_SIMD: Enforcement = Enforcement::Unsupported { reason: "this build is without the feature `simd`" };
 
 impl SandboxBackend for Wasmi {
     const ID: &'static str = ID;
@@ -78,39 +73,16 @@ impl SandboxBackend for Wasmi {
     }
 
     fn enforcement(field: Field) -> Enforcement {
-        match field {
-            Field::Fuel
-            | Field::Deadline
-            | Field::Cancel
-            | Field::MemoryBytes
-            | Field::TableElements
-            | Field::ExactMetering
-            | Field::StackBytes
-            | Field::EngineMetering
-            | Field::HostCalls
-            | Field::Reentry
-            | Field::Start => Enforcement::Enforced,
-            Field::EngineStackBytes => Enforcement::Emulated { how: "cells of 8 bytes of the interpreter's own stack" },
-            Field::Proposal(Proposal::Simd | Proposal::RelaxedSimd) if !cfg!(feature = "simd") => NO_SIMD,
-            Field::Proposal(Proposal::Memory64) => {
-                Enforcement::Unsupported { reason: "wasmi 1.1 panics when a 64-bit memory with a large maximum grows" }
-            }
-            Field::Proposal(
-                Proposal::MutableGlobal
-                | Proposal::SaturatingFloatToInt
-                | Proposal::SignExtension
-                | Proposal::MultiValue
-                | Proposal::BulkMemory
-                | Proposal::ReferenceTypes
-                | Proposal::ExtendedConst
-                | Proposal::Simd
-                | Proposal::RelaxedSimd
-                | Proposal::TailCall
-                | Proposal::MultiMemory
-                | Proposal::WideArithmetic
-                | Proposal::CustomPageSizes,
-            ) => Enforcement::Enforced,
-        }
+        let unsupported = |proposal, reason| (Field::Proposal(proposal), Enforcement::Unsupported { reason });
+        let no_simd = "this build is without the feature `simd`";
+        let exceptions = [
+            (Field::EngineStackBytes, Enforcement::Emulated { how: "cells of 8 bytes of the interpreter's own stack" }),
+            unsupported(Proposal::Memory64, "wasmi 1.1 panics when a 64-bit memory with a large maximum grows"),
+            unsupported(Proposal::Simd, no_simd),
+            unsupported(Proposal::RelaxedSimd, no_simd),
+        ];
+        let has_vectors = cfg!(feature = "simd");
+        Enforcement::all_but(field, if has_vectors { &exceptions[..2] } else { &exceptions })
     }
 
     fn new(policy: &Policy, _options: &HostOptions) -> Result<Self, PolicyError> {
@@ -118,7 +90,6 @@ impl SandboxBackend for Wasmi {
             config: engine::config(policy),
             has_large_stacks: engine::may_leave_a_large_stack(policy),
             engine_counts: engine::counts_fuel(policy),
-            ticks: Ticks::new(policy.is_interruptible()),
         })
     }
 
@@ -156,7 +127,7 @@ impl SandboxBackend for Wasmi {
             Ok(shard) => shard,
             Err(error) => return Err(NotInstantiated { fault: error.into(), data }),
         };
-        let mut store = store::limited_store(shard.engine(), data, self.engine_counts, self.ticks);
+        let mut store = store::limited_store(shard.engine(), data, self.engine_counts);
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
         store.data_mut().core.accounts.filling_ended();
         match convert::settled(instantiated) {

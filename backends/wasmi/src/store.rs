@@ -13,14 +13,12 @@ use crate::{
     convert::{engine_panic, from_val, to_val},
     slices::{self, Slices, drive},
     stacks::{Depth, Stacks},
-    ticks::Ticks,
 };
 
 /// What a store carries.
 pub(crate) struct Data<T> {
     pub(crate) core: StoreData<T>,
     pub(crate) slices: Slices,
-    ticks: Ticks,
     /// Whether the engine counts fuel: for the policy, or to be able to pause.
     engine_counts: bool,
     /// The memory exported as `memory`.
@@ -30,29 +28,20 @@ pub(crate) struct Data<T> {
 }
 
 /// A store with limits and fuel set: nothing of the guest has run in it.
-pub(crate) fn limited_store<T: 'static>(
-    engine: &Engine,
-    core: StoreData<T>,
-    engine_counts: bool,
-    ticks: Ticks,
-) -> Store<Data<T>> {
-    let data = Data { core, slices: Slices::new(), ticks, engine_counts, memory: None, counters: None };
+pub(crate) fn limited_store<T: 'static>(engine: &Engine, core: StoreData<T>, engine_counts: bool) -> Store<Data<T>> {
+    let data = Data { core, slices: Slices::new(), engine_counts, memory: None, counters: None };
     let mut store = Store::new(engine, data);
     store.limiter(|data| data);
     if engine_counts {
         slices::set_fuel(store.as_context_mut(), MOST_FUEL);
     }
-    begin(store.as_context_mut());
     store
 }
 
 /// An operation begins: enough fuel for an engine that counts it only to be able to pause.
 #[inline]
-fn begin<T>(mut store: StoreContextMut<'_, Data<T>>) {
-    let data = store.data_mut();
-    if data.core.accounts.is_interruptible() {
-        data.ticks.begin();
-    }
+fn begin<T>(store: StoreContextMut<'_, Data<T>>) {
+    let data = store.data();
     if data.engine_counts && data.core.metered_by == MeteredBy::Nobody {
         slices::set_fuel(store, MOST_FUEL);
     }
@@ -173,12 +162,6 @@ impl<T: Send + 'static> hotcell_core::Store<T> for Caller<'_, T> {
     fn invoke(&mut self, export: &str, params: &[Value], results: &mut [Value]) -> Result<(), Fault> {
         let func = self.0.get_export(export).and_then(Extern::into_func);
         invoke(self.0.as_context_mut(), func, params, results)
-    }
-
-    #[inline]
-    fn is_clock_due(&mut self) -> bool {
-        let data = self.0.data_mut();
-        data.core.accounts.is_interruptible() && data.ticks.have_passed()
     }
 }
 

@@ -72,20 +72,4 @@ macro_rules! host_fn {
         }
     };
 }
-host_fn!();
-host_fn!(A a);
-host_fn!(A a B b);
-host_fn!(A a B b C c);
-host_fn!(A a B b C c D d);
-host_fn!(A a B b C c D d E e);
-host_fn!(A a B b C c D d E e F f);
-host_fn!(A a B b C c D d E e F f G g);
-host_fn!(A a B b C c D d E e F f G g H h);
-host_fn!(A a B b C c D d E e F f G g H h I i);
-host_fn!(A a B b C c D d E e F f G g H h I i J j);
-host_fn!(A a B b C c D d E e F f G g H h I i J j K k);
-host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l);
-host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m);
-host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m N n);
-host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o);
-host_fn!(A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o P p);
+hotcell_core::each_arity!(host_fn);

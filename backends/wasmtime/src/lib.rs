@@ -18,7 +18,7 @@ pub use store::Instance;
 use std::sync::Arc;
 
 use hotcell_core::{
-    Admitted, BackendError, Enforcement, Field, HostOptions, Policy, PolicyError, Proposal, SandboxBackend, Value,
+    Admitted, BackendError, Enforcement, Field, HostOptions, Policy, PolicyError, SandboxBackend, Value,
     admit::FuncType,
     backend::{Counter, HostStop, NotInstantiated, StoreData, catch_panic},
 };
@@ -71,38 +71,8 @@ impl SandboxBackend for Wasmtime {
     }
 
     fn enforcement(field: Field) -> Enforcement {
-        match field {
-            Field::Fuel
-            | Field::Deadline
-            | Field::Cancel
-            | Field::MemoryBytes
-            | Field::TableElements
-            | Field::ExactMetering
-            | Field::StackBytes
-            | Field::EngineMetering
-            | Field::HostCalls
-            | Field::Reentry
-            | Field::Start => Enforcement::Enforced,
-            Field::EngineStackBytes => Enforcement::Emulated {
-                how: "bytes of native stack: how deep a guest recurses depends on the processor",
-            },
-            Field::Proposal(
-                Proposal::MutableGlobal
-                | Proposal::SaturatingFloatToInt
-                | Proposal::SignExtension
-                | Proposal::MultiValue
-                | Proposal::BulkMemory
-                | Proposal::ReferenceTypes
-                | Proposal::ExtendedConst
-                | Proposal::Simd
-                | Proposal::RelaxedSimd
-                | Proposal::TailCall
-                | Proposal::MultiMemory
-                | Proposal::Memory64
-                | Proposal::WideArithmetic
-                | Proposal::CustomPageSizes,
-            ) => Enforcement::Enforced,
-        }
+        let how = "bytes of native stack: how deep a guest recurses depends on the processor";
+        Enforcement::all_but(field, &[(Field::EngineStackBytes, Enforcement::Emulated { how })])
     }
 
     fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError> {

@@ -2,8 +2,7 @@
 
 use hotcell_core::{
     Fault, Value,
-    backend::{Counter, HostStop, MOST_FUEL, StoreData},
-    ticker,
+    backend::{Counter, MOST_FUEL, StoreData},
 };
 use wasmtime::{
     AsContext, AsContextMut, Extern, Func, Global, Memory, ModuleExport, Store, StoreContextMut, UpdateDeadline, Val,
@@ -24,42 +23,19 @@ pub struct Data<T> {
     counters: Option<[Global; 2]>,
     /// Whether the engine looks at epochs.
     has_epochs: bool,
-    /// The tick at which the clock was last looked at.
-    seen: u64,
-}
-
-impl<T> Data<T> {
-    /// Whether there was a tick since this was last asked.
-    fn has_ticked(&mut self) -> bool {
-        let ticks = ticker::ticks();
-        let due = self.seen != ticks && self.core.accounts.is_interruptible();
-        if due {
-            self.seen = ticks;
-            ticker::request();
-        }
-        due
-    }
 }
 
 /// A store with limits and interruption set: nothing of the guest has run in it.
 pub(crate) fn limited_store<T: Send + 'static>(engine: &SharedEngine, core: StoreData<T>) -> Store<Data<T>> {
     let has_epochs = engine.has_epochs();
-    let data = Data { core, memory: None, counters: None, has_epochs, seen: ticker::ticks() };
-    let mut store = Store::new(engine.engine(), data);
+    let mut store = Store::new(engine.engine(), Data { core, memory: None, counters: None, has_epochs });
     store.limiter(|data| data);
     // The only error is that the engine does not count.
     let _ = store.set_fuel(MOST_FUEL);
     if has_epochs {
         store.epoch_deadline_callback(|mut store| {
-            let data = store.data_mut();
-            data.has_ticked();
-            match data.core.accounts.check() {
-                Ok(()) => Ok(UpdateDeadline::Continue(1)),
-                Err(fault) => {
-                    data.core.accounts.park(fault);
-                    Err(stop(HostStop))
-                }
-            }
+            store.data_mut().core.check().map_err(stop)?;
+            Ok(UpdateDeadline::Continue(1))
         });
     }
     begin(&mut store);
@@ -69,15 +45,10 @@ pub(crate) fn limited_store<T: Send + 'static>(engine: &SharedEngine, core: Stor
 /// Interruption for the operation that begins.
 #[inline]
 fn begin<T: 'static>(store: &mut Store<Data<T>>) {
-    let (is_interruptible, has_epochs) = (store.data().core.accounts.is_interruptible(), store.data().has_epochs);
-    if is_interruptible {
-        ticker::request();
-    }
-    if is_interruptible && has_epochs {
-        store.set_epoch_deadline(1);
-    } else if has_epochs {
-        // Far enough never to come, and far from overflow: an engine ticks 250 times a second.
-        store.set_epoch_deadline(1 << 62);
+    if store.data().has_epochs {
+        // Where nothing interrupts, far enough never to come, and far from overflow: an engine ticks 250 times a second.
+        let ticks = if store.data().core.accounts.is_interruptible() { 1 } else { 1 << 62 };
+        store.set_epoch_deadline(ticks);
     }
 }
 
@@ -194,11 +165,6 @@ impl<T: Send + 'static> hotcell_core::Store<T> for Caller<'_, T> {
     fn invoke(&mut self, export: &str, params: &[Value], results: &mut [Value]) -> Result<(), Fault> {
         let func = self.0.get_export(export).and_then(Extern::into_func);
         invoke(self.0.as_context_mut(), func, params, results)
-    }
-
-    #[inline]
-    fn is_clock_due(&mut self) -> bool {
-        self.0.data_mut().has_ticked()
     }
 }
 

@@ -199,7 +199,7 @@ where
         return Err(refuse(accounts, fault));
     }
     let outcome = catch_panic(|| f(&mut cx));
-    let due = cx.caller.is_clock_due();
+    let due = cx.caller.data_mut().is_clock_due();
     let accounts = cx.accounts();
     if due {
         look(accounts);

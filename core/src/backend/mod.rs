@@ -18,6 +18,7 @@ mod host;
 mod imports;
 mod slices;
 mod store;
+mod ticks;
 
 pub use accounts::{Accounts, Budget, MOST_FUEL};
 pub use enforcement::{Enforcement, Field, check_enforceable};
@@ -108,8 +109,7 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     /// Version of the engine.
     fn version() -> &'static str;
 
-    /// What this backend really does about `field`. Must be written without a `_` arm, so that a new field does not
-    /// compile until somebody has decided it.
+    /// What this backend really does about `field`: best written with [`Enforcement::all_but`].
     ///
     /// # Behavior
     ///

@@ -2,7 +2,7 @@
 
 use alloc::{borrow::ToOwned, vec::Vec};
 
-use super::{Accounts, Budget, HostOptions, MOST_FUEL};
+use super::{Accounts, Budget, HostOptions, HostStop, MOST_FUEL, ticks::Ticks};
 use crate::{
     policy::Policy,
     time::{CancelToken, Instant},
@@ -64,17 +64,49 @@ pub struct StoreData<T> {
     pub metered_by: MeteredBy,
     /// Stack cells that the guest may use.
     stack_cells: i64,
+    ticks: Ticks,
 }
 
 impl<T> StoreData<T> {
     /// For a new store under `policy`.
     pub fn new(state: T, budget: Budget, policy: &Policy, options: &HostOptions) -> Self {
-        Self {
+        let data = Self {
             state,
             accounts: Accounts::new(budget, options),
             metered_by: MeteredBy::of(policy),
             stack_cells: policy.stack_cells(),
+            ticks: Ticks::new(policy.is_interruptible()),
+        };
+        data.begin();
+        data
+    }
+
+    /// An operation begins.
+    #[inline]
+    fn begin(&self) {
+        if self.accounts.is_interruptible() {
+            self.ticks.begin();
         }
+    }
+
+    /// Whether so much time may have passed since the store last looked at the clock that it must look again.
+    #[inline]
+    pub(super) fn is_clock_due(&mut self) -> bool {
+        self.accounts.is_interruptible() && self.ticks.have_passed()
+    }
+
+    /// Whether the operation may go on: for an engine that asks in the middle of a call.
+    ///
+    /// # Errors
+    ///
+    /// [`HostStop`]: the call must end now, and its fault is parked.
+    pub fn check(&mut self) -> Result<(), HostStop> {
+        // For the ticks that follow.
+        self.is_clock_due();
+        self.accounts.check().map_err(|fault| {
+            self.accounts.park(fault);
+            HostStop
+        })
     }
 }
 
@@ -118,12 +150,6 @@ pub trait Store<T> {
 
     /// Sets it. Called only with `metering = engine`.
     fn set_engine_fuel(&mut self, _fuel: u64) {}
-
-    /// Whether so much time may have passed since the store last looked at the clock that it must look again. Asked
-    /// after every host function, so it must be cheap; `true` is always right.
-    fn is_clock_due(&mut self) -> bool {
-        true
-    }
 
     /// Fuel left, in units of the policy's metering; `None` where nobody counts. Not for a backend to write.
     fn fuel(&mut self) -> Option<u64> {
@@ -211,9 +237,10 @@ pub trait Instance<T>: Store<T> + Send {
     /// Not for a backend to write.
     #[inline]
     fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
-        let accounts = &mut self.data_mut().accounts;
-        accounts.rearm(deadline, cancel);
-        let given = accounts.fuel_given();
+        let data = self.data_mut();
+        data.accounts.rearm(deadline, cancel);
+        data.begin();
+        let given = data.accounts.fuel_given();
         self.set_fuel(given);
         self.begin();
     }

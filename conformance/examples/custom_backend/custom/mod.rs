@@ -15,11 +15,11 @@ use hotcell_core::{
     backend::{HostStop, NotInstantiated, StoreData, catch_panic},
     policy::Floats,
 };
-use wasmi::{CompilationMode, Config, Engine, Linker};
+use wasmi::{CompilationMode, Config, Engine, Linker, Store};
 
 use self::{
     convert::{backend_error, fault, panicked},
-    store::{Data, Instance, limited_store},
+    store::{Data, Instance},
 };
 
 /// The engine under one policy.
@@ -104,7 +104,7 @@ impl SandboxBackend for Custom {
         mut data: StoreData<T>,
     ) -> Result<Instance<T>, NotInstantiated<T>> {
         data.accounts.fill_memory();
-        let mut store = limited_store(linked.module.engine(), data);
+        let mut store = Store::new(linked.module.engine(), Data::new(data));
         let instantiated = catch_panic(|| linked.linker.instantiate_and_start(&mut store, &linked.module));
         store.data_mut().core.accounts.filling_ended();
         match instantiated.map_err(|panic| panicked(panic).into()).and_then(|made| made.map_err(fault)) {

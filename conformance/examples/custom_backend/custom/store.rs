@@ -1,11 +1,10 @@
-//! A limited store with its one instance, and its limits.
+//! A store with its one instance. The engine asks nobody before it grows: the guest does.
 
 use hotcell_core::{
     Fault, Value,
     backend::{Counter, StoreData, catch_panic},
 };
-use wasmi::{AsContextMut, Engine, Extern, Global, Memory, ResourceLimiter, Store, Val};
-use wasmi_core::LimiterError;
+use wasmi::{AsContextMut, Extern, Global, Memory, Store, Val};
 
 use super::{
     call::invoke,
@@ -21,40 +20,10 @@ pub struct Data<T> {
     counters: Option<[Global; 2]>,
 }
 
-/// The guest has asked core before it grows: this is a second line, and an engine that asks nobody can do without.
-impl<T> ResourceLimiter for Data<T> {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        Ok(self.core.accounts.has_granted_bytes(desired - current))
+impl<T> Data<T> {
+    pub(super) fn new(core: StoreData<T>) -> Self {
+        Self { core, memory: None, counters: None }
     }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool, LimiterError> {
-        Ok(self.core.accounts.has_granted_elements(desired - current))
-    }
-
-    fn instances(&self) -> usize {
-        1
-    }
-
-    // How many of these a module may have was decided at admission.
-    fn tables(&self) -> usize {
-        usize::MAX
-    }
-
-    fn memories(&self) -> usize {
-        usize::MAX
-    }
-}
-
-/// A store with its limits: nothing of the guest has run in it.
-pub(super) fn limited_store<T: 'static>(engine: &Engine, core: StoreData<T>) -> Store<Data<T>> {
-    let mut store = Store::new(engine, Data { core, memory: None, counters: None });
-    store.limiter(|data| data);
-    store
 }
 
 /// A limited store with its one instance.

@@ -2,26 +2,26 @@
 
 /// The tick at which a store last looked. Where nothing ticks, it is always time to look.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticks {
+pub(super) struct Ticks {
     #[cfg(feature = "std")]
     seen: Option<u64>,
 }
 
 #[cfg(feature = "std")]
 mod ticking {
-    use hotcell_core::ticker;
-
     use super::Ticks;
+    use crate::ticker;
 
     impl Ticks {
         /// For stores whose calls may be interrupted, or not.
-        pub(crate) fn new(is_interruptible: bool) -> Self {
-            Self { seen: (is_interruptible && ticker::start()).then_some(0) }
+        #[inline]
+        pub(in super::super) fn new(is_interruptible: bool) -> Self {
+            Self { seen: (is_interruptible && ticker::start()).then(ticker::ticks) }
         }
 
         /// An operation begins.
         #[inline]
-        pub(crate) fn begin(self) {
+        pub(in super::super) fn begin(self) {
             if self.seen.is_some() {
                 ticker::request();
             }
@@ -29,7 +29,7 @@ mod ticking {
 
         /// Whether there was a tick since the store last looked; it then looks now.
         #[inline]
-        pub(crate) fn have_passed(&mut self) -> bool {
+        pub(in super::super) fn have_passed(&mut self) -> bool {
             let Some(seen) = &mut self.seen else {
                 return true;
             };
@@ -47,15 +47,15 @@ mod ticking {
 #[cfg(not(feature = "std"))]
 impl Ticks {
     /// For stores whose calls may be interrupted, or not.
-    pub(crate) fn new(_is_interruptible: bool) -> Self {
+    pub(super) fn new(_is_interruptible: bool) -> Self {
         Self {}
     }
 
     /// An operation begins.
-    pub(crate) fn begin(self) {}
+    pub(super) fn begin(self) {}
 
     /// Whether there was a tick since the store last looked.
-    pub(crate) fn have_passed(&mut self) -> bool {
+    pub(super) fn have_passed(&mut self) -> bool {
         true
     }
 }

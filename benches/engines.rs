@@ -50,9 +50,8 @@ fn loading(criterion: &mut Criterion) {
     let policy = Policy::default();
     for guest in modules() {
         let contract = Contract::bytes(guest.entry);
-        let admit = |policy: &Policy| {
-            admit::admit(guest.wasm, policy, &Offered::default(), &contract).expect("the guest is admitted")
-        };
+        let admit =
+            |policy: &Policy| admit(guest.wasm, policy, &Offered::default(), &contract).expect("the guest is admitted");
         // With the admission that goes before it, which the group `admit` has alone.
         criterion.bench_function(&format!("rewrite/core/{}", guest.name), |bencher| bencher.iter(|| admit(&policy)));
         on::<Wasmtime>(criterion, guest, &contract);
@@ -63,7 +62,7 @@ fn loading(criterion: &mut Criterion) {
 fn on<B: Twin>(criterion: &mut Criterion, guest: &Guest, contract: &Contract) {
     let sandbox = Sandbox::<B>::on(Policy::default()).expect("the backend takes the policy");
     let load = || sandbox.load_with(guest.wasm, &sandbox.imports::<()>(), contract).expect("the guest loads");
-    let admitted = admit::admit(guest.wasm, sandbox.policy(), &Offered::default(), contract).expect("it is admitted");
+    let admitted = admit(guest.wasm, sandbox.policy(), &Offered::default(), contract).expect("it is admitted");
     let id = |group: &str| format!("{group}/{}/{}", <B as SandboxBackend>::ID, guest.name);
     let input = (guest.input)();
 

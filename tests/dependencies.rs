@@ -52,20 +52,53 @@ fn a_wasmi_only_build_has_no_jit() {
     assert_eq!(engines_in(&tree), Vec::<&String>::new());
 }
 
-/// What engines cannot do stands in one file of the contract, with the fence before each.
-#[test]
-fn core_speaks_of_engines_in_one_place() {
-    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+/// The sources of a folder of core.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             match path.is_dir() {
-                true => sources(&path, found),
+                true => collect(&path, found),
                 false => found.push(path),
             }
         }
     }
     let mut found = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src"), &mut found);
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src").join(folder), &mut found);
+    found
+}
+
+/// A module's way through core has one direction: policy, validation, the rewrite, and what is made of them.
+#[test]
+fn core_has_one_direction() {
+    const LATER: [(&str, &[&str]); 3] = [
+        ("policy", &["admit", "meter", "admission", "backend", "plugin"]),
+        ("admit", &["meter", "admission", "backend", "plugin"]),
+        ("meter", &["admission", "backend", "plugin"]),
+    ];
+    for (folder, later) in LATER {
+        let files = sources(folder);
+        assert!(files.len() > 5, "{files:?}");
+        for path in files {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join(" ");
+            let imports = code.split("use crate::").skip(1).filter_map(|import| import.split(';').next());
+            for import in imports.map(|import| import.replace(['{', '}', ','], " ")) {
+                let roots = import.split_whitespace().filter_map(|path| path.split("::").next());
+                let found: Vec<_> = roots.filter(|root| later.contains(root)).collect();
+                assert_eq!(found, [""; 0], "{}", path.display());
+            }
+            for root in later {
+                assert!(!code.contains(&format!("crate::{root}::")), "{} names {root}", path.display());
+            }
+        }
+    }
+}
+
+/// What engines cannot do stands in one file of the contract, with the fence before each.
+#[test]
+fn core_speaks_of_engines_in_one_place() {
+    let found = sources("");
     assert!(found.len() > 30, "{found:?}");
     for path in found.iter().filter(|path| !path.ends_with("fences.rs")) {
         let text = fs::read_to_string(path).unwrap().to_lowercase();

@@ -17,19 +17,22 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod admission;
 pub mod admit;
 pub mod backend;
 mod fences;
 pub mod meter;
 pub mod plugin;
 pub mod policy;
+mod reserved;
 #[cfg(feature = "std")]
 pub mod ticker;
 pub mod time;
 pub mod value;
 pub mod verdict;
 
-pub use admit::{Admitted, Contract, ModuleSummary, Offered, Signature, admit};
+pub use admission::{Admitted, admit};
+pub use admit::{Contract, ModuleSummary, Offered, Signature};
 pub use backend::{
     Backend, Budget, Enforcement, Field, HostCx, HostError, HostFn, HostOptions, Imports, Instance, SandboxBackend,
     Store, TypedCall,

@@ -3,8 +3,8 @@
 //! Every case checks once that both sides give the same, right answer.
 
 use hotcell::{
-    Contract, Imports, Offered, Plugin, Policy, Reply, Sandbox, Session, Signature,
-    admit::{self, ExternType, FuncType, summarize},
+    Contract, Imports, Offered, Plugin, Policy, Reply, Sandbox, Session, Signature, admit,
+    admit::{ExternType, FuncType, summarize},
     backend::{Backend, HostFn, SandboxBackend, TypedCall},
     policy::{Floats, Metering},
 };
@@ -127,7 +127,7 @@ impl<B: Twin> Both<B> {
                 Signature { module: import.module.clone(), name: import.name.clone(), ty: FuncType::clone(ty) };
             offered.offer(signature).expect("imports have different names");
         }
-        let admitted = admit::admit(wasm, policy, &offered, contract).expect("the guest is admitted");
+        let admitted = admit(wasm, policy, &offered, contract).expect("the guest is admitted");
         Self { plugin, raw: B::Raw::load(policy, &admitted, entry), entry }
     }
 

@@ -141,7 +141,7 @@ fn admission(measured: &Measured<'_>, policy: &Policy, contract: &Contract) -> R
         rules.floats = if rules.floats == Floats::Canonical { Floats::Allow } else { rules.floats };
     })?;
     let run = |policy: &Policy| {
-        let admitted = admit::admit(&measured.module, policy, &Offered::default(), contract);
+        let admitted = admit(&measured.module, policy, &Offered::default(), contract);
         admitted.map(drop)
     };
     run(policy)?;

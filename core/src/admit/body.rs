@@ -6,14 +6,14 @@ use wasmparser::{BlockType, FuncValidator, FunctionBody, Operator, ValidatorReso
 
 use super::{
     constants,
-    pass::{Passed, block_arity, cap, invalid, malformed},
     summary::FuncType,
+    validate::{Validated, block_arity, cap, invalid, malformed},
 };
 use crate::{policy::Shape, value::ValType, verdict::Rejection};
 
 /// What an operator costs a compiler in blocks: those that it opens, that the compiler makes of it, and that the rewrite
 /// puts beside it. Measured on functions with many live locals, where a block is dear.
-fn blocks_of(operator: &Operator<'_>, passed: &Passed) -> u64 {
+fn blocks_of(operator: &Operator<'_>, validated: &Validated) -> u64 {
     use Operator as O;
     match operator {
         O::Loop { .. } => 4,
@@ -24,11 +24,11 @@ fn blocks_of(operator: &Operator<'_>, passed: &Passed) -> u64 {
         | O::MemoryCopy { .. }
         | O::MemoryInit { .. } => 1,
         O::Call { function_index } | O::ReturnCall { function_index }
-            if (*function_index as usize) < passed.imported_functions =>
+            if (*function_index as usize) < validated.imported_functions =>
         {
             3
         }
-        O::CallIndirect { .. } | O::ReturnCallIndirect { .. } if passed.tables_reach_host => 5,
+        O::CallIndirect { .. } | O::ReturnCallIndirect { .. } if validated.tables_reach_host => 5,
         O::CallIndirect { .. } | O::ReturnCallIndirect { .. } | O::TableFill { .. } => 2,
         O::MemoryGrow { .. } | O::TableGrow { .. } => 4,
         O::TableCopy { .. } | O::TableInit { .. } => 8,
@@ -95,10 +95,10 @@ mod kept {
 pub(crate) const KEPT_PER_CELL: u32 = 24;
 
 /// [`mod@kept`], and whether the result may be a constant.
-pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Passed) -> (u32, bool) {
+pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &Validated) -> (u32, bool) {
     match is_straight(opcode) {
         true => straight_value(opcode, in_loop),
-        false => other_value(operator, opcode, in_loop, passed),
+        false => other_value(operator, opcode, in_loop, validated),
     }
 }
 
@@ -119,24 +119,24 @@ fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
 }
 
 /// [`value`] of all other operators.
-fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, passed: &Passed) -> (u32, bool) {
+fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &Validated) -> (u32, bool) {
     use Operator as O;
     let size = |ty: &ValType| match ty {
         ValType::V128 | ValType::F32 | ValType::F64 => kept::VECTOR,
         ValType::I32 | ValType::I64 | ValType::FuncRef | ValType::OtherRef => kept::SCALAR,
     };
-    let results = |ty: u32| passed.results(ty).iter().map(size).sum::<u32>();
+    let results = |ty: u32| validated.results(ty).iter().map(size).sum::<u32>();
     match operator {
         O::Call { function_index } => {
             // Where the function is, and its instance.
-            let imported = (*function_index as usize) < passed.imported_functions;
-            let ty = passed.functions.get(*function_index as usize).copied().unwrap_or_default();
+            let imported = (*function_index as usize) < validated.imported_functions;
+            let ty = validated.functions.get(*function_index as usize).copied().unwrap_or_default();
             (kept::ANY + results(ty) + if imported { kept::VECTOR } else { 0 }, false)
         }
         O::CallIndirect { type_index, .. } => (kept::ANY + results(*type_index) + kept::VECTOR, false),
         // One that never changes may be constant.
         O::GlobalGet { global_index } => {
-            let global = passed.globals.get(*global_index as usize);
+            let global = validated.globals.get(*global_index as usize);
             (kept::ANY + global.map_or(0, |global| size(&global.ty)), global.is_some_and(|global| !global.is_mutable))
         }
         O::RefNull { .. } => (kept::CONSTANT[usize::from(in_loop)], true),
@@ -264,11 +264,11 @@ impl<'p> Bodies<'p> {
     }
 
     /// Hands over what was found in all bodies together.
-    pub(super) fn finish(self, passed: &mut Passed) {
-        passed.called = self.called;
-        passed.bulk = self.bulk.into_iter().collect();
-        passed.growths = self.growths.into_iter().collect();
-        passed.has_tail_calls = self.has_tail_calls;
+    pub(super) fn finish(self, validated: &mut Validated) {
+        validated.called = self.called;
+        validated.bulk = self.bulk.into_iter().collect();
+        validated.growths = self.growths.into_iter().collect();
+        validated.has_tail_calls = self.has_tail_calls;
     }
 
     /// A bulk operator is used.
@@ -282,11 +282,11 @@ impl<'p> Bodies<'p> {
         body: &FunctionBody<'_>,
         validator: &mut FuncValidator<ValidatorResources>,
         ty: u32,
-        passed: &Passed,
+        validated: &Validated,
     ) -> Result<Measure, Rejection> {
         let shape = self.shape;
         let start = body.range().start as u64;
-        let locals = self.locals(body, validator, passed.params(ty))?;
+        let locals = self.locals(body, validator, validated.params(ty))?;
 
         let mut operators = body.get_operators_reader().map_err(malformed)?;
         let (mut blocks, mut branches) = (0, 0);
@@ -309,23 +309,23 @@ impl<'p> Bodies<'p> {
                 continue;
             }
             let operator = operators.read().map_err(malformed)?;
-            blocks += blocks_of(&operator, passed);
+            blocks += blocks_of(&operator, validated);
             branches += branches_of(&operator);
             words += words_of(&operator);
-            let (value, is_constant) = other_value(&operator, opcode, loop_nesting > 0, passed);
+            let (value, is_constant) = other_value(&operator, opcode, loop_nesting > 0, validated);
             kept = kept.saturating_add(value);
             constants += u32::from(is_constant);
             match &operator {
                 Operator::Block { blockty } | Operator::If { blockty } => {
                     self.open.push(false);
-                    self.block(*blockty, &passed.types, at)?;
+                    self.block(*blockty, &validated.types, at)?;
                 }
                 Operator::Loop { blockty } => {
                     self.loops += 1;
                     loop_nesting += 1;
                     deepest_loop = deepest_loop.max(loop_nesting);
                     self.open.push(true);
-                    self.block(*blockty, &passed.types, at)?;
+                    self.block(*blockty, &validated.types, at)?;
                     cap("module.loops_total", self.loops, shape.loops_total, at)?;
                     cap("module.loop_nesting", loop_nesting, shape.loop_nesting, at)?;
                 }
@@ -371,7 +371,7 @@ impl<'p> Bodies<'p> {
         cap("module.locals_x_blocks", locals * blocks, shape.locals_x_blocks, start)?;
         cap("module.locals_x_branches", locals * branches, shape.locals_x_branches, start)?;
         if u64::from(constants) > shape.constants {
-            let most = constants::most(body, validator, ty, passed)?;
+            let most = constants::most(body, validator, ty, validated)?;
             cap("module.constants", most, shape.constants, start)?;
         }
         Ok(Measure { locals, height, words, kept, constants })
@@ -431,7 +431,7 @@ mod tests {
             let bytes = [opcode, 0, 0, 0, 0, 0, 0, 0, 0];
             let operator = OperatorsReader::new(BinaryReader::new(&bytes, 0)).read();
             let operator = operator.unwrap_or_else(|error| panic!("{opcode:#x}: {error}"));
-            let (blocks, branches) = (blocks_of(&operator, &Passed::default()), branches_of(&operator));
+            let (blocks, branches) = (blocks_of(&operator, &Validated::default()), branches_of(&operator));
             assert_eq!((blocks, branches, words_of(&operator)), (0, 0, WORDS), "{operator:?}");
         }
     }

@@ -6,7 +6,7 @@ use wasmparser::{FuncToValidate, FuncValidator, FunctionBody, Operator, Validato
 
 use super::{
     body::value,
-    pass::{Passed, invalid, malformed},
+    validate::{Validated, invalid, malformed},
 };
 use crate::verdict::Rejection;
 
@@ -32,10 +32,10 @@ pub(super) fn most(
     body: &FunctionBody<'_>,
     validator: &FuncValidator<ValidatorResources>,
     ty: u32,
-    passed: &Passed,
+    validated: &Validated,
 ) -> Result<u64, Rejection> {
     let (resources, index) = (validator.resources(), validator.index());
-    let again = FuncToValidate { resources, index, ty, features: passed.features };
+    let again = FuncToValidate { resources, index, ty, features: validated.features };
     let mut validator = again.into_validator(Default::default());
     validator.read_locals(&mut body.get_binary_reader()).map_err(invalid)?;
     let mut operators = body.get_operators_reader().map_err(malformed)?;
@@ -60,12 +60,12 @@ pub(super) fn most(
                 Some(constant @ Operand::Constant { .. }) => *constant,
                 _ => Operand::Local(*local_index),
             },
-            operator => match constant(operator, passed) {
+            operator => match constant(operator, validated) {
                 Some((value, decides)) => {
                     distinct.insert(value);
                     Operand::Constant { decides }
                 }
-                None if value(operator, code[offset - begin], false, passed).1 => {
+                None if value(operator, code[offset - begin], false, validated).1 => {
                     let all = !operands.is_empty() && operands.iter().all(is_constant);
                     computed += u64::from(all);
                     result_of(operator, &operands, all)
@@ -140,7 +140,7 @@ fn absorbs(operator: &Operator<'_>) -> bool {
 }
 
 /// A constant operand, by its width and bits, and whether it may decide a result.
-fn constant(operator: &Operator<'_>, passed: &Passed) -> Option<((u32, u128), bool)> {
+fn constant(operator: &Operator<'_>, validated: &Validated) -> Option<((u32, u128), bool)> {
     const GLOBAL: u32 = 1;
     let integer = |width: u32, value: i64| Some(((width, value.cast_unsigned().into()), [0, 1, -1].contains(&value)));
     match operator {
@@ -151,7 +151,7 @@ fn constant(operator: &Operator<'_>, passed: &Passed) -> Option<((u32, u128), bo
         Operator::V128Const { value } => Some(((128, value.i128().cast_unsigned()), true)),
         Operator::RefNull { .. } => Some(((0, 0), true)),
         Operator::GlobalGet { global_index } => {
-            let is_mutable = passed.globals.get(*global_index as usize).is_some_and(|global| global.is_mutable);
+            let is_mutable = validated.globals.get(*global_index as usize).is_some_and(|global| global.is_mutable);
             (!is_mutable).then_some(((GLOBAL, (*global_index).into()), true))
         }
         _ => None,

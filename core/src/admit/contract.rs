@@ -10,8 +10,8 @@ use alloc::{
 
 use super::summary::{Export, ExternType, FuncType, Import, ModuleSummary};
 use crate::{
-    meter,
     policy::{Fingerprint, Hasher},
+    reserved,
     value::ValType,
     verdict::{DeniedImport, Reason, Rejection},
 };
@@ -22,7 +22,6 @@ pub const MEMORY: &str = "memory";
 pub const ALLOC: &str = "alloc";
 
 /// Names under which the host finds what the rewrite adds.
-const RESERVED: [&str; 3] = [meter::FUEL, meter::STACK, meter::START];
 
 /// How many denied imports a rejection lists.
 const LISTED: usize = 5;
@@ -69,10 +68,10 @@ impl Offered {
     ///
     /// # Errors
     ///
-    /// The signature, when one of the same names is there already, be it the [reserved](crate::meter::HOST) one.
+    /// The signature, when one of the same names is there already, be it the reserved one.
     pub fn offer(&mut self, signature: Signature) -> Result<(), Signature> {
         let Signature { module, name, ty } = signature;
-        if module == meter::HOST && [meter::REFILL, meter::GROW].contains(&name.as_str()) {
+        if reserved::is_import(&module, &name) {
             return Err(Signature { module, name, ty });
         }
         match self.0.entry((module, name)) {
@@ -148,7 +147,7 @@ pub(super) fn check_imports(summary: &ModuleSummary, offered: &Offered) -> Resul
 }
 
 pub(super) fn check_exports(summary: &ModuleSummary, contract: &Contract) -> Result<(), Rejection> {
-    if let Some(reserved) = summary.exports.iter().find(|export| RESERVED.contains(&export.name.as_str())) {
+    if let Some(reserved) = summary.exports.iter().find(|export| reserved::EXPORTS.contains(&export.name.as_str())) {
         let (export, expected, found) =
             (reserved.name.clone(), "absent: the name is reserved", reserved.ty.to_string());
         return Err(Rejection {

@@ -3,7 +3,7 @@ use alloc::{borrow::ToOwned, vec::Vec};
 use super::summary::{ExternType, FuncType, ModuleSummary};
 use crate::{value::Value, verdict::Fault};
 
-/// What a module exports, found by name: what the guest declares, and nothing that the [rewrite](crate::meter) adds.
+/// What a module exports, found by name: what the guest declares, and nothing that the rewrite adds.
 ///
 /// Every name that an embedder or a guest chooses is looked up here first. A backend looks in its instance, where the
 /// counters and the start function are too.
@@ -89,7 +89,7 @@ mod tests {
             assert_eq!(exports.function(name).is_some(), *ty == function, "{name}");
             assert_eq!(exports.has_global(name), *ty == global, "{name}");
         }
-        for other in ["b", "zzz", "Z", crate::meter::FUEL, crate::meter::STACK, crate::meter::START] {
+        for other in ["b", "zzz", "Z"].into_iter().chain(crate::reserved::EXPORTS) {
             assert_eq!(exports.get(other), None, "{other}");
         }
     }

@@ -4,36 +4,8 @@ use super::Accounts;
 use crate::{
     admit::ModuleSummary,
     policy::{TABLE_ELEMENT_BYTES, largest_memory},
+    reserved::GrowthOf,
 };
-
-/// Bits of the number by which a guest names what grows: the kind, whether it says that the engine could not, the index.
-const TABLE: i32 = 1;
-const FAILED: i32 = 2;
-const INDEX_SHIFT: u32 = 2;
-
-/// What grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GrowthOf {
-    Memory(u32),
-    Table(u32),
-}
-
-impl GrowthOf {
-    /// As the guest names it, before it grows or when it could not.
-    pub(crate) fn encode(self, has_failed: bool) -> i32 {
-        let (kind, index) = match self {
-            Self::Memory(index) => (0, index),
-            Self::Table(index) => (TABLE, index),
-        };
-        (index << INDEX_SHIFT).cast_signed() | kind | if has_failed { FAILED } else { 0 }
-    }
-
-    fn decode(number: i32) -> (Self, bool) {
-        let index = number.cast_unsigned() >> INDEX_SHIFT;
-        let growth = if number & TABLE == 0 { Self::Memory(index) } else { Self::Table(index) };
-        (growth, number & FAILED != 0)
-    }
-}
 
 /// Bytes and table elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -178,15 +150,6 @@ mod tests {
 
     fn asks(accounts: &mut Accounts, growth: GrowthOf, size: u64, delta: u64) -> bool {
         accounts.ask_growth(growth.encode(false), size.cast_signed(), delta.cast_signed())
-    }
-
-    #[test]
-    fn a_guest_names_what_grows() {
-        for growth in [GrowthOf::Memory(0), GrowthOf::Memory(99), GrowthOf::Table(0), GrowthOf::Table((1 << 30) - 1)] {
-            for has_failed in [false, true] {
-                assert_eq!(GrowthOf::decode(growth.encode(has_failed)), (growth, has_failed));
-            }
-        }
     }
 
     #[test]

@@ -22,7 +22,6 @@ mod ticks;
 
 pub use accounts::{Accounts, Budget, MOST_FUEL};
 pub use enforcement::{Enforcement, Field, check_enforceable};
-pub(crate) use growth::GrowthOf;
 pub use host::{BadPointer, HostCx, HostError, HostStop, catch_panic};
 pub use imports::{DuplicateImport, Imports};
 pub use store::{Counter, Instance, MeteredBy, Store, StoreData};
@@ -31,7 +30,8 @@ pub(crate) use store::{cause, give};
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 use crate::{
-    admit::{Admitted, FuncType},
+    Admitted,
+    admit::FuncType,
     policy::{Policy, PolicyError},
     time::Clock,
     value::{Value, Values},

@@ -17,7 +17,7 @@ use super::{
     walk::Width,
 };
 use crate::{
-    admit::{Bulk, FuncType, Passed},
+    admit::{Bulk, FuncType, Validated},
     value,
 };
 
@@ -48,13 +48,13 @@ struct Place {
 }
 
 impl Place {
-    fn memory(passed: &Passed, index: u32) -> Self {
-        let page_size_log2 = Some(page_size_log2(passed, index));
-        Self { index, width: memory_width(passed, index), page_size_log2 }
+    fn memory(validated: &Validated, index: u32) -> Self {
+        let page_size_log2 = Some(page_size_log2(validated, index));
+        Self { index, width: memory_width(validated, index), page_size_log2 }
     }
 
-    fn table(passed: &Passed, index: u32) -> Self {
-        Self { index, width: table_width(passed, index), page_size_log2: None }
+    fn table(validated: &Validated, index: u32) -> Self {
+        Self { index, width: table_width(validated, index), page_size_log2: None }
     }
 
     /// Puts its size in bytes or elements on the stack, as an i64.
@@ -94,12 +94,12 @@ const AT: u32 = 5;
 const SIZE: u32 = 6;
 
 impl Pieces {
-    pub(super) fn new(bulk: Bulk, passed: &Passed, function: usize) -> Self {
+    pub(super) fn new(bulk: Bulk, validated: &Validated, function: usize) -> Self {
         let (to, from) = match bulk {
-            Bulk::MemoryFill { memory } => (Place::memory(passed, memory), None),
-            Bulk::MemoryCopy { to, from } => (Place::memory(passed, to), Some(Place::memory(passed, from))),
-            Bulk::TableFill { table } => (Place::table(passed, table), None),
-            Bulk::TableCopy { to, from } => (Place::table(passed, to), Some(Place::table(passed, from))),
+            Bulk::MemoryFill { memory } => (Place::memory(validated, memory), None),
+            Bulk::MemoryCopy { to, from } => (Place::memory(validated, to), Some(Place::memory(validated, from))),
+            Bulk::TableFill { table } => (Place::table(validated, table), None),
+            Bulk::TableCopy { to, from } => (Place::table(validated, to), Some(Place::table(validated, from))),
         };
         let count = from.map_or(to.width, |from| to.width.min(from.width));
         Self { bulk, to, from, count, function: u32::try_from(function).unwrap_or(u32::MAX) }

@@ -6,7 +6,7 @@ use wasm_encoder::ValType;
 
 use super::{bulk::Pieces, emit::Counters, growth::Grower, linkage::Linkages, walk::Width};
 use crate::{
-    admit::{Bulk, FuncType, Growth, Passed},
+    admit::{Bulk, FuncType, Growth, Validated},
     value,
 };
 
@@ -19,7 +19,7 @@ pub(super) struct Context<'a> {
     pub(super) clamps: bool,
     pub(super) counters: Counters,
     pub(super) linkages: Linkages,
-    passed: &'a Passed,
+    validated: &'a Validated,
     /// The functions that do bulk operators in pieces, and behind them those that grow, in the order in which they stand
     /// behind all other functions. Each has a type of its own.
     pub(super) pieces: Vec<Pieces>,
@@ -34,34 +34,36 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(passed: &'a Passed, counts: bool, canonicalises: bool) -> Self {
+    pub(super) fn new(validated: &'a Validated, counts: bool, canonicalises: bool) -> Self {
         let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let fuel = index(passed.globals.len());
-        let imports = usize::from(counts) + usize::from(!passed.growths.is_empty());
-        let types = passed.types.len() + imports;
+        let fuel = index(validated.globals.len());
+        let imports = usize::from(counts) + usize::from(!validated.growths.is_empty());
+        let types = validated.types.len() + imports;
         let linkages = match counts {
-            true => Linkages::of(passed, index(imports), types),
-            false => Linkages::none(passed, index(imports)),
+            true => Linkages::of(validated, index(imports), types),
+            false => Linkages::none(validated, index(imports)),
         };
         let (mut pieces, mut growers) = (Vec::new(), Vec::new());
         let first = linkages.functions();
         if counts {
-            pieces.extend(passed.bulk.iter().zip(first..).map(|(bulk, index)| Pieces::new(*bulk, passed, index)));
+            pieces.extend(validated.bulk.iter().zip(first..).map(|(bulk, index)| Pieces::new(*bulk, validated, index)));
         }
         let first = first + pieces.len();
-        growers.extend(passed.growths.iter().zip(first..).map(|(growth, index)| Grower::new(*growth, passed, index)));
-        let imported = passed.imported_functions;
+        growers.extend(
+            validated.growths.iter().zip(first..).map(|(growth, index)| Grower::new(*growth, validated, index)),
+        );
+        let imported = validated.imported_functions;
         Self {
             counts,
             canonicalises,
-            clamps: !counts && has_wide_bulk(passed),
+            clamps: !counts && has_wide_bulk(validated),
             counters: Counters { fuel, stack: fuel + 1, refill: index(imported) },
             grow: index(imported + usize::from(counts)),
-            refill_type: index(passed.types.len()),
-            grow_type: index(passed.types.len() + usize::from(counts)),
+            refill_type: index(validated.types.len()),
+            grow_type: index(validated.types.len() + usize::from(counts)),
             first_own_type: index(types + linkages.types().len()),
             linkages,
-            passed,
+            validated,
             pieces,
             growers,
         }
@@ -89,7 +91,7 @@ impl<'a> Context<'a> {
 
     /// The function that does `growth`.
     pub(super) fn grower(&self, growth: Growth) -> &Grower {
-        match self.passed.growths.binary_search(&growth) {
+        match self.validated.growths.binary_search(&growth) {
             Ok(position) => &self.growers[position],
             Err(_) => unreachable!("admission has noted every growth"),
         }
@@ -97,60 +99,60 @@ impl<'a> Context<'a> {
 
     /// The function that does `bulk` in pieces.
     pub(super) fn pieces(&self, bulk: Bulk) -> &Pieces {
-        match self.passed.bulk.binary_search(&bulk) {
+        match self.validated.bulk.binary_search(&bulk) {
             Ok(position) => &self.pieces[position],
             Err(_) => unreachable!("admission has noted every bulk operator"),
         }
     }
 
     pub(super) fn function_type(&self, index: u32) -> &FuncType {
-        match self.passed.types.get(index as usize) {
+        match self.validated.types.get(index as usize) {
             Some(Some(ty)) => ty,
             _ => unreachable!("admission has seen that this is a function type"),
         }
     }
 
     pub(super) fn is_imported(&self, function: u32) -> bool {
-        (function as usize) < self.passed.imported_functions
+        (function as usize) < self.validated.imported_functions
     }
 
     /// Whether a table may hold an imported function, which does not check fuel by itself.
     pub(super) fn tables_reach_host(&self) -> bool {
-        self.passed.tables_reach_host
+        self.validated.tables_reach_host
     }
 
     pub(super) fn has_tail_calls(&self) -> bool {
-        self.passed.has_tail_calls
+        self.validated.has_tail_calls
     }
 
     pub(super) fn memory(&self, index: u32) -> Width {
-        memory_width(self.passed, index)
+        memory_width(self.validated, index)
     }
 
     pub(super) fn page_size_log2(&self, index: u32) -> u32 {
-        page_size_log2(self.passed, index)
+        page_size_log2(self.validated, index)
     }
 
     pub(super) fn table(&self, index: u32) -> Width {
-        table_width(self.passed, index)
+        table_width(self.validated, index)
     }
 }
 
 /// Whether a bulk operator has a length of 64 bits.
-pub(super) fn has_wide_bulk(passed: &Passed) -> bool {
-    passed.bulk.iter().any(|bulk| Pieces::new(*bulk, passed, 0).count() == Width::Bits64)
+pub(super) fn has_wide_bulk(validated: &Validated) -> bool {
+    validated.bulk.iter().any(|bulk| Pieces::new(*bulk, validated, 0).count() == Width::Bits64)
 }
 
-pub(super) fn memory_width(passed: &Passed, index: u32) -> Width {
-    Width::of(passed.summary.memories.get(index as usize).is_some_and(|memory| memory.memory64))
+pub(super) fn memory_width(validated: &Validated, index: u32) -> Width {
+    Width::of(validated.summary.memories.get(index as usize).is_some_and(|memory| memory.memory64))
 }
 
-pub(super) fn page_size_log2(passed: &Passed, index: u32) -> u32 {
-    passed.summary.memories.get(index as usize).map_or(0, |memory| memory.page_size_log2)
+pub(super) fn page_size_log2(validated: &Validated, index: u32) -> u32 {
+    validated.summary.memories.get(index as usize).map_or(0, |memory| memory.page_size_log2)
 }
 
-pub(super) fn table_width(passed: &Passed, index: u32) -> Width {
-    Width::of(passed.summary.tables.get(index as usize).is_some_and(|table| table.table64))
+pub(super) fn table_width(validated: &Validated, index: u32) -> Width {
+    Width::of(validated.summary.tables.get(index as usize).is_some_and(|table| table.table64))
 }
 
 /// A type of an admitted module, for the encoder.

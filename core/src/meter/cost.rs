@@ -1,12 +1,10 @@
-//! The cost table: the one of `metering = exact`. A change of it changes [`COST_VERSION`], and with it the fingerprint
+//! The cost table: the one of `metering = exact`. A change of it changes
+//! [`COST_VERSION`](crate::policy::COST_VERSION), and with it the fingerprint
 //! of every policy.
 
 use wasmparser::Operator;
 
 use crate::admit::{BodyShape, KEPT_PER_CELL};
-
-/// Version of the cost table.
-pub const COST_VERSION: u64 = 3;
 
 /// Bytes that a bulk-memory operator moves per unit of fuel, and bytes that `memory.grow` adds. A growth that is refused
 /// costs nothing beyond its operator.

@@ -14,8 +14,8 @@ use super::{
     walk::Width,
 };
 use crate::{
-    admit::{FuncType, Growth, Passed},
-    backend::GrowthOf,
+    admit::{FuncType, Growth, Validated},
+    reserved::GrowthOf,
     value,
 };
 
@@ -28,10 +28,10 @@ pub(super) struct Grower {
 }
 
 impl Grower {
-    pub(super) fn new(growth: Growth, passed: &Passed, function: usize) -> Self {
+    pub(super) fn new(growth: Growth, validated: &Validated, function: usize) -> Self {
         let width = match growth {
-            Growth::Memory(memory) => memory_width(passed, memory),
-            Growth::Table(table) => table_width(passed, table),
+            Growth::Memory(memory) => memory_width(validated, memory),
+            Growth::Table(table) => table_width(validated, table),
         };
         Self { growth, width, function: u32::try_from(function).unwrap_or(u32::MAX) }
     }

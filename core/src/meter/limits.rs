@@ -1,7 +1,7 @@
 //! What the rewrite made, held against every limit of an engine that it adds to.
 
 use crate::{
-    admit::{ExternType, Passed},
+    admit::{ExternType, Validated},
     fences::{LARGEST_BODY, MOST_ITEMS, MOST_SLOTS, TYPE_SIZE},
     verdict::{Reason, Rejection},
 };
@@ -28,14 +28,14 @@ pub(super) struct Rewritten {
 /// # Errors
 ///
 /// [`Rejection`] with the limit's name.
-pub(super) fn check(passed: &Passed, rewritten: &Rewritten) -> Result<(), Rejection> {
-    let summary = &passed.summary;
+pub(super) fn check(validated: &Validated, rewritten: &Rewritten) -> Result<(), Rejection> {
+    let summary = &validated.summary;
     let all = [
         ("module.types (rewritten)", rewritten.types, MOST_ITEMS),
         ("module.imports (rewritten)", summary.imports.len() + rewritten.imports, MOST_ITEMS),
         (
             "module.functions (rewritten)",
-            passed.imported_functions + rewritten.imports + rewritten.functions,
+            validated.imported_functions + rewritten.imports + rewritten.functions,
             MOST_ITEMS,
         ),
         ("module.globals (rewritten)", rewritten.globals, MOST_ITEMS),
@@ -44,13 +44,13 @@ pub(super) fn check(passed: &Passed, rewritten: &Rewritten) -> Result<(), Reject
     for (limit, found, allowed) in all {
         at_most(limit, found as u64, allowed)?;
     }
-    at_most("module.type_size (rewritten)", type_size(passed) + rewritten.type_size, TYPE_SIZE - 1)
+    at_most("module.type_size (rewritten)", type_size(validated) + rewritten.type_size, TYPE_SIZE - 1)
 }
 
 /// Holds a module that is not rewritten against them.
-pub(super) fn check_as_it_is(passed: &Passed) -> Result<(), Rejection> {
-    passed.bodies.iter().try_for_each(|body| check_body(0, body.slots()))?;
-    at_most("module.type_size", type_size(passed), TYPE_SIZE - 1)
+pub(super) fn check_as_it_is(validated: &Validated) -> Result<(), Rejection> {
+    validated.bodies.iter().try_for_each(|body| check_body(0, body.slots()))?;
+    at_most("module.type_size", type_size(validated), TYPE_SIZE - 1)
 }
 
 /// Holds a body against them: its bytes, and its locals and operands together.
@@ -65,9 +65,9 @@ pub(super) fn check_code(bytes: usize) -> Result<(), Rejection> {
 }
 
 /// The size of a module's type, as validators count it.
-fn type_size(passed: &Passed) -> u64 {
-    let imports = passed.summary.imports.iter().map(|import| &import.ty);
-    let exports = passed.summary.exports.iter().map(|export| &export.ty);
+fn type_size(validated: &Validated) -> u64 {
+    let imports = validated.summary.imports.iter().map(|import| &import.ty);
+    let exports = validated.summary.exports.iter().map(|export| &export.ty);
     1 + imports.chain(exports).map(item_size).sum::<u64>()
 }
 

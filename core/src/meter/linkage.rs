@@ -10,7 +10,7 @@ use wasm_encoder::{BlockType, InstructionSink, ValType};
 
 use super::{body::Written, emit::Counters};
 use crate::{
-    admit::{BodyShape, FuncType, Passed},
+    admit::{BodyShape, FuncType, Validated},
     fences::{MOST_ITEMS, MOST_PARAMS},
     value,
 };
@@ -52,10 +52,10 @@ pub(super) struct Linkages {
 
 impl Linkages {
     /// Nothing takes a parameter.
-    pub(super) fn none(passed: &Passed, added: u32) -> Self {
+    pub(super) fn none(validated: &Validated, added: u32) -> Self {
         Self {
-            functions: alloc::vec![Linkage::Global; passed.bodies.len()],
-            imported: passed.imported_functions,
+            functions: alloc::vec![Linkage::Global; validated.bodies.len()],
+            imported: validated.imported_functions,
             added,
             types: BTreeMap::new(),
             split: Vec::new(),
@@ -64,22 +64,22 @@ impl Linkages {
 
     /// `added` counts the imports of the rewrite's own, and `types_before` the types in front of those that this adds. Where no type or function more fits, a function
     /// stays as it is.
-    pub(super) fn of(passed: &Passed, added: u32, types_before: usize) -> Self {
-        let mut linkages = Self::none(passed, added);
+    pub(super) fn of(validated: &Validated, added: u32, types_before: usize) -> Self {
+        let mut linkages = Self::none(validated, added);
         let first = linkages.imported + linkages.added as usize;
         let most = usize::try_from(MOST_ITEMS).unwrap_or(usize::MAX);
         let is_set = |flags: &[bool], function: usize| flags.get(function).copied().unwrap_or(false);
-        for (index, body) in passed.bodies.iter().enumerate() {
+        for (index, body) in validated.bodies.iter().enumerate() {
             let function = linkages.imported + index;
-            let params = passed.types.get(body.ty as usize).and_then(Option::as_ref).map_or(0, |ty| ty.params.len());
+            let params = validated.types.get(body.ty as usize).and_then(Option::as_ref).map_or(0, |ty| ty.params.len());
             let has_room = types_before + linkages.types.len() + MOST_BLOCK_TYPES < most && params < MOST_PARAMS;
-            if !is_set(&passed.called, function) || !has_room {
+            if !is_set(&validated.called, function) || !has_room {
                 continue;
             }
-            let body_index = first + passed.bodies.len() + linkages.split.len();
-            linkages.functions[index] = if !is_set(&passed.referenced, function) {
+            let body_index = first + validated.bodies.len() + linkages.split.len();
+            linkages.functions[index] = if !is_set(&validated.referenced, function) {
                 Linkage::Parameter
-            } else if body_index + passed.bulk.len() + passed.growths.len() < most {
+            } else if body_index + validated.bulk.len() + validated.growths.len() < most {
                 linkages.split.push(index);
                 Linkage::Split(u32::try_from(body_index).unwrap_or(u32::MAX))
             } else {

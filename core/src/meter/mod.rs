@@ -23,7 +23,12 @@ mod nan;
 mod runs;
 mod walk;
 
-pub use cost::{BYTES_PER_UNIT, COST_VERSION, FRAME_CELLS};
+pub use cost::{BYTES_PER_UNIT, FRAME_CELLS};
+
+pub use crate::{
+    policy::{CELL_BYTES, COST_VERSION},
+    reserved::{FUEL, GROW, HOST, REFILL, STACK, START},
+};
 
 use alloc::{borrow::Cow, vec::Vec};
 
@@ -41,30 +46,12 @@ use self::{
     linkage::{Linkage, entrance, with_parameter},
 };
 use crate::{
-    admit::{BodyShape, FuncType, Passed, Section},
+    admit::{BodyShape, FuncType, Section, Validated},
     fences::LARGE_BODY,
     policy::{Floats, Metering, Rules},
     value,
     verdict::Rejection,
 };
-
-/// Export of the fuel counter, an i64: what is left. Negative: the guest ran out of it. Reserved: no module may export
-/// anything under this name.
-pub const FUEL: &str = "__hotcell_fuel";
-/// Export of the stack counter, an i64: cells of [`CELL_BYTES`] left. Negative: the guest ran out of them. Reserved.
-pub const STACK: &str = "__hotcell_stack";
-/// Export of the start function. Reserved.
-pub const START: &str = "__hotcell_start";
-/// Module name of the functions that a rewritten guest imports from core. Reserved: no host function may have it.
-pub const HOST: &str = "__hotcell";
-/// Name in [`HOST`] of the function that a guest calls where one of its counters is below zero: `(i64) -> ()`, with
-/// `metering = exact`.
-pub const REFILL: &str = "refill";
-/// Name in [`HOST`] of the function that a guest asks before a memory or a table grows, where it has such operators:
-/// `(i32, i64, i64) -> i32`. The arguments are what grows, its size, and by how much; the result is whether it may.
-pub const GROW: &str = "grow";
-/// Bytes of a stack cell.
-pub const CELL_BYTES: u64 = 8;
 
 /// The first byte of a function type.
 const FUNCTION_TYPE: u8 = 0x60;
@@ -74,25 +61,29 @@ const FUNCTION_TYPE: u8 = 0x60;
 /// # Errors
 ///
 /// [`Rejection`] when it becomes larger, in any respect, than engines take.
-pub(crate) fn for_engine<'a>(bytes: &'a [u8], passed: &Passed, rules: &Rules) -> Result<Cow<'a, [u8]>, Rejection> {
+pub(crate) fn for_engine<'a>(
+    bytes: &'a [u8],
+    validated: &Validated,
+    rules: &Rules,
+) -> Result<Cow<'a, [u8]>, Rejection> {
     let counts = rules.metering == Metering::Exact;
     let canonicalises = rules.floats == Floats::Canonical;
-    let has_large_bodies = passed.bodies.iter().any(|body| body.words > LARGE_BODY);
-    let has_custom_sections = passed.summary.custom_bytes > 0;
+    let has_large_bodies = validated.bodies.iter().any(|body| body.words > LARGE_BODY);
+    let has_custom_sections = validated.summary.custom_bytes > 0;
     let changes_bodies =
-        counts || canonicalises || has_large_bodies || has_wide_bulk(passed) || !passed.growths.is_empty();
-    if !changes_bodies && !has_custom_sections && passed.start.is_none() {
-        limits::check_as_it_is(passed)?;
+        counts || canonicalises || has_large_bodies || has_wide_bulk(validated) || !validated.growths.is_empty();
+    if !changes_bodies && !has_custom_sections && validated.start.is_none() {
+        limits::check_as_it_is(validated)?;
         return Ok(Cow::Borrowed(bytes));
     }
-    let context = Context::new(passed, counts, canonicalises);
+    let context = Context::new(validated, counts, canonicalises);
     let mut block_types = BlockTypes::new(context.types_before_blocks());
-    Rewrite { bytes, passed, context }.module(&mut block_types).map(Cow::Owned)
+    Rewrite { bytes, validated, context }.module(&mut block_types).map(Cow::Owned)
 }
 
 struct Rewrite<'a> {
     bytes: &'a [u8],
-    passed: &'a Passed,
+    validated: &'a Validated,
     context: Context<'a>,
 }
 
@@ -100,14 +91,14 @@ impl Rewrite<'_> {
     /// The sections in order: copied, or with something appended.
     fn module(&self, block_types: &mut BlockTypes) -> Result<Vec<u8>, Rejection> {
         // Before the types, because bodies decide which are needed.
-        let code = match self.passed.section(SectionId::Code as u8) {
+        let code = match self.validated.section(SectionId::Code as u8) {
             Some(section) => self.code(&self.renumbered(section), block_types)?,
             None => Code::default(),
         };
-        limits::check(self.passed, &self.rewritten(block_types))?;
+        limits::check(self.validated, &self.rewritten(block_types))?;
         let mut module = Module::new();
         for id in ORDER {
-            let section = self.passed.section(id as u8);
+            let section = self.validated.section(id as u8);
             let content = section.map(|section| self.renumbered(section));
             match (id, content.as_deref()) {
                 (SectionId::Type, content) => append(&mut module, id, content, self.types(block_types)),
@@ -137,9 +128,10 @@ impl Rewrite<'_> {
 
     /// What the module has now.
     fn rewritten(&self, block_types: &BlockTypes) -> Rewritten {
-        let (counters, start) = (usize::from(self.context.counts), usize::from(self.passed.start.is_some()));
+        let (counters, start) = (usize::from(self.context.counts), usize::from(self.validated.start.is_some()));
         let grows = usize::from(self.context.grows());
-        let functions = self.passed.bodies.len() + self.context.linkages.split().len() + self.context.own_functions();
+        let functions =
+            self.validated.bodies.len() + self.context.linkages.split().len() + self.context.own_functions();
         // The two counters; the function that gives fuel, of one parameter; the one that is asked for growth, of three and a
         // result; the start function, of none.
         let type_size =
@@ -148,7 +140,7 @@ impl Rewrite<'_> {
             types: self.context.types_before_blocks() + block_types.types().len(),
             imports: counters + grows,
             functions,
-            globals: self.passed.globals.len() + 2 * counters,
+            globals: self.validated.globals.len() + 2 * counters,
             exports: 2 * counters + start,
             type_size: type_size + start as u64 * limits::function_size(0, 0),
         }
@@ -157,7 +149,7 @@ impl Rewrite<'_> {
     /// What is in a section, with the new indices of functions. Bodies have theirs still.
     fn renumbered(&self, section: &Section) -> Cow<'_, [u8]> {
         let range = section.content.clone();
-        let references = &self.passed.references;
+        let references = &self.validated.references;
         let here = |offset: usize| references.partition_point(|at| (*at as usize) < offset);
         let references = &references[here(range.start)..here(range.end)];
         if references.is_empty() || !self.context.linkages.renumbers() {
@@ -226,14 +218,14 @@ impl Rewrite<'_> {
     fn functions(&self) -> FunctionSection {
         let linkages = &self.context.linkages;
         let mut functions = FunctionSection::new();
-        for (index, body) in self.passed.bodies.iter().enumerate() {
+        for (index, body) in self.validated.bodies.iter().enumerate() {
             functions.function(match linkages.of_defined(index) {
                 Linkage::Parameter => linkages.type_with_parameter(body.ty),
                 Linkage::Global | Linkage::Split(_) => body.ty,
             });
         }
         for &index in linkages.split() {
-            functions.function(linkages.type_with_parameter(self.passed.bodies[index].ty));
+            functions.function(linkages.type_with_parameter(self.validated.bodies[index].ty));
         }
         for position in 0..self.context.own_functions() {
             functions.function(self.context.own_type(position));
@@ -267,7 +259,7 @@ impl Rewrite<'_> {
             export(FUEL, ExportKind::Global, self.context.counters.fuel);
             export(STACK, ExportKind::Global, self.context.counters.stack);
         }
-        if let Some(start) = self.passed.start {
+        if let Some(start) = self.validated.start {
             export(START, ExportKind::Func, self.context.linkages.index(start));
         }
         exports
@@ -279,26 +271,26 @@ impl Rewrite<'_> {
         let Ok(_count) = reader.read_var_u32() else {
             unreachable!("admission has read this section");
         };
-        let bodies: Vec<BinaryReader<'_>> = (0..self.passed.bodies.len())
+        let bodies: Vec<BinaryReader<'_>> = (0..self.validated.bodies.len())
             .map(|_| match reader.read_reader() {
                 Ok(body) => body,
                 Err(_) => unreachable!("admission has read every body"),
             })
             .collect();
-        let first = self.context.linkages.index(u32::try_from(self.passed.imported_functions).unwrap_or(u32::MAX));
-        for (index, shape) in self.passed.bodies.iter().enumerate() {
+        let first = self.context.linkages.index(u32::try_from(self.validated.imported_functions).unwrap_or(u32::MAX));
+        for (index, shape) in self.validated.bodies.iter().enumerate() {
             let written = match self.context.linkages.of_defined(index) {
                 Linkage::Global => self.body(&bodies[index], *shape, false, block_types),
                 Linkage::Parameter => self.body(&bodies[index], *shape, true, block_types),
                 Linkage::Split(body) => {
                     let ty = self.context.function_type(shape.ty);
-                    entrance(ty, *shape, body, self.context.counters, self.passed.has_tail_calls)
+                    entrance(ty, *shape, body, self.context.counters, self.validated.has_tail_calls)
                 }
             };
             code.add(first, &written)?;
         }
         for &index in self.context.linkages.split() {
-            code.add(first, &self.body(&bodies[index], self.passed.bodies[index], true, block_types))?;
+            code.add(first, &self.body(&bodies[index], self.validated.bodies[index], true, block_types))?;
         }
         for pieces in &self.context.pieces {
             code.add(first, &pieces.body(self.context.counters))?;

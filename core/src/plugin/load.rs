@@ -2,7 +2,8 @@ use alloc::{sync::Arc, vec::Vec};
 
 use super::{Reply, session::Session, slots::Slots, trace};
 use crate::{
-    admit::{ALLOC, Admitted, Contract, Exports, ModuleSummary, admit},
+    Admitted, admit,
+    admit::{ALLOC, Contract, Exports, ModuleSummary},
     backend::{
         Backend, Budget, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData, TypedCall,
         call, check_enforceable, give,

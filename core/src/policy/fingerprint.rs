@@ -1,7 +1,7 @@
 use core::{fmt, hash::Hasher as _};
 
+use super::COST_VERSION;
 use super::{Floats, Limits, Metering, Rules, Shape};
-use crate::meter::COST_VERSION;
 
 /// A stable 64-bit hash: the same on every machine and in every build of the same version. Not a secret and not a
 /// signature.

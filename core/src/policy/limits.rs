@@ -27,6 +27,12 @@ pub const fn largest_memory(page_size_log2: u32, memory64: bool) -> u64 {
 /// The most that [`Limits::memory_bytes`] may say.
 pub(super) const MOST_MEMORY_BYTES: u64 = 1 << 46;
 
+/// Bytes of a stack cell, in which exact metering counts the stack.
+pub const CELL_BYTES: u64 = 8;
+
+/// Version of the cost table of exact metering: part of every fingerprint.
+pub const COST_VERSION: u64 = 3;
+
 /// What one operation may use: instantiation, ABI check, `alloc` and the entry share one budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]

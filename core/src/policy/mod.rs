@@ -28,7 +28,7 @@ pub use caps::{ModuleCaps, Shape};
 pub use error::PolicyError;
 pub use fingerprint::Fingerprint;
 pub(crate) use fingerprint::Hasher;
-pub use limits::{Interrupt, Limits, TABLE_ELEMENT_BYTES, largest_memory};
+pub use limits::{CELL_BYTES, COST_VERSION, Interrupt, Limits, TABLE_ELEMENT_BYTES, largest_memory};
 pub(crate) use proposals::{ALWAYS_DENIED, features};
 pub use proposals::{Proposal, Proposals};
 pub use provision::Provision;
@@ -274,7 +274,7 @@ impl Policy {
         self.rules.metering == Metering::Exact
     }
 
-    /// The proposals that an engine must know for modules as the [rewrite](crate::meter) made them: those that the policy
+    /// The proposals that an engine must know for modules as the rewrite made them: those that the policy
     /// allows, blocks with parameters, and what the counters of exact metering need.
     pub fn engine_proposals(&self) -> Proposals {
         let mut proposals = self.rules.proposals;
@@ -286,9 +286,9 @@ impl Policy {
         proposals
     }
 
-    /// Cells of stack that a guest may use, as [exact metering](crate::meter) counts them.
+    /// Cells of stack that a guest may use, as exact metering counts them.
     pub fn stack_cells(&self) -> i64 {
-        i64::try_from(self.rules.limits.stack_bytes / crate::meter::CELL_BYTES).unwrap_or(i64::MAX)
+        i64::try_from(self.rules.limits.stack_bytes / CELL_BYTES).unwrap_or(i64::MAX)
     }
 
     /// Whether the engine must count fuel: for a limit on it, or for the ABI check, which has one of its own.

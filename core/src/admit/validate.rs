@@ -30,9 +30,9 @@ const RECURSION_GROUP: u8 = 0x4e;
 /// log2 of the size of a page that does not say otherwise.
 const PAGE_SIZE_LOG2: u32 = 16;
 
-/// What a module that passed leaves behind.
+/// What validation leaves behind.
 #[derive(Default)]
-pub(crate) struct Passed {
+pub(crate) struct Validated {
     /// What it was validated with.
     pub(crate) features: WasmFeatures,
     pub(crate) summary: ModuleSummary,
@@ -83,7 +83,7 @@ impl From<wasmparser::GlobalType> for Global {
     }
 }
 
-impl Passed {
+impl Validated {
     /// The results of the type `ty`.
     pub(super) fn results(&self, ty: u32) -> &[ValType] {
         self.types.get(ty as usize).and_then(Option::as_ref).map_or(&[], |ty| &ty.results)
@@ -126,8 +126,8 @@ pub(crate) struct BodyShape {
 }
 
 /// Reads and validates `bytes` once, with `features`, holding every count against the caps of `policy`.
-pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Result<Passed, Rejection> {
-    let mut pass = Pass {
+pub(crate) fn validate(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Result<Validated, Rejection> {
+    let mut validation = Validation {
         bytes,
         policy,
         module: &policy.rules().module,
@@ -139,10 +139,10 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
         exported_functions: BTreeSet::new(),
         element_entries: 0,
         custom_sections: 0,
-        passed: Passed {
+        validated: Validated {
             features,
             summary: ModuleSummary { bytes: bytes.len() as u64, ..ModuleSummary::default() },
-            ..Passed::default()
+            ..Validated::default()
         },
     };
     let mut parser = Parser::new(0);
@@ -155,17 +155,17 @@ pub(crate) fn pass(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Res
             Chunk::NeedMoreData(_) => unreachable!("all the data is here"),
         };
         if let Payload::End(_) = payload {
-            pass.validator.payload(&payload).map_err(invalid)?;
-            let Pass { totals, mut passed, .. } = pass;
-            totals.finish(&mut passed);
-            return Ok(passed);
+            validation.validator.payload(&payload).map_err(invalid)?;
+            let Validation { totals, mut validated, .. } = validation;
+            totals.finish(&mut validated);
+            return Ok(validated);
         }
-        pass.payload(&payload, at..at + consumed)?;
+        validation.payload(&payload, at..at + consumed)?;
         at += consumed;
     }
 }
 
-struct Pass<'p> {
+struct Validation<'p> {
     bytes: &'p [u8],
     policy: &'p Policy,
     module: &'p ModuleCaps,
@@ -178,10 +178,10 @@ struct Pass<'p> {
     exported_functions: BTreeSet<u32>,
     custom_sections: u64,
     element_entries: u64,
-    passed: Passed,
+    validated: Validated,
 }
 
-impl Pass<'_> {
+impl Validation<'_> {
     /// Holds the counts of one section against the caps, then hands it to the validator, then notes what it declares.
     fn payload(&mut self, payload: &Payload<'_>, range: Range<usize>) -> Result<(), Rejection> {
         let at = range.start as u64;
@@ -250,15 +250,15 @@ impl Pass<'_> {
         match self.validator.payload(payload).map_err(invalid)? {
             ValidPayload::Func(function, body) => {
                 let mut validator = function.into_validator(core::mem::take(&mut self.allocations));
-                let index = self.passed.imported_functions + self.passed.bodies.len();
-                let ty = self.passed.functions.get(index).copied().unwrap_or_default();
-                self.passed.summary.code_bytes += body.range().len() as u64;
-                let measure = self.totals.check(&body, &mut validator, ty, &self.passed)?;
+                let index = self.validated.imported_functions + self.validated.bodies.len();
+                let ty = self.validated.functions.get(index).copied().unwrap_or_default();
+                self.validated.summary.code_bytes += body.range().len() as u64;
+                let measure = self.totals.check(&body, &mut validator, ty, &self.validated)?;
                 let Measure { locals, height, words, kept, constants } = measure;
                 let is_exported = self.exported_functions.contains(&(index as u32));
                 // A cap keeps them far below the type's end.
                 let locals = u32::try_from(locals).unwrap_or(u32::MAX);
-                self.passed.bodies.push(BodyShape { ty, locals, height, words, kept, constants, is_exported });
+                self.validated.bodies.push(BodyShape { ty, locals, height, words, kept, constants, is_exported });
                 self.allocations = validator.into_allocations();
                 Ok(())
             }
@@ -269,17 +269,17 @@ impl Pass<'_> {
     /// Remembers what a section that is valid declares.
     fn note(&mut self, payload: &Payload<'_>, at: u64) -> Result<(), Rejection> {
         if let Some((id, content)) = payload.as_section() {
-            self.passed.sections.push(Section { id, content });
+            self.validated.sections.push(Section { id, content });
         }
         match payload {
             Payload::ImportSection(section) => self.imports(section.clone()),
             Payload::FunctionSection(section) => {
-                self.passed.summary.functions = section.count().into();
+                self.validated.summary.functions = section.count().into();
                 let mut params = 0;
                 for index in section.clone() {
                     let index = index.map_err(malformed)?;
                     params += self.func_type(index).params.len() as u64;
-                    self.passed.functions.push(index);
+                    self.validated.functions.push(index);
                 }
                 cap("module.params_total", params, self.shape.params_total, at)
             }
@@ -300,10 +300,10 @@ impl Pass<'_> {
                 self.resources(at)
             }
             Payload::GlobalSection(section) => {
-                self.passed.summary.globals = section.count().into();
+                self.validated.summary.globals = section.count().into();
                 for global in section.clone() {
                     let global = global.map_err(malformed)?;
-                    self.passed.globals.push(global.ty.into());
+                    self.validated.globals.push(global.ty.into());
                     self.references(&global.init_expr)?;
                 }
                 Ok(())
@@ -311,11 +311,11 @@ impl Pass<'_> {
             Payload::ExportSection(section) => self.exports(section.clone()),
             Payload::ElementSection(section) => self.element_references(section.clone()),
             Payload::StartSection { func, .. } => {
-                self.passed.summary.start = Some(at);
-                self.passed.start = Some(*func);
+                self.validated.summary.start = Some(at);
+                self.validated.start = Some(*func);
                 // The host calls it by its hidden name.
                 self.exported_functions.insert(*func);
-                mark(&mut self.passed.referenced, *func);
+                mark(&mut self.validated.referenced, *func);
                 Ok(())
             }
             _ => Ok(()),
@@ -324,10 +324,10 @@ impl Pass<'_> {
 
     fn custom_section(&mut self, range: Range<usize>) -> Result<(), Rejection> {
         let at = range.start as u64;
-        self.passed.summary.custom_bytes += range.len() as u64;
+        self.validated.summary.custom_bytes += range.len() as u64;
         self.custom_sections += 1;
         cap("module.custom_sections", self.custom_sections, self.shape.custom_sections, at)?;
-        cap("module.custom_bytes", self.passed.summary.custom_bytes, self.shape.custom_bytes, at)
+        cap("module.custom_bytes", self.validated.summary.custom_bytes, self.shape.custom_bytes, at)
     }
 
     fn types(&mut self, section: wasmparser::TypeSectionReader<'_>, at: u64) -> Result<(), Rejection> {
@@ -341,14 +341,14 @@ impl Pass<'_> {
             let group = group.map_err(malformed)?;
             for ty in group.into_types() {
                 let CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
-                    self.passed.types.push(None);
+                    self.validated.types.push(None);
                     continue;
                 };
                 cap("module.params", ty.params().len() as u64, self.shape.params, offset as u64)?;
                 cap("module.results", ty.results().len() as u64, self.shape.results, offset as u64)?;
-                self.passed.types.push(Some(Arc::new(ty.into())));
+                self.validated.types.push(Some(Arc::new(ty.into())));
             }
-            cap("module.types", self.passed.types.len() as u64, self.shape.types, at)?;
+            cap("module.types", self.validated.types.len() as u64, self.shape.types, at)?;
         }
     }
 
@@ -362,7 +362,7 @@ impl Pass<'_> {
                     let message = "a recursion group has more types than there are bytes".to_owned();
                     return Err(rejection(at as u64, Reason::Malformed { message }));
                 }
-                cap("module.types", self.passed.types.len() as u64 + u64::from(count), self.shape.types, at as u64)
+                cap("module.types", self.validated.types.len() as u64 + u64::from(count), self.shape.types, at as u64)
             }
             _ => Ok(()),
         }
@@ -374,8 +374,8 @@ impl Pass<'_> {
             let offset = offset as u64;
             let ty = match import.ty {
                 TypeRef::Func(index) => {
-                    self.passed.functions.push(index);
-                    self.passed.imported_functions += 1;
+                    self.validated.functions.push(index);
+                    self.validated.imported_functions += 1;
                     ExternType::Function(self.func_type(index))
                 }
                 TypeRef::Table(ty) => {
@@ -387,13 +387,13 @@ impl Pass<'_> {
                     ExternType::Memory { memory64: ty.memory64 }
                 }
                 TypeRef::Global(ty) => {
-                    self.passed.globals.push(ty.into());
+                    self.validated.globals.push(ty.into());
                     ExternType::Global(ty.content_type.into())
                 }
                 TypeRef::Tag(_) => ExternType::Tag,
             };
             let (module, name) = (self.name(import.module, offset)?, self.name(import.name, offset)?);
-            self.passed.summary.imports.push(Import { module, name, ty, offset });
+            self.validated.summary.imports.push(Import { module, name, ty, offset });
         }
         Ok(())
     }
@@ -408,21 +408,21 @@ impl Pass<'_> {
                 ExternalKind::Func => {
                     self.exported_functions.insert(export.index);
                     self.refer(export.index, self.index_of_export(offset)?);
-                    imported = index < self.passed.imported_functions;
+                    imported = index < self.validated.imported_functions;
                     ExternType::Function(
-                        self.passed.functions.get(index).map(|ty| self.func_type(*ty)).unwrap_or_default(),
+                        self.validated.functions.get(index).map(|ty| self.func_type(*ty)).unwrap_or_default(),
                     )
                 }
                 ExternalKind::Table => ExternType::Table,
                 ExternalKind::Memory => ExternType::Memory {
-                    memory64: self.passed.summary.memories.get(index).is_some_and(|memory| memory.memory64),
+                    memory64: self.validated.summary.memories.get(index).is_some_and(|memory| memory.memory64),
                 },
                 ExternalKind::Global => {
-                    ExternType::Global(self.passed.globals.get(index).map_or(ValType::OtherRef, |global| global.ty))
+                    ExternType::Global(self.validated.globals.get(index).map_or(ValType::OtherRef, |global| global.ty))
                 }
                 ExternalKind::Tag => ExternType::Tag,
             };
-            self.passed.summary.exports.push(Export { name, ty, imported, offset: offset as u64 });
+            self.validated.summary.exports.push(Export { name, ty, imported, offset: offset as u64 });
         }
         Ok(())
     }
@@ -497,16 +497,16 @@ impl Pass<'_> {
 
     /// Notes that the index of `function` stands at byte `at`, where it may be called by somebody else than a body.
     fn refer(&mut self, function: u32, at: usize) {
-        mark(&mut self.passed.referenced, function);
-        self.passed.tables_reach_host |= (function as usize) < self.passed.imported_functions;
+        mark(&mut self.validated.referenced, function);
+        self.validated.tables_reach_host |= (function as usize) < self.validated.imported_functions;
         // A binary is far smaller than the type's end.
-        self.passed.references.push(u32::try_from(at).unwrap_or(u32::MAX));
+        self.validated.references.push(u32::try_from(at).unwrap_or(u32::MAX));
     }
 
     fn data(&mut self, section: wasmparser::DataSectionReader<'_>) -> Result<(), Rejection> {
         for data in section {
             let data = data.map_err(malformed)?;
-            self.passed.summary.data_bytes += data.data.len() as u64;
+            self.validated.summary.data_bytes += data.data.len() as u64;
             if let DataKind::Active { offset_expr, .. } = &data.kind {
                 self.const_expr(offset_expr)?;
             }
@@ -530,7 +530,7 @@ impl Pass<'_> {
     fn memory(&mut self, ty: &MemoryType) {
         let page_size_log2 = ty.page_size_log2.unwrap_or(PAGE_SIZE_LOG2);
         let bytes = |pages: u64| pages.saturating_mul(1 << page_size_log2);
-        self.passed.summary.memories.push(Memory {
+        self.validated.summary.memories.push(Memory {
             initial_bytes: bytes(ty.initial),
             maximum_bytes: ty.maximum.map(bytes),
             page_size_log2,
@@ -539,17 +539,17 @@ impl Pass<'_> {
     }
 
     fn table(&mut self, ty: &TableType) {
-        self.passed.summary.tables.push(Table { initial: ty.initial, maximum: ty.maximum, table64: ty.table64 });
+        self.validated.summary.tables.push(Table { initial: ty.initial, maximum: ty.maximum, table64: ty.table64 });
     }
 
     /// Holds what memories and tables have at the start against the limits of the store.
     fn resources(&self, at: u64) -> Result<(), Rejection> {
         let limits = &self.policy.rules().limits;
-        let elements = self.passed.summary.tables.iter().fold(0u64, |sum, table| sum.saturating_add(table.initial));
+        let elements = self.validated.summary.tables.iter().fold(0u64, |sum, table| sum.saturating_add(table.initial));
         cap("limits.table_elements", elements, limits.table_elements, at)?;
         let memories =
-            self.passed.summary.memories.iter().fold(0u64, |sum, memory| sum.saturating_add(memory.initial_bytes));
-        for memory in &self.passed.summary.memories {
+            self.validated.summary.memories.iter().fold(0u64, |sum, memory| sum.saturating_add(memory.initial_bytes));
+        for memory in &self.validated.summary.memories {
             let most = largest_memory(memory.page_size_log2, memory.memory64);
             cap("limits.memory_bytes", memory.initial_bytes, most, at)?;
         }
@@ -558,7 +558,7 @@ impl Pass<'_> {
     }
 
     fn func_type(&self, index: u32) -> Arc<FuncType> {
-        self.passed.types.get(index as usize).cloned().flatten().unwrap_or_default()
+        self.validated.types.get(index as usize).cloned().flatten().unwrap_or_default()
     }
 
     fn name(&self, name: &str, at: u64) -> Result<String, Rejection> {

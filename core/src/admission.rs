@@ -1,0 +1,118 @@
+//! Admission as a whole: what was validated, rewritten for the engine.
+
+use alloc::borrow::Cow;
+
+use crate::{
+    admit::{self, Contract, ModuleSummary, Offered},
+    meter,
+    policy::{Fingerprint, Policy},
+    reserved,
+    verdict::Rejection,
+};
+
+/// A module that passed admission under one policy and against one set of offered imports. There is no other way to
+/// make one, and `compile` takes nothing else.
+#[derive(Clone, Debug)]
+pub struct Admitted<'a> {
+    bytes: Cow<'a, [u8]>,
+    summary: ModuleSummary,
+    policy: Fingerprint,
+    offered: Fingerprint,
+}
+
+impl Admitted<'_> {
+    /// The binary for the engine: the module as the [rewrite](crate::meter) made it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What the module is and needs.
+    pub fn summary(&self) -> &ModuleSummary {
+        &self.summary
+    }
+
+    /// Name of the export under which the engine finds the module's start function. It has no other: a start function
+    /// runs when the limits are armed and the call can be interrupted, not inside the engine's instantiation.
+    pub fn start(&self) -> Option<&'static str> {
+        self.summary.start.map(|_| reserved::START)
+    }
+
+    /// Fingerprint of the policy that admitted the module.
+    pub fn policy(&self) -> Fingerprint {
+        self.policy
+    }
+
+    /// Fingerprint of the imports that were offered.
+    pub fn offered(&self) -> Fingerprint {
+        self.offered
+    }
+}
+
+/// Examines `bytes` under `policy`.
+///
+/// `offered` lists the host functions that a module may import; `contract` says what it must export. Text is not
+/// accepted: assemble it first.
+///
+/// # Errors
+///
+/// [`Rejection`] with the reason, and the byte offset where there is one. Time and memory are linear in the length of
+/// `bytes`, whatever they are.
+pub fn admit<'a>(
+    bytes: &'a [u8],
+    policy: &Policy,
+    offered: &Offered,
+    contract: &Contract,
+) -> Result<Admitted<'a>, Rejection> {
+    let validated = admit::examine(bytes, policy, offered, contract)?;
+    Ok(Admitted {
+        bytes: meter::for_engine(bytes, &validated, policy.rules())?,
+        summary: validated.summary,
+        policy: policy.fingerprint(),
+        offered: offered.fingerprint(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+
+    use super::*;
+    use crate::admit::{CORE_VERSION_1, MAGIC};
+
+    /// The words of the rejection of a module with this section after `before`; none where it is admitted.
+    fn words(before: &[u8], id: u8, content: &[u8]) -> Option<(&'static str, String)> {
+        let header = [MAGIC, &CORE_VERSION_1].concat();
+        let module = [&header, before, &[id, content.len() as u8], content].concat();
+        let rejection = admit(&module, &Policy::ceiling(), &Offered::default(), &Contract::None).err()?;
+        Some((rejection.code(), rejection.to_string()))
+    }
+
+    #[test]
+    fn what_a_newer_proposal_may_have_brought_is_not_called_no_module() {
+        const NEWER: &str = "newer than this build";
+        /// One function of type () -> (), before its body.
+        const FUNCTION: &[u8] = &[1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0];
+        type Rejected = fn(u8) -> Option<(&'static str, String)>;
+        let kinds: [(&str, Rejected); 6] = [
+            ("section", |byte| words(&[], byte, &[0])),
+            ("type", |byte| words(&[], 1, &[1, byte, 0, 0])),
+            ("type of a parameter", |byte| words(&[], 1, &[1, 0x60, 1, byte, 0])),
+            // Kind 0x7f after an empty name begins a compact import.
+            ("import", |byte| words(&[], 2, &[1, 1, b'm', 0, byte, 1, 0, 0])),
+            ("operator", |byte| words(FUNCTION, 10, &[1, 3, 0, byte, 0x0b])),
+            ("operator with a prefix", |byte| words(FUNCTION, 10, &[1, 4, 0, 0xfb, byte & 0x7f, 0x0b])),
+        ];
+        for (kind, rejected) in kinds {
+            let mut unknown = 0;
+            for (code, message) in (0..=u8::MAX).filter_map(rejected) {
+                assert!(!message.contains("not a WebAssembly"), "{kind}: {message}");
+                assert_eq!(message.contains(NEWER), code == "malformed", "{kind}: {code}: {message}");
+                unknown += u32::from(code == "malformed");
+            }
+            assert!(unknown > 50, "{kind}: {unknown} of 256");
+        }
+        let text = admit(b"(module)", &Policy::ceiling(), &Offered::default(), &Contract::None).unwrap_err();
+        assert_eq!(text.code(), "malformed");
+        assert!(text.to_string().starts_with("not a WebAssembly module: "), "{text}");
+    }
+}

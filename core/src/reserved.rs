@@ -1,0 +1,69 @@
+//! What the rewrite and the host agree on: names that no guest may export or import and no host function may have, and the
+//! number by which a guest says what grows.
+
+/// Export of the fuel counter, an i64: what is left. Negative: the guest ran out of it. Reserved: no module may export
+/// anything under this name.
+pub const FUEL: &str = "__hotcell_fuel";
+/// Export of the stack counter, an i64: cells of [`CELL_BYTES`](crate::policy::CELL_BYTES) left. Negative: the guest ran out of them. Reserved.
+pub const STACK: &str = "__hotcell_stack";
+/// Export of the start function. Reserved.
+pub const START: &str = "__hotcell_start";
+/// Module name of the functions that a rewritten guest imports from core. Reserved: no host function may have it.
+pub const HOST: &str = "__hotcell";
+/// Name in [`HOST`] of the function that a guest calls where one of its counters is below zero: `(i64) -> ()`, with
+/// `metering = exact`.
+pub const REFILL: &str = "refill";
+/// Name in [`HOST`] of the function that a guest asks before a memory or a table grows, where it has such operators:
+/// `(i32, i64, i64) -> i32`. The arguments are what grows, its size, and by how much; the result is whether it may.
+pub const GROW: &str = "grow";
+
+/// The exports.
+pub(crate) const EXPORTS: [&str; 3] = [FUEL, STACK, START];
+
+/// Whether a host function of these names would be taken for one of core's.
+pub(crate) fn is_import(module: &str, name: &str) -> bool {
+    module == HOST && (name == REFILL || name == GROW)
+}
+
+/// Bits of the number by which a guest names what grows: the kind, whether it says that the engine could not, the index.
+const TABLE: i32 = 1;
+const FAILED: i32 = 2;
+const INDEX_SHIFT: u32 = 2;
+
+/// What grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrowthOf {
+    Memory(u32),
+    Table(u32),
+}
+
+impl GrowthOf {
+    /// As the guest names it, before it grows or when it could not.
+    pub(crate) fn encode(self, has_failed: bool) -> i32 {
+        let (kind, index) = match self {
+            Self::Memory(index) => (0, index),
+            Self::Table(index) => (TABLE, index),
+        };
+        (index << INDEX_SHIFT).cast_signed() | kind | if has_failed { FAILED } else { 0 }
+    }
+
+    pub(crate) fn decode(number: i32) -> (Self, bool) {
+        let index = number.cast_unsigned() >> INDEX_SHIFT;
+        let growth = if number & TABLE == 0 { Self::Memory(index) } else { Self::Table(index) };
+        (growth, number & FAILED != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_names_what_grows() {
+        for growth in [GrowthOf::Memory(0), GrowthOf::Memory(99), GrowthOf::Table(0), GrowthOf::Table((1 << 30) - 1)] {
+            for has_failed in [false, true] {
+                assert_eq!(GrowthOf::decode(growth.encode(has_failed)), (growth, has_failed));
+            }
+        }
+    }
+}

@@ -7,7 +7,8 @@ use wasmparser::{BlockType, FuncValidator, FunctionBody, Operator, ValidatorReso
 use super::{
     constants,
     summary::FuncType,
-    validate::{Validated, block_arity, cap, invalid, malformed},
+    validate::{block_arity, cap, invalid, malformed},
+    validated::Validated,
 };
 use crate::{policy::Shape, value::ValType, verdict::Rejection};
 

@@ -6,7 +6,8 @@ use wasmparser::{FuncToValidate, FuncValidator, FunctionBody, Operator, Validato
 
 use super::{
     body::value,
-    validate::{Validated, invalid, malformed},
+    validate::{invalid, malformed},
+    validated::Validated,
 };
 use crate::verdict::Rejection;
 

@@ -10,6 +10,7 @@ mod contract;
 mod exports;
 mod summary;
 mod validate;
+mod validated;
 
 pub use contract::{ALLOC, Contract, MEMORY, Offered, Signature};
 pub use exports::Exports;
@@ -21,7 +22,7 @@ use wasmparser::WasmFeatures;
 
 pub(crate) use self::{
     body::{Bulk, Growth, KEPT_PER_CELL, is_straight},
-    validate::{BodyShape, Section, Validated},
+    validated::{BodyShape, Section, Validated},
 };
 
 use self::validate::validate;

@@ -14,8 +14,9 @@ use super::{
     block_types::BlockTypes,
     context::{Context, encoded},
     cost,
-    emit::{Emitter, Temporaries, encode_locals},
+    emit::Emitter,
     runs::Runs,
+    temporaries::{Temporaries, encode_locals},
     walk::{Moved, Walk, What},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
+use wasm_encoder::{BlockType, InstructionSink};
 
 use super::{
     block_types::BlockTypes,
@@ -10,7 +10,7 @@ use super::{
     context::Context,
     cost::BULK_SHIFT,
     linkage::Callee,
-    nan::Float,
+    temporaries::Temporaries,
     walk::{Access, Width},
 };
 use crate::value;
@@ -21,122 +21,6 @@ const MOST_ELEMENTS: i64 = 1 << 40;
 
 /// More bytes or elements than any policy allows.
 const NO_LENGTH: i64 = 1 << 50;
-
-/// Bits of the canonical NaNs.
-const NAN32: u32 = 0x7fc0_0000;
-const NAN64: u64 = 0x7ff8_0000_0000_0000;
-
-/// The locals that the rewrite adds to a function: each on first use.
-pub(super) struct Temporaries {
-    next: u32,
-    added: Vec<ValType>,
-    fuel: Option<u32>,
-    stack: Option<u32>,
-    condition: Option<u32>,
-    count32: Option<u32>,
-    count64: Option<u32>,
-    result64: Option<u32>,
-    to32: Option<u32>,
-    to64: Option<u32>,
-    second32: Option<u32>,
-    second64: Option<u32>,
-    reference: Option<u32>,
-    f32: Option<u32>,
-    f64: Option<u32>,
-    v128: Option<u32>,
-}
-
-impl Temporaries {
-    /// For a function that has `locals` of its own, parameters included.
-    pub(super) fn new(locals: u32) -> Self {
-        Self {
-            next: locals,
-            added: Vec::new(),
-            fuel: None,
-            stack: None,
-            condition: None,
-            count32: None,
-            count64: None,
-            result64: None,
-            to32: None,
-            to64: None,
-            second32: None,
-            second64: None,
-            reference: None,
-            f32: None,
-            f64: None,
-            v128: None,
-        }
-    }
-
-    /// For a function whose parameter `stack` is the stack counter. `moved` is a local of its own that was moved to where
-    /// the added ones begin, and `next` what comes behind it.
-    pub(super) fn with_stack(stack: u32, moved: Option<ValType>, next: u32) -> Self {
-        Self { stack: Some(stack), added: moved.into_iter().collect(), ..Self::new(next) }
-    }
-
-    /// The types of the locals that were added, in order.
-    pub(super) fn added(&self) -> &[ValType] {
-        &self.added
-    }
-
-    /// How many locals there are, with those of the guest.
-    pub(super) fn count(&self) -> u32 {
-        self.next
-    }
-}
-
-impl Temporaries {
-    /// For the index at which a bulk operator writes.
-    fn to(&mut self, ty: value::ValType) -> u32 {
-        match ty {
-            value::ValType::I32 => self.to32(),
-            _ => self.to64(),
-        }
-    }
-
-    /// For the operand behind it.
-    fn second(&mut self, ty: value::ValType) -> u32 {
-        match ty {
-            value::ValType::I32 => self.second32(),
-            value::ValType::I64 => self.second64(),
-            _ => self.reference(),
-        }
-    }
-}
-
-macro_rules! temporaries {
-    ($($name:ident: $ty:ident,)*) => {
-        impl Temporaries {
-            $(
-                pub(super) fn $name(&mut self) -> u32 {
-                    let (next, added) = (&mut self.next, &mut self.added);
-                    *self.$name.get_or_insert_with(|| {
-                        added.push(ValType::$ty);
-                        *next += 1;
-                        *next - 1
-                    })
-                }
-            )*
-        }
-    };
-}
-temporaries! {
-    fuel: I64,
-    stack: I64,
-    condition: I32,
-    count32: I32,
-    count64: I64,
-    result64: I64,
-    to32: I32,
-    to64: I64,
-    second32: I32,
-    second64: I64,
-    reference: FUNCREF,
-    f32: F32,
-    f64: F64,
-    v128: V128,
-}
 
 /// Indices of the counters, and of the function that is called where one is below zero.
 #[derive(Clone, Copy, Debug)]
@@ -157,7 +41,7 @@ pub(super) struct Emitter<'a> {
 }
 
 impl Emitter<'_> {
-    fn sink(&mut self) -> InstructionSink<'_> {
+    pub(super) fn sink(&mut self) -> InstructionSink<'_> {
         InstructionSink::new(self.out)
     }
 
@@ -492,56 +376,6 @@ impl Emitter<'_> {
             self.sink().i64_extend_i32_u();
         }
     }
-
-    /// Begins what stands for an `if`, whose type follows: the condition is remembered, and a block opened in its place.
-    pub(super) fn open_far_if(&mut self) {
-        let condition = self.locals.condition();
-        self.sink().local_set(condition);
-        self.out.push(BLOCK);
-    }
-
-    /// Goes on with it behind the type: the arm stands in a block of its own, which is left at once where the remembered
-    /// condition does not hold. The operands that are there are of the type `through`.
-    pub(super) fn skip_far_arm(&mut self, through: BlockType) {
-        let condition = self.locals.condition();
-        self.sink().block(through).local_get(condition).i32_eqz().if_(through).br(1).end();
-    }
-
-    /// `else` of such an `if`.
-    pub(super) fn far_else(&mut self) {
-        self.sink().br(1).end();
-    }
-
-    /// `br_if depth`, as a branch inside an `if` that passes on operands of the type `through`.
-    pub(super) fn far_branch_if(&mut self, depth: u32, through: BlockType) {
-        self.sink().if_(through).br(depth + 1).end();
-    }
-
-    /// Makes a NaN on the stack the canonical one.
-    pub(super) fn canonicalise(&mut self, float: Float) {
-        match float {
-            Float::F32 => {
-                let value = self.locals.f32();
-                let nan = f32::from_bits(NAN32).into();
-                self.sink().local_tee(value).f32_const(nan).local_get(value).local_get(value).f32_eq().select();
-            }
-            Float::F64 => {
-                let value = self.locals.f64();
-                let nan = f64::from_bits(NAN64).into();
-                self.sink().local_tee(value).f64_const(nan).local_get(value).local_get(value).f64_eq().select();
-            }
-            Float::F32x4 => {
-                let (value, nan) = (self.locals.v128(), u128::from(NAN32) * LANES32);
-                self.sink().local_tee(value).v128_const(nan.cast_signed()).local_get(value).local_get(value);
-                self.sink().f32x4_eq().v128_bitselect();
-            }
-            Float::F64x2 => {
-                let (value, nan) = (self.locals.v128(), u128::from(NAN64) * LANES64);
-                self.sink().local_tee(value).v128_const(nan.cast_signed()).local_get(value).local_get(value);
-                self.sink().f64x2_eq().v128_bitselect();
-            }
-        }
-    }
 }
 
 /// Makes of a number of elements on the stack, which is in the local `count` too, the number that is charged.
@@ -554,20 +388,4 @@ pub(super) fn clamp_elements<'s, 'o>(sink: &'s mut InstructionSink<'o>, count: u
 pub(super) enum Target {
     Memory(u32),
     Table(u32),
-}
-
-/// The operator `block`.
-const BLOCK: u8 = 0x02;
-
-/// Repeats a lane of 32 or 64 bits over a vector.
-const LANES32: u128 = 1 << 96 | 1 << 64 | 1 << 32 | 1;
-const LANES64: u128 = 1 << 64 | 1;
-
-/// The locals of a function: its own groups as they are, then those that were added.
-pub(super) fn encode_locals(out: &mut Vec<u8>, groups: &[(u32, ValType)], added: &[ValType]) {
-    (groups.len() + added.len()).encode(out);
-    for (count, ty) in groups.iter().copied().chain(added.iter().map(|ty| (1, *ty))) {
-        count.encode(out);
-        ty.encode(out);
-    }
 }

@@ -12,6 +12,7 @@
 
 mod block_types;
 mod body;
+mod branches;
 mod bulk;
 mod context;
 mod cost;
@@ -21,6 +22,7 @@ mod limits;
 mod linkage;
 mod nan;
 mod runs;
+mod temporaries;
 mod walk;
 
 pub use cost::{BYTES_PER_UNIT, FRAME_CELLS};

@@ -1,6 +1,16 @@
-//! Which results may be a NaN whose bits the specification leaves open.
+//! Results that may be a NaN whose bits the specification leaves open, and what makes them the canonical one.
 
 use wasmparser::Operator;
+
+use super::emit::Emitter;
+
+/// Bits of the canonical NaNs.
+const NAN32: u32 = 0x7fc0_0000;
+const NAN64: u64 = 0x7ff8_0000_0000_0000;
+
+/// Repeats a lane of 32 or 64 bits over a vector.
+const LANES32: u128 = 1 << 96 | 1 << 64 | 1 << 32 | 1;
+const LANES64: u128 = 1 << 64 | 1;
 
 /// The shape of a float result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +113,34 @@ pub(super) fn hides_nan_bits(float: Float, operator: &Operator<'_>) -> bool {
         // A vector may be taken as lanes of another width, which would see the bits.
         Float::F32x4 | Float::F64x2 => {
             open_nan(operator) == Some(float) && !matches!(operator, O::F32x4DemoteF64x2Zero | O::F64x2PromoteLowF32x4)
+        }
+    }
+}
+
+impl Emitter<'_> {
+    /// Makes a NaN on the stack the canonical one.
+    pub(super) fn canonicalise(&mut self, float: Float) {
+        match float {
+            Float::F32 => {
+                let value = self.locals.f32();
+                let nan = f32::from_bits(NAN32).into();
+                self.sink().local_tee(value).f32_const(nan).local_get(value).local_get(value).f32_eq().select();
+            }
+            Float::F64 => {
+                let value = self.locals.f64();
+                let nan = f64::from_bits(NAN64).into();
+                self.sink().local_tee(value).f64_const(nan).local_get(value).local_get(value).f64_eq().select();
+            }
+            Float::F32x4 => {
+                let (value, nan) = (self.locals.v128(), u128::from(NAN32) * LANES32);
+                self.sink().local_tee(value).v128_const(nan.cast_signed()).local_get(value).local_get(value);
+                self.sink().f32x4_eq().v128_bitselect();
+            }
+            Float::F64x2 => {
+                let (value, nan) = (self.locals.v128(), u128::from(NAN64) * LANES64);
+                self.sink().local_tee(value).v128_const(nan.cast_signed()).local_get(value).local_get(value);
+                self.sink().f64x2_eq().v128_bitselect();
+            }
         }
     }
 }

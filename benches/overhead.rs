@@ -25,7 +25,7 @@ fn main() -> ExitCode {
             pair.round(1);
             continue;
         }
-        let ratio = pair.settle();
+        let ratio = pair.measure();
         let (ours, raw) = pair.seconds();
         let verdict = match ratio.verdict(case.bound) {
             Verdict::Pass => "pass",

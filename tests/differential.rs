@@ -2,7 +2,7 @@
 
 use hotcell::{PolicyError, Wasmi, Wasmtime};
 use hotcell_conformance::BackendUnderTest;
-use hotcell_differential::{Comparison, Configuration, Runner, Stats, frames::Frames, generate, reference::hold};
+use hotcell_differential::{Comparison, Configuration, Runner, Stats, frames::Frames, generate, reference::compare};
 
 const MODULES: u64 = 2_000;
 
@@ -42,7 +42,7 @@ fn agrees_with_the_reference<B: BackendUnderTest>() {
         };
         for seed in number * COUNTED..(number + 1) * COUNTED {
             let wasm = generate::module(seed, configuration.kinds().integers()).0;
-            match hold(&runner, configuration, seed, &wasm, BUDGETS) {
+            match compare(&runner, configuration, seed, &wasm, BUDGETS) {
                 Ok(more) => calls += more,
                 Err(difference) => differences.push(difference.to_string()),
             }

@@ -14,7 +14,7 @@ pub(crate) fn report<B: Backend>(effort: Effort) {
             if effort.is_test {
                 pair.round(1);
             } else {
-                pair.settle();
+                pair.measure();
             }
             let ratio = pair.ratio();
             format!("{:.2} ({:.2}-{:.2})", ratio.median, ratio.low, ratio.high)

@@ -19,7 +19,7 @@ fn row<B: Backend>(effort: Effort, wasm: &[u8], tutorial: Side) {
     if effort.is_test {
         pair.round(1);
     } else {
-        pair.settle();
+        pair.measure();
     }
     let (ratio, (tutorial, ours)) = (pair.ratio(), pair.seconds());
     let us = 1e6;

@@ -70,7 +70,7 @@ pub(crate) fn stop(stop: HostStop) -> Error {
 }
 
 /// The verdict on what the engine did.
-pub(crate) fn settled<R>(outcome: Result<Result<R, Error>, String>) -> Result<R, Fault> {
+pub(crate) fn verdict<R>(outcome: Result<Result<R, Error>, String>) -> Result<R, Fault> {
     outcome.map_err(engine_panic)?.map_err(|error| fault(&error))
 }
 

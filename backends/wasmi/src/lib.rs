@@ -130,7 +130,7 @@ impl SandboxBackend for Wasmi {
         let mut store = store::limited_store(shard.engine(), data, self.engine_counts);
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
         store.data_mut().core.accounts.filling_ended();
-        match convert::settled(instantiated) {
+        match convert::verdict(instantiated) {
             Ok(instance) => Ok(Instance::new(store, instance, shard.stacks())),
             Err(fault) => Err(NotInstantiated { fault, data: store.into_data().core }),
         }

@@ -120,7 +120,7 @@ impl Pair {
     }
 
     /// Runs rounds until the interval of their ratios is narrow enough, or there is no hope.
-    pub fn settle(&mut self) -> Estimate {
+    pub fn measure(&mut self) -> Estimate {
         let (ours, theirs) = &mut self.sides[0];
         let times = 2 * times_per_turn(ours).max(times_per_turn(theirs));
         self.rounds.clear();
@@ -175,7 +175,7 @@ mod tests {
     fn the_same_work_is_one_and_twice_the_work_is_two() {
         let mut same = Pair::new([(work(10_000), work(10_000))]);
         let mut twice = Pair::new([(work(20_000), work(10_000))]);
-        let (same, twice) = (same.settle(), twice.settle());
+        let (same, twice) = (same.measure(), twice.measure());
         assert!((0.8..1.25).contains(&same.median), "{same:?}");
         assert!((1.6..2.5).contains(&twice.median), "{twice:?}");
     }

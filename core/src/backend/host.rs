@@ -202,7 +202,7 @@ where
     let due = cx.caller.data_mut().is_clock_due();
     let accounts = cx.accounts();
     if due {
-        look(accounts);
+        check_clock(accounts);
     }
     match outcome {
         Ok(Ok(results)) if !accounts.is_parked() => Ok(results),
@@ -219,7 +219,7 @@ fn refuse(accounts: &mut Accounts, fault: Fault) -> HostStop {
 }
 
 #[cold]
-fn look(accounts: &mut Accounts) {
+fn check_clock(accounts: &mut Accounts) {
     accounts.filling_ended();
     if let Err(fault) = accounts.check() {
         accounts.park(fault);

@@ -163,7 +163,7 @@ impl Body<'_> {
 
     /// Writes an operator, and before it what it needs.
     fn with_operands(&mut self, operator: &I<'_>, params: &[ValType], results: &[ValType]) {
-        self.want(params);
+        self.ensure_operands(params);
         self.apply(operator, params, results);
     }
 
@@ -182,7 +182,7 @@ impl Body<'_> {
     }
 
     /// Makes the stack end in these types.
-    fn want(&mut self, types: &[ValType]) {
+    fn ensure_operands(&mut self, types: &[ValType]) {
         // As much as possible of what is there is used.
         let missing = (0..=types.len()).find(|missing| self.has(&types[..types.len() - missing]));
         let missing = match self.numbers.once_in(8) {

@@ -24,7 +24,7 @@ const PLENTY: u64 = 30_000;
 /// # Errors
 ///
 /// The first [`Difference`].
-pub fn hold<B: BackendUnderTest>(
+pub fn compare<B: BackendUnderTest>(
     runner: &Runner<B>,
     configuration: Configuration,
     seed: u64,

@@ -194,7 +194,7 @@ impl Body<'_> {
             if self.frame().is_unreachable {
                 break;
             }
-            self.want(results);
+            self.ensure_operands(results);
             match exit {
                 0 => self.count_down(counter),
                 _ => self.value(I32),
@@ -231,7 +231,7 @@ impl Body<'_> {
     }
 
     fn if_else(&mut self) {
-        self.want(&[I32]);
+        self.ensure_operands(&[I32]);
         if self.stack.len() == self.frame().height {
             // Unreachable: the condition may be there or not.
             self.constant(I32);
@@ -260,7 +260,7 @@ impl Body<'_> {
     /// `br_if`, sometimes on the result of a comparison, which engines fuse with the branch.
     pub(super) fn branch_if(&mut self) {
         let (depth, label) = self.label();
-        self.want(&label);
+        self.ensure_operands(&label);
         match self.numbers.below(3) {
             0 => self.value(I32),
             1 => {
@@ -292,13 +292,13 @@ impl Body<'_> {
         match self.numbers.below(9) {
             0..3 => {
                 let (depth, label) = self.label();
-                self.want(&label);
+                self.ensure_operands(&label);
                 self.emit(&I::Br(depth));
             }
             3..6 => self.branch_table(),
             6 => {
                 let results = self.results.clone();
-                self.want(&results);
+                self.ensure_operands(&results);
                 self.emit(&I::Return);
             }
             7 if self.plan.kinds.tail_calls => {
@@ -318,7 +318,7 @@ impl Body<'_> {
         let alike = |depth: &u32| self.frames[self.frames.len() - 1 - *depth as usize].label == label;
         let alike: Vec<u32> = (0..self.frames.len() as u32).filter(alike).collect();
         let targets: Vec<u32> = (0..self.numbers.below(7)).map(|_| self.numbers.pick(&alike)).collect();
-        self.want(&label);
+        self.ensure_operands(&label);
         self.value(I32);
         self.emit(&I::BrTable(targets.into(), default));
     }
@@ -332,7 +332,7 @@ impl Body<'_> {
         }
         let function = self.numbers.pick(&functions);
         let params = self.plan.function_type(function).0;
-        self.want(&params);
+        self.ensure_operands(&params);
         if self.numbers.once_in(3) {
             let type_index = self.plan.functions[function as usize];
             self.index_of(type_index);
@@ -351,7 +351,7 @@ impl Body<'_> {
         let is_import = function < self.plan.imports.len() as u32;
         let goes_on = !is_indirect && (is_import || function > self.function);
         if goes_on || self.numbers.once_in(12) {
-            self.want(&params);
+            self.ensure_operands(&params);
             return self.call_of(function, is_indirect, &params, &results);
         }
         self.apply(&I::GlobalGet(0), &[], &[I32]);

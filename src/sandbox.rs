@@ -39,13 +39,17 @@ impl<B: Backend> Sandbox<B> {
         Ok(Self { loader: Loader::new(policy, options)? })
     }
 
-    /// A sandbox on a backend that the embedder made with options of its own, under the same policy.
+    /// A sandbox on a backend that `make` makes with options of its own, for the policy that it is given.
     ///
     /// # Errors
     ///
     /// As [`on`](Self::on).
-    pub fn with_backend(backend: B, policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
-        Ok(Self { loader: Loader::with_backend(backend, policy, options)? })
+    pub fn with_backend(
+        policy: Policy,
+        options: &HostOptions,
+        make: impl FnOnce(&Policy, &HostOptions) -> Result<B, PolicyError>,
+    ) -> Result<Self, PolicyError> {
+        Ok(Self { loader: Loader::with_backend(policy, options, make)? })
     }
 
     /// The policy.

@@ -161,7 +161,8 @@ impl<T: Send + 'static> hotcell_core::Store<T> for Caller<'_, T> {
 
     fn invoke(&mut self, export: &str, params: &[Value], results: &mut [Value]) -> Result<(), Fault> {
         let func = self.0.get_export(export).and_then(Extern::into_func);
-        invoke(self.0.as_context_mut(), func, params, results)
+        let outcome = catch_panic(|| invoke(self.0.as_context_mut(), func, params, results));
+        outcome.unwrap_or_else(|panic| Err(engine_panic(panic)))
     }
 }
 

@@ -2,7 +2,8 @@
 //! sandbox's settings.
 //!
 //! What a policy limits per store (fuel, deadline, memory) must then be armed by the embedder. With exact metering an
-//! admitted module also imports the [function that gives fuel](hotcell_core::meter::REFILL), which is held to the deadline.
+//! admitted module also imports the [function that gives fuel](hotcell_core::meter::REFILL), which is held to the deadline,
+//! and one whose memories or tables may grow the [function that it asks](hotcell_core::meter::GROW) before they do.
 
 use hotcell_core::{
     Policy, Proposal,

@@ -4,7 +4,7 @@ use wasmtime::{OperatorCost, VariableOperatorCost};
 ///
 /// One unit per operator; nothing for those that generate no code of their own (`nop`, `drop`, `block`, `loop`,
 /// `unreachable`, `return`, `else`, `end`). Operators whose work depends on an operand pay a unit per byte
-/// or table element. Growth is free beyond its operator: the memory budget bounds it, and a growth that is refused, however
+/// or table element. Growth is free beyond its operator and the question before it: the memory budget bounds it, and a growth that is refused, however
 /// large, must cost no more than its answer of -1.
 pub(crate) fn operator_cost() -> OperatorCost {
     OperatorCost {

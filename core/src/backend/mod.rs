@@ -266,8 +266,8 @@ where
     <B as TypedCall<P, R>>::call(instance, func, params).map_err(|fault| cause(instance, fault))
 }
 
-/// A backend that can make the calls of the byte contract, and that of a start function, and be asked for fuel and growth: everything
-/// above the engine is written for this.
+/// A backend that can make the calls of the byte contract, and that of a start function, and be asked for fuel and growth:
+/// everything above the engine is written for this.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a hotcell backend",
     note = "enable the feature `wasmtime` or `wasmi` of hotcell, or implement `SandboxBackend` with its `TypedCall`s and `HostFn`s"
@@ -290,7 +290,6 @@ impl<B> Backend for B where
         + TypedCall<u32, u32>
         + TypedCall<(u32, u32), u64>
         + HostFn<(i64,), ()>
-        + HostFn<(i32, i64, i64), i32>
         + HostFn<(i32, i64, i64), i32>
 {
 }

@@ -7,8 +7,9 @@
 //! price.
 //!
 //! In both metering modes the same rewrite drops custom sections, gives the start function a name by which the host can
-//! call it, canonicalises NaNs where the policy asks for it, makes conditional branches of large functions short, and cuts
-//! lengths of 64 bits to what any memory may have. What comes out is held against every limit of an engine that the rewrite adds to.
+//! call it, canonicalises NaNs where the policy asks for it, makes conditional branches of large functions short, has
+//! growths ask the host, and cuts lengths of 64 bits to what any memory may have. What comes out is held against every limit
+//! of an engine that the rewrite adds to.
 
 mod block_types;
 mod body;

@@ -29,19 +29,22 @@ impl<B: Backend> Loader<B> {
     ///
     /// [`PolicyError`] names the field that the backend cannot enforce.
     pub fn new(policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
-        check_enforceable::<B>(&policy)?;
-        Self::with_backend(B::new(&policy, options)?, policy, options)
+        Self::with_backend(policy, options, B::new)
     }
 
-    /// A backend that the caller made, under the policy that it was made for.
+    /// A backend that `make` makes, for the policy and the options that it is given.
     ///
     /// # Errors
     ///
     /// [`PolicyError`] names the field that the backend cannot enforce.
-    pub fn with_backend(backend: B, policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
+    pub fn with_backend(
+        policy: Policy,
+        options: &HostOptions,
+        make: impl FnOnce(&Policy, &HostOptions) -> Result<B, PolicyError>,
+    ) -> Result<Self, PolicyError> {
         check_enforceable::<B>(&policy)?;
         Ok(Self {
-            backend: Arc::new(backend),
+            backend: Arc::new(make(&policy, options)?),
             policy: Arc::new(policy),
             options: options.clone(),
             slots: Slots::new(options.max_instances),

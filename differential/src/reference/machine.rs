@@ -161,7 +161,7 @@ impl<'p> Machine<'p> {
         let mut frame = Frame { body, locals, operands: Vec::new(), labels: vec![outermost], fuel, stack };
         let mut at = 0;
         while let Some(operator) = body.operators.get(at) {
-            self.executed += cost::operator(operator, body.locals);
+            self.executed += body.runs.cost(at);
             at = self.operator(&mut frame, operator, at)?;
             if let Some(run) = body.runs.at(at) {
                 frame.fuel -= run.cost;

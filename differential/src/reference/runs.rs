@@ -9,8 +9,13 @@ use super::{
     program::{Program, Unsupported, unsupported},
 };
 
-/// The straight runs of a body, by the operator with which each begins.
-pub(super) struct Runs(BTreeMap<usize, Run>);
+/// The straight runs of a body.
+pub(super) struct Runs {
+    /// By the operator with which each begins.
+    runs: BTreeMap<usize, Run>,
+    /// What each operator costs where it is executed.
+    costs: Vec<i64>,
+}
 
 #[derive(Clone, Copy)]
 pub(super) struct Run {
@@ -21,6 +26,8 @@ pub(super) struct Run {
 
 struct Open {
     is_loop: bool,
+    /// The operator that opens it.
+    at: usize,
     /// The run that ends before the loop, and with which it begins.
     outside: usize,
     first: usize,
@@ -41,6 +48,7 @@ impl Runs {
         let mut runs = BTreeMap::from([(0, Run { cost: 0, is_checked: false })]);
         let block = Open {
             is_loop: false,
+            at: 0,
             outside: 0,
             first: 0,
             all: 0,
@@ -51,10 +59,12 @@ impl Runs {
         };
         let mut open = vec![block];
         let (mut current, mut length, mut is_reachable) = (0, 0, true);
+        let mut costs = Vec::new();
         for (at, operator) in operators.iter().enumerate() {
             let is_last = open.len() == 1 && matches!(operator, Operator::End);
+            let cost = if is_last { 0 } else { cost::operator(operator, locals).cast_signed() };
+            costs.push(cost);
             if is_reachable && let Some(run) = runs.get_mut(&current) {
-                let cost = if is_last { 0 } else { cost::operator(operator, locals).cast_signed() };
                 run.cost += cost;
                 length += cost;
                 if cost::is_speculated(operator)
@@ -90,6 +100,7 @@ impl Runs {
                     let is_bare_if = matches!(operator, Operator::If { .. });
                     open.push(Open {
                         is_loop,
+                        at,
                         outside: current,
                         first: at + 1,
                         all: 0,
@@ -111,6 +122,7 @@ impl Runs {
                 Operator::End => {
                     if let Some(block) = open.pop() {
                         if block.is_loop && block.is_reachable {
+                            costs[block.at] += cost::loop_entry(block.later);
                             if let Some(run) = runs.get_mut(&block.outside) {
                                 run.cost += cost::loop_entry(block.later);
                             }
@@ -132,12 +144,17 @@ impl Runs {
                 runs.insert(current, Run { cost: 0, is_checked });
             }
         }
-        Self(runs)
+        Self { runs, costs }
     }
 
     /// The run that begins there.
     pub(super) fn at(&self, operator: usize) -> Option<Run> {
-        self.0.get(&operator).copied()
+        self.runs.get(&operator).copied()
+    }
+
+    /// What an operator costs where it is executed.
+    pub(super) fn cost(&self, operator: usize) -> u64 {
+        self.costs[operator].cast_unsigned()
     }
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use hotcell_core::{
     Fault, HostFn, TypedCall, ValType, Value, Values,
     admit::FuncType,
-    backend::{HostStop, by_value},
+    backend::{HostStop, by_value, catch_panic},
 };
 use wasmi::{Func, StoreContextMut, Val};
 
 use super::{
     Custom, Imports,
-    convert::{fault, from_val, stop, to_val, wasm_type},
+    convert::{fault, from_val, panicked, stop, to_val, wasm_type},
     store::{Caller, Data, Instance},
 };
 
@@ -71,7 +71,7 @@ pub(super) fn invoke<T>(
     let Some(func) = func else { return Ok(()) };
     let params: Vec<Val> = params.iter().map(|value| to_val(*value)).collect();
     let mut values: Vec<Val> = results.iter().map(|value| to_val(*value)).collect();
-    func.call(store, &params, &mut values).map_err(fault)?;
+    catch_panic(|| func.call(store, &params, &mut values)).map_err(panicked)?.map_err(fault)?;
     for (result, value) in results.iter_mut().zip(&values) {
         *result = from_val(value).unwrap_or(*result);
     }

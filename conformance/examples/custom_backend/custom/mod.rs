@@ -116,10 +116,11 @@ impl SandboxBackend for Custom {
 
 /// A configuration in which every feature is set by hand: the engine's defaults move.
 fn config(policy: &Policy) -> Config {
-    let rules = policy.rules();
-    let allows = |proposal| rules.proposals.contains(proposal);
-    // The guest counts its own stack. The engine's limits are four times above, and never below what it starts with.
-    let stack = |unit: u64| usize::try_from(rules.limits.stack_bytes / unit * 4).unwrap_or(usize::MAX).max(1);
+    let (rules, proposals) = (policy.rules(), policy.engine_proposals());
+    let allows = |proposal| proposals.contains(proposal);
+    // The guest counts its own stack. The engine's limits are above, and never below what it starts with: it keeps a cell
+    // for each local, operand and constant, of which the last are charged an eighth.
+    let stack = |unit: u64| usize::try_from(rules.limits.stack_bytes / unit * 9).unwrap_or(usize::MAX).max(1);
     let (cells, frames) = (stack(8), stack(64));
     let mut config = Config::default();
     config.compilation_mode(CompilationMode::Eager);

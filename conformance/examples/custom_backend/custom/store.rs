@@ -2,14 +2,11 @@
 
 use hotcell_core::{
     Fault, Value,
-    backend::{Counter, StoreData, catch_panic},
+    backend::{Counter, StoreData},
 };
 use wasmi::{AsContextMut, Extern, Global, Memory, Store, Val};
 
-use super::{
-    call::invoke,
-    convert::{from_val, panicked},
-};
+use super::{call::invoke, convert::from_val};
 
 /// What a store carries.
 pub struct Data<T> {
@@ -99,8 +96,7 @@ impl<T: Send + 'static> hotcell_core::Store<T> for Instance<T> {
 
     fn invoke(&mut self, export: &str, params: &[Value], results: &mut [Value]) -> Result<(), Fault> {
         let func = self.instance.get_func(&self.store, export);
-        let outcome = catch_panic(|| invoke(self.store.as_context_mut(), func, params, results));
-        outcome.unwrap_or_else(|panic| Err(panicked(panic).into()))
+        invoke(self.store.as_context_mut(), func, params, results)
     }
 }
 

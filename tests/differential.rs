@@ -36,7 +36,7 @@ fn agrees_with_the_reference<B: BackendUnderTest>() {
     let (mut calls, mut differences) = (0, Vec::new());
     for (number, configuration) in (0..).zip(Configuration::ALL) {
         let runner = match Runner::<B>::new(&configuration.policy()) {
-            Ok(bench) => bench,
+            Ok(runner) => runner,
             Err(PolicyError::NotEnforceable { .. }) if !Configuration::USUAL.contains(&configuration) => continue,
             Err(error) => panic!("{error}"),
         };
@@ -61,6 +61,44 @@ fn wasmtime_counts_as_the_reference_does() {
 #[test]
 fn wasmi_counts_as_the_reference_does() {
     agrees_with_the_reference::<Wasmi>();
+}
+
+/// Straight code of several long runs, and loops that a compiler moves operators out of: what the generator's small bodies
+/// do not have.
+fn long_bodies_agree<B: BackendUnderTest>() {
+    let straight = "local.get 0 i32.const 3 i32.mul local.tee 0 global.set $g ".repeat(5_000);
+    let arm = "local.get 1 i64.const 77 i64.mul i64.popcnt local.set 1 ".repeat(40);
+    let text = format!(
+        r#"(module (global $g (export "g") (mut i32) (i32.const 0))
+        (func (export "straight") (param i32) {straight})
+        (func (export "straight in a loop") (param i32) (loop {straight} (br_if 0 (i32.and (local.get 0) (i32.const 1)))))
+        (func (export "loops") (param i32) (local i64 {locals})
+            (local.set 0 (i32.and (local.get 0) (i32.const 7)))
+            (loop $outer
+                (loop $inner
+                    (if (i32.eqz (local.get 0)) (then {arm} (return)))
+                    (loop (br_if 1 (i32.eqz (local.get 0))) {arm})
+                    (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+                    (br_if $inner (i32.and (local.get 0) (i32.const 1))))
+                (br_if $outer (local.get 0)))))"#,
+        locals = "i64 ".repeat(70)
+    );
+    let wasm = wat::parse_str(text).unwrap();
+    let runner = Runner::<B>::new(&Configuration::Deep.policy()).unwrap();
+    for seed in 0..4 {
+        let calls = compare(&runner, Configuration::Deep, seed, &wasm, 60).unwrap();
+        assert!(calls > 180, "{calls}");
+    }
+}
+
+#[test]
+fn long_bodies_on_wasmtime_agree_with_the_reference() {
+    long_bodies_agree::<Wasmtime>();
+}
+
+#[test]
+fn long_bodies_on_wasmi_agree_with_the_reference() {
+    long_bodies_agree::<Wasmi>();
 }
 
 /// Guests that recurse to the end of the stack.

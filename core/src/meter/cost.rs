@@ -24,7 +24,7 @@ const CONSTANTS_PER_UNIT: i64 = 32;
 
 /// Locals per unit of fuel where control goes on elsewhere, or comes together: an engine may have to move them all on the
 /// way.
-const LOCALS_PER_UNIT: u32 = 32;
+const LOCALS_PER_UNIT: u32 = 16;
 
 /// [Parts](speculated) per unit of fuel at the entry of a loop.
 const SPECULATED_PER_UNIT: u32 = 16;
@@ -73,10 +73,10 @@ pub(super) fn speculated(operator: &Operator<'_>, opcode: u8) -> u32 {
             O::TableInit { .. } | O::TableCopy { .. } | O::TableFill { .. } | O::ElemDrop { .. } => 0,
             O::TableGrow { .. } | O::TableSize { .. } => 0,
             // Conversions that saturate, and wide arithmetic.
-            _ => 4,
+            _ => 8,
         },
         // Arithmetic of floats, and conversions; vectors.
-        0x8b..=0xa6 | 0xa8..=0xab | 0xae..=0xbf | 0xfd => 4,
+        0x8b..=0xa6 | 0xa8..=0xab | 0xae..=0xbf | 0xfd => 8,
         // `select`, loads and stores, numeric operators, references.
         0x1b | 0x1c | 0x23 | 0x25 | 0x26 | 0x28..=0x3e | 0x45..=0xc4 | 0xd1 => 1,
         _ => 0,

@@ -4,7 +4,7 @@ use wasmparser::Operator;
 
 use super::program::Program;
 
-/// Every operator costs 1, but for these. Where control goes on elsewhere or comes together, it costs 1 more for every 32
+/// Every operator costs 1, but for these. Where control goes on elsewhere or comes together, it costs 1 more for every 16
 /// locals.
 pub(super) fn operator(operator: &Operator<'_>, locals: usize) -> u64 {
     use Operator::{
@@ -13,10 +13,10 @@ pub(super) fn operator(operator: &Operator<'_>, locals: usize) -> u64 {
     };
     match operator {
         Nop | Drop | Block { .. } | Unreachable | Return => 0,
-        Else | End => (locals / 32) as u64,
+        Else | End => (locals / 16) as u64,
         MemoryFill { .. } | MemoryCopy { .. } | Call { .. } | CallIndirect { .. } => 2,
         MemoryGrow { .. } => 4,
-        Br { .. } | BrIf { .. } | BrTable { .. } | If { .. } | Loop { .. } => 1 + (locals / 32) as u64,
+        Br { .. } | BrIf { .. } | BrTable { .. } | If { .. } | Loop { .. } => 1 + (locals / 16) as u64,
         _ => 1,
     }
 }

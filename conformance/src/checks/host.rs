@@ -3,8 +3,8 @@
 use std::{error::Error, fmt, panic::resume_unwind, thread, time::Duration};
 
 use hotcell_core::{
-    CallError, Contract, Fault, Field, HostError, LoadError, Phase, Plugin, Rules, Value, backend::BadPointer,
-    policy::Metering, verdict::Reason,
+    CallError, Contract, Enforcement, Fault, Field, HostError, LoadError, Phase, Plugin, Proposal, Rules, ValType,
+    Value, admit::FuncType, backend::BadPointer, policy::Metering, value::MOST_VALUES, verdict::Reason,
 };
 
 use crate::{
@@ -60,6 +60,12 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
             "The panic of a host function is a verdict, and leaves engine, sandbox and imports usable on every \
              thread.",
             panic::<B>,
+        ),
+        Check::mandatory(
+            "host.values",
+            "A host function whose type is known only at run time gets arguments of every type bit for bit, and the guest \
+             its results; a result of another type ends the call.",
+            values::<B>,
         ),
         Check::mandatory("host.names", "A name is offered once; the first function stays.", names::<B>),
         Check::mandatory(
@@ -445,6 +451,105 @@ fn panic<B: BackendUnderTest>() -> Outcome {
     works()?;
     thread::scope(|scope| scope.spawn(works).joined())??;
     works()
+}
+
+/// The types that the backend takes.
+fn types<B: BackendUnderTest>() -> Vec<ValType> {
+    let takes = |proposal| !matches!(B::enforcement(Field::Proposal(proposal)), Enforcement::Unsupported { .. });
+    let mut types = vec![ValType::I32, ValType::I64, ValType::F32, ValType::F64];
+    types.extend(takes(Proposal::Simd).then_some(ValType::V128));
+    types.extend(takes(Proposal::ReferenceTypes).then_some(ValType::FuncRef));
+    types
+}
+
+/// A value that no other number gives, with bits in both halves. Floats are signalling NaNs.
+fn value(ty: ValType, number: u8) -> Value {
+    match ty {
+        ValType::I32 => Value::I32(i32::MIN | i32::from(number)),
+        ValType::I64 => Value::I64(i64::MIN | i64::from(number)),
+        ValType::F32 => Value::F32(0x7fa0_0000 | u32::from(number)),
+        ValType::F64 => Value::F64(0xfff4_0000_0000_0000 | u64::from(number)),
+        ValType::V128 => Value::V128(0xf0 << 120 | 0x7ff4 << 48 | u128::from(number)),
+        ValType::FuncRef | ValType::OtherRef => Value::NullFuncRef,
+    }
+}
+
+/// What a guest gets that calls a host function with `given`, which must get them. Its results are to be of the types
+/// `results`, and are `returned`.
+fn passed<B: BackendUnderTest>(
+    fixture: &Fixture<B>,
+    given: &[Value],
+    results: &[ValType],
+    returned: &[Value],
+) -> Result<Result<Vec<Value>, CallError>, Failure> {
+    let params: Vec<_> = given.iter().map(|value| value.ty()).collect();
+    let names = |types: &[ValType]| types.iter().map(|ty| ty.name()).collect::<Vec<_>>().join(" ");
+    let ty = format!("(param {}) (result {})", names(&params), names(results));
+    let arguments: String = (0..given.len()).map(|index| format!("(local.get {index})")).collect();
+    let text =
+        format!(r#"(module (import "env" "f" (func $f {ty})) (func (export "run") {ty} (call $f {arguments})))"#);
+    let (expected, returned) = (given.to_vec(), returned.to_vec());
+    let zeros: Vec<_> = results.iter().map(|ty| Value::zero(*ty)).collect();
+    let mut imports = fixture.imports::<()>();
+    imports.func_values("env", "f", FuncType { params, results: results.to_vec() }, move |_, params, results| {
+        ensure_eq!(params, expected);
+        ensure_eq!(results, zeros);
+        results.copy_from_slice(&returned);
+        Ok(())
+    })?;
+    let plugin = fixture.load_with(&wasm(&text), &imports, &Contract::None)?;
+    Ok(plugin.call_values("run", given, (), None).map(|(values, _)| values))
+}
+
+fn values<B: BackendUnderTest>() -> Outcome {
+    let types = types::<B>();
+    let fixture = Fixture::<B>::on(policy(|rules| {
+        for (ty, proposal) in [(ValType::V128, Proposal::Simd), (ValType::FuncRef, Proposal::ReferenceTypes)] {
+            if types.contains(&ty) {
+                rules.proposals.allow(proposal);
+            }
+        }
+    }))?;
+    let given: Vec<_> = (1..).zip(types.iter().cycle()).take(MOST_VALUES).map(|(n, ty)| value(*ty, n)).collect();
+    // As many results as a function may have.
+    for results in types.windows(3).chain(types.chunks(1)) {
+        let returned: Vec<_> = (100..).zip(results).map(|(number, ty)| value(*ty, number)).collect();
+        for given in [&given[..], &given[..types.len()], &[]] {
+            ensure_eq!(passed(&fixture, given, results, &returned)??, returned, "{given:?}");
+        }
+    }
+    ensure_eq!(passed(&fixture, &given, &[], &[])??, []);
+    for (ty, other) in types.iter().zip(types.iter().cycle().skip(1)) {
+        let error = passed(&fixture, &[], &[*ty], &[value(*other, 1)])?.denied()?;
+        ensure_eq!(verdict(&error), ("host-function", Phase::Call), "{other} for {ty}");
+    }
+    if types.contains(&ValType::FuncRef) {
+        references(&fixture)?;
+    }
+    Ok(())
+}
+
+/// A function is told from null, and none comes back.
+fn references<B: BackendUnderTest>(fixture: &Fixture<B>) -> Outcome {
+    let wasm = wasm(
+        r#"(module
+            (import "env" "f" (func $f (param funcref i32 funcref) (result funcref)))
+            (func $run (export "run") (result i32)
+                (ref.is_null (call $f (ref.func $run) (i32.const 7) (ref.null func)))))"#,
+    );
+    let ty =
+        FuncType { params: vec![ValType::FuncRef, ValType::I32, ValType::FuncRef], results: vec![ValType::FuncRef] };
+    for returned in [Value::NullFuncRef, Value::FuncRef] {
+        let mut imports = fixture.imports::<()>();
+        imports.func_values("env", "f", ty.clone(), move |_, params, results| {
+            ensure_eq!(params, [Value::FuncRef, Value::I32(7), Value::NullFuncRef]);
+            results.copy_from_slice(&[returned]);
+            Ok(())
+        })?;
+        let plugin = fixture.load_with(&wasm, &imports, &Contract::None)?;
+        ensure_eq!(plugin.call_values("run", &[], (), None)?.0, [Value::I32(1)], "{returned}");
+    }
+    Ok(())
 }
 
 fn names<B: BackendUnderTest>() -> Outcome {

@@ -22,8 +22,8 @@ use self::{
     store::{Data, Instance},
 };
 
-/// The engine under one policy.
-pub struct Custom(Config);
+/// The engine under one policy. The mutants change its configuration.
+pub struct Custom(pub(super) Config);
 
 /// Host functions: what defines each in a linker.
 pub struct Imports<T: 'static>(Vec<Recipe<T>>);

@@ -1,63 +1,51 @@
 //! What host functions see, and what they may do.
 
-use super::{Mutant, mutation};
+use hotcell_core::{backend::Counter, meter::HOST};
+
+use super::{Call, Fault, Mutant, Side, Value, values::quiet};
+
+/// A call from a host function, with a counter of its own.
+fn own(call: &mut Call<'_, Fault>, counter: Counter, value: i64) -> Result<(), Fault> {
+    if call.store.side() == Side::Inside {
+        call.store.set_counter(counter, value);
+    }
+    call.run()
+}
 
 pub(super) const MUTANTS: &[Mutant] = &[
-    Mutant::new(
-        "shows host functions no memory",
-        "host.memory",
-        &[mutation("call.rs", "([[bytes]], &mut data.state)", "drop(bytes); &mut []")],
+    Mutant::new("shows host functions no memory", "host.memory")
+        .memory_mut(|side, bytes| if side == Side::Inside { &mut [] } else { bytes }),
+    Mutant::new("shows host functions another memory than the guest's", "host.memory")
+        .memory_mut(|side, bytes| if side == Side::Inside { bytes.to_vec().leak() } else { bytes }),
+    Mutant::new("does not let host functions charge", "host.charge").set_counter(|store, counter, value| {
+        if store.side() == Side::Outside {
+            store.set_counter(counter, value);
+        }
+    }),
+    Mutant::new("hides from host functions what fuel remains", "host.remaining").counter(|store, counter| {
+        match (store.side(), counter) {
+            (Side::Inside, Counter::Fuel) => 0,
+            _ => store.counter(counter),
+        }
+    }),
+    Mutant::new("defines all host functions in one module", "host.names")
+        .import(|module| if module == HOST { module } else { "env" }),
+    Mutant::new("passes a host function's arguments from last to first", "host.types").host(|call| call.reversed()),
+    Mutant::new("quiets the NaNs that a host function gets", "host.values").host(|call| call.arguments(quiet)),
+    Mutant::new("loses what a host function returns", "host.values")
+        .host(|call| call.results(|value| Value::zero(value.ty()))),
+    Mutant::new("goes on where a host function has stopped it", "host.error").host(|call| call.run().or(Ok(()))),
+    Mutant::new("runs a host function twice", "host.state").host(|call| call.run().and_then(|()| call.run())),
+    Mutant::new("gives a call from a host function a budget of its own", "host.reentry_budget").invoke(|call| {
+        let given = call.store.accounts().fuel_given().cast_signed();
+        own(call, Counter::Fuel, given)
+    }),
+    Mutant::new("hides from host functions all that is named like the counters", "host.reentry_hidden").invoke(
+        |call| match call.store.side() == Side::Inside && call.name.starts_with("__hotcell") {
+            true => Err(Fault::NoSuchExport { export: call.name.to_owned() }),
+            false => call.run(),
+        },
     ),
-    Mutant::new(
-        "does not let host functions charge",
-        "host.charge",
-        &[mutation("call.rs", "store::set_fuel(&mut self.0, fuel)", "drop(fuel)")],
-    ),
-    Mutant::new(
-        "hides from host functions what fuel remains",
-        "host.remaining",
-        &[mutation("call.rs", "Some(store::fuel(&self.0))", "None")],
-    ),
-    Mutant::new(
-        "lets a second host function take a name",
-        "host.names",
-        &[mutation("call.rs", "if [[offered.is_err()]]", "drop(offered); false")],
-    ),
-    Mutant::new(
-        "looks for host functions in one module only",
-        "host.names",
-        &[mutation("call.rs", "linker.func_wrap([[&module]], &name, host)", r#""env""#)],
-    ),
-    Mutant::new(
-        "gives a call from a host function a budget of its own",
-        "host.reentry_budget",
-        &[mutation(
-            "call.rs",
-            "self.0.get_export(export)",
-            "let given = self.0.data().armed.fuel_given();
-            store::set_fuel(&mut self.0, given);
-            self.0.get_export(export)",
-        )],
-    ),
-    Mutant::new(
-        "hides from host functions all that is named like the counters",
-        "host.reentry_hidden",
-        &[mutation(
-            "call.rs",
-            "self.0.get_export(export)",
-            r#"self.0.get_export(export).filter(|_| !export.starts_with("__hotcell"))"#,
-        )],
-    ),
-    Mutant::new(
-        "gives a call from a host function a stack of its own",
-        "counters.stack_nested",
-        &[mutation(
-            "call.rs",
-            "self.0.get_export(export)",
-            "if let Some([_, stack]) = self.0.data().counters {
-                stack.set(&mut self.0, Val::I64(1 << 20)).unwrap();
-            }
-            self.0.get_export(export)",
-        )],
-    ),
+    Mutant::new("gives a call from a host function a stack of its own", "counters.stack_nested")
+        .invoke(|call| own(call, Counter::Stack, 1 << 20)),
 ];

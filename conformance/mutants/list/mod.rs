@@ -1,35 +1,20 @@
 //! The mutants: what each does instead of what the example's backend does, and the check that must catch it.
-//!
-//! A mutation is an expression in the place of another. Of a text with `[[` and `]]` only what is between them is replaced; the
-//! rest says where it stands.
 
-/// Where a guest gets its next slice.
-const FUEL_IS_GIVEN: &str = "[[refill(&mut caller, stack)]].map_err(stop)";
+use std::{
+    cell::Cell,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+};
 
-/// Gives the next slice in place of this fault.
-macro_rules! goes_on_after {
-    ($fault:literal) => {
-        concat!(
-            "use hotcell_core::backend::Caller as _;
-            match refill(&mut caller, stack) {
-                Ok(()) => Ok(()),
-                Err(stop) => match caller.armed().take_parked() {
-                    Some(Fault::",
-            $fault,
-            ") => {
-                        // It is in the fuel counter.
-                        let fuel = caller.counter(Counter::Fuel);
-                        Ok(caller.set_counter(Counter::Stack, fuel))
-                    }
-                    parked => {
-                        parked.into_iter().for_each(|fault| caller.armed().park(fault));
-                        Err(stop)
-                    }
-                },
-            }"
-        )
-    };
-}
+use hotcell_core::{
+    BackendError, Fault, Value,
+    backend::HostStop,
+    meter::{GROW, REFILL},
+};
+
+use crate::mutated::{AnyStore, Call, Hooks, Side};
 
 mod counters;
 mod handshake;
@@ -51,12 +36,12 @@ pub(crate) struct Mutant {
     /// What becomes of the check then.
     pub(crate) end: End,
     /// What it changes.
-    pub(crate) mutations: &'static [Mutation],
+    pub(crate) hooks: Hooks,
 }
 
 impl Mutant {
-    const fn new(name: &'static str, caught_by: &'static str, mutations: &'static [Mutation]) -> Self {
-        Self { name, caught_by, end: End::Fails, mutations }
+    const fn new(name: &'static str, caught_by: &'static str) -> Self {
+        Self { name, caught_by, end: End::Fails, hooks: Hooks::NONE }
     }
 
     /// The process dies.
@@ -72,16 +57,6 @@ pub(crate) enum End {
     Fails,
     Hangs,
     Dies,
-}
-
-/// One expression in place of another.
-pub(crate) struct Mutation {
-    /// The file of the example's backend.
-    pub(crate) file: &'static str,
-    /// What is there, exactly once.
-    pub(crate) original: &'static str,
-    /// What the mutant does there.
-    pub(crate) mutated: &'static str,
 }
 
 /// All of them.
@@ -102,6 +77,14 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> {
     .flatten()
 }
 
-const fn mutation(file: &'static str, original: &'static str, mutated: &'static str) -> Mutation {
-    Mutation { file, original, mutated }
+/// What a mutant remembers, for all its instances or on one thread.
+static ALL: AtomicU64 = AtomicU64::new(0);
+static KEPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+thread_local! {
+    static MINE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What the engine is said to have done.
+fn broken() -> BackendError {
+    BackendError::Engine { backend: "custom", source: "the engine is broken".into() }
 }

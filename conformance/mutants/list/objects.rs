@@ -1,84 +1,47 @@
-//! Objects that do not belong together, and statements that are not so.
+//! What a backend states, and what its engine compiles.
 
-use super::{Mutant, mutation};
+use hotcell_core::{Enforcement, Field, PolicyError, Proposal};
+use wasmi::CompilationMode;
+
+use super::{ALL, Mutant, SeqCst, broken};
+
+/// States that its engine counts. That it does, but nobody gives it fuel or asks what is left.
+const fn counting(name: &'static str, caught_by: &'static str) -> Mutant {
+    Mutant::new(name, caught_by)
+        .enforcement(|field, stated| match field {
+            Field::EngineMetering | Field::EngineStackBytes => Enforcement::Enforced,
+            _ => stated,
+        })
+        .config(|config| _ = config.consume_fuel(true))
+}
 
 pub(super) const MUTANTS: &[Mutant] = &[
-    Mutant::new(
-        "compiles what another policy admitted",
-        "objects.policy",
-        &[mutation("mod.rs", r#"check_same("policy", admitted.policy(), self.policy)?"#, "()")],
+    Mutant::new("gives its engine another number each time", "objects.same_policy")
+        .engine(|_| ALL.fetch_add(1, SeqCst)),
+    Mutant::new("states as enforced what the engine does not do", "admission.proposal.memory64").enforcement(
+        |field, stated| match field {
+            Field::Proposal(Proposal::Memory64) => Enforcement::Enforced,
+            _ => stated,
+        },
     ),
-    Mutant::new(
-        "links imports that the module was not admitted with",
-        "objects.imports",
-        &[mutation("mod.rs", r#"check_same("imports", module.offered, imports.offered.fingerprint())?"#, "()")],
+    counting("states as enforced what it does not count", "readback.engine"),
+    counting("counts where nobody asks for a count", "limits.fuel.uncounted"),
+    Mutant::new("states as unsupported what every backend must do", "readback.mandatory").enforcement(
+        |field, stated| match field {
+            Field::Cancel => Enforcement::Unsupported { reason: "not today" },
+            _ => stated,
+        },
     ),
-    Mutant::new(
-        "makes instances of another sandbox's modules",
-        "objects.engine",
-        &[mutation("mod.rs", r#"check_same("policy", linked.policy, self.policy)"#, "Ok(())")],
+    Mutant::new("refuses a policy of which it stated to enforce everything", "readback.construction").policy(
+        |policy| match policy.rules().proposals.contains(Proposal::RelaxedSimd) {
+            true => Err(PolicyError::NotEnforceable { backend: "custom", field: "relaxed-simd", reason: "not today" }),
+            false => Ok(()),
+        },
     ),
-    Mutant::new(
-        "states as enforced what the engine does not do",
-        "admission.proposal.memory64",
-        &[mutation(
-            "mod.rs",
-            r#"[[Enforcement::Unsupported { reason: "wasmi 1.1 panics when a 64-bit memory with a large maximum grows" }]]"#,
-            "Enforcement::Enforced",
-        )],
-    ),
-    Mutant::new(
-        "states as enforced what it does not count",
-        "limits.fuel.uncounted",
-        &[mutation(
-            "mod.rs",
-            r#"Enforcement::Unsupported { reason: "this backend counts by the guest's counters only" }"#,
-            "Enforcement::Enforced",
-        )],
-    ),
-    Mutant::new(
-        "states as unsupported what every backend must do",
-        "readback.mandatory",
-        &[mutation(
-            "mod.rs",
-            "            ) => [[Enforcement::Enforced]]",
-            r#"match field {
-                Field::Cancel => Enforcement::Unsupported { reason: "not today" },
-                _ => Enforcement::Enforced,
-            }"#,
-        )],
-    ),
-    Mutant::new(
-        "refuses a policy of which it stated to enforce everything",
-        "readback.construction",
-        &[mutation(
-            "mod.rs",
-            "config: [[config(policy)]]",
-            r#"if policy.rules().proposals.contains(Proposal::RelaxedSimd) {
-                return Err(PolicyError::NotEnforceable { backend: Self::ID, field: "relaxed-simd", reason: "not today" });
-            }
-            config(policy)"#,
-        )],
-    ),
-    Mutant::new(
-        "compiles less than was admitted",
-        "admission.proposal.bulk-memory",
-        &[mutation("mod.rs", "config.wasm_bulk_memory([[allows(Proposal::BulkMemory)]])", "false")],
-    ),
-    Mutant::new(
-        "refuses modules that are smaller than the policy allows",
-        "admission.cap.bytes",
-        &[mutation(
-            "mod.rs",
-            r#"check_same("policy", admitted.policy(), self.policy)?"#,
-            r#"if admitted.bytes().len() > 1 << 20 {
-                return Err(panicked("too large".to_owned()));
-            }"#,
-        )],
-    ),
-    Mutant::new(
-        "compiles when a function is called",
-        "admission.eager",
-        &[mutation("mod.rs", "config.compilation_mode([[CompilationMode::Eager]])", "CompilationMode::Lazy")],
-    ),
+    Mutant::new("compiles less than was admitted", "admission.proposal.bulk-memory")
+        .config(|config| _ = config.wasm_bulk_memory(false)),
+    Mutant::new("refuses modules that are smaller than the policy allows", "admission.cap.bytes")
+        .compile(|admitted, _| if admitted.bytes().len() > 1 << 20 { Err(broken()) } else { Ok(()) }),
+    Mutant::new("compiles when a function is called", "admission.eager")
+        .config(|config| _ = config.compilation_mode(CompilationMode::Lazy)),
 ];

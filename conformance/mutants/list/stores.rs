@@ -1,95 +1,58 @@
 //! What an instance is made of, and where it lives.
 
-use super::{Mutant, mutation};
+use std::{
+    hint::black_box,
+    sync::{Arc, PoisonError},
+};
 
-const INSTANCE_IS_MADE: &str = "made.begin()";
+use hotcell_core::{Budget, HostOptions, Instant, ModuleSummary, Policy, admit::Exports, backend::Accounts};
+
+use super::{ALL, Fault, KEPT, MINE, Mutant, SeqCst};
+
+/// Needs so much of the stack that it is called on.
+#[inline(never)]
+fn deep(kib: usize) -> u8 {
+    let frame = black_box([1; 1 << 10]);
+    if kib == 0 { frame[0] } else { deep(kib - 1).wrapping_add(black_box(&frame)[9]) }
+}
 
 pub(super) const MUTANTS: &[Mutant] = &[
-    Mutant::new(
-        "hands the memory of an instance to the next",
-        "isolation.fresh",
-        &[
-            mutation(
-                "call.rs",
-                "let outcome = [[call(&mut store)]]",
-                "let outcome = call(&mut store);
-                if let Some(memory) = store.data().memory {
-                    *crate::KEPT.lock().unwrap() = memory.data(&store).to_vec();
-                }
-                outcome",
-            ),
-            mutation(
-                "store.rs",
-                INSTANCE_IS_MADE,
-                "made.begin();
-                let kept = crate::KEPT.lock().unwrap();
-                if let Some(memory) = made.store.data().memory {
-                    let memory = memory.data_mut(&mut made.store);
-                    let length = memory.len().min(kept.len());
-                    memory[..length].copy_from_slice(&kept[..length]);
-                }",
-            ),
-        ],
-    ),
-    Mutant::new(
-        "works only on the thread that made the instance",
-        "lifecycle.outlives",
-        &[
-            mutation(
-                "store.rs",
-                INSTANCE_IS_MADE,
-                "made.begin();
-                crate::MINE.set(1)",
-            ),
-            mutation(
-                "call.rs",
-                "let outcome = [[call(&mut store)]]",
-                "assert_eq!(crate::MINE.get(), 1);
-                call(&mut store)",
-            ),
-        ],
-    ),
-    Mutant::new(
-        "is busy before the host says so",
-        "busy.one_too_many",
-        &[mutation(
-            "mod.rs",
-            "Accounts::new(budget, &self.options)",
-            "let armed = Accounts::new(budget, &self.options);
-            if crate::ALL.fetch_add(1, crate::SeqCst) >= 3 {
-                return Err(InstantiateError {
-                    fault: hotcell_core::Fault::Busy { allowed: 3 },
-                    usage: armed.usage(None),
-                });
-            }
-            armed",
-        )],
-    ),
-    Mutant::new(
-        "keeps every module",
-        "lifecycle.flat",
-        &[mutation(
-            "mod.rs",
-            "compiled.map_err(panicked)?.map_err(backend_error)?",
-            "let module = compiled.map_err(panicked)?.map_err(backend_error)?;
-            std::mem::forget(module.clone());
-            module",
-        )],
-    ),
-    Mutant::new(
-        "runs guests on the stack of the host's thread",
-        "limits.stack.everything",
-        &[mutation(
-            "call.rs",
-            "let outcome = [[call(&mut store)]]",
-            "#[inline(never)]
-            fn deeper(kib: usize) -> u8 {
-                let frame = std::hint::black_box([1; 1 << 10]);
-                if kib == 0 { frame[0] } else { deeper(kib - 1).wrapping_add(std::hint::black_box(&frame)[9]) }
-            }
-            std::hint::black_box(deeper(128));
-            call(&mut store)",
-        )],
-    )
-    .that_kills(),
+    Mutant::new("hands the memory of an instance to the next", "isolation.fresh")
+        .invoke(|call| {
+            let outcome = call.run();
+            *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = call.store.memory().to_vec();
+            outcome
+        })
+        .instantiated(|store| {
+            let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+            store.memory().iter_mut().zip(&*kept).for_each(|(byte, kept)| *byte = *kept);
+        }),
+    Mutant::new("makes a store with accounts of its own", "arming.budget").instantiate(|accounts| {
+        let exports = Arc::new(Exports::new(ModuleSummary::default()));
+        let budget = Budget::new(&Policy::default(), &exports, Instant(0), None);
+        *accounts = Accounts::new(budget, &HostOptions::default());
+        Ok(())
+    }),
+    Mutant::new("works only on the thread that made the instance", "lifecycle.outlives")
+        .instantiated(|_| MINE.set(1))
+        .invoke(|call| {
+            assert_eq!(MINE.get(), 1, "another thread");
+            call.run()
+        }),
+    Mutant::new("is busy before the host says so", "busy.one_too_many").instantiate(|_| {
+        match ALL.fetch_add(1, SeqCst) {
+            0..3 => Ok(()),
+            _ => Err(Fault::Busy { allowed: 3 }),
+        }
+    }),
+    Mutant::new("keeps every module", "lifecycle.flat").compile(|_, module| {
+        std::mem::forget(module.clone());
+        Ok(())
+    }),
+    Mutant::new("runs guests on the stack of the host's thread", "limits.stack.everything")
+        .invoke(|call| {
+            black_box(deep(128));
+            call.run()
+        })
+        .that_kills(),
 ];

@@ -1,135 +1,73 @@
 //! Deadlines, cancelling, and neighbours.
 
-use super::{FUEL_IS_GIVEN, Mutant, mutation};
+use std::{thread, time::Duration};
 
-const CALL_BEGINS: &str = "let outcome = [[call(&mut store)]]";
+use super::{ALL, AnyStore, Call, Fault, GROW, HostStop, MINE, Mutant, REFILL, SeqCst, counters::go_on_after};
 
 /// Gives fuel until a call has ended with this fault, then to none that is running.
-macro_rules! ends_all_with {
-    ($fault:literal) => {
-        concat!(
-            "let given = refill(&mut caller, stack);
-            let armed = &mut caller.0.data_mut().armed;
-            let parked = armed.take_parked();
-            if let Some(Fault::",
-            $fault,
-            ") = parked {
-                crate::ALL.fetch_add(1, crate::SeqCst);
-            }
-            let is_over = crate::ALL.load(crate::SeqCst) != crate::MINE.get();
-            let parked = parked.or(is_over.then_some(Fault::",
-            $fault,
-            "));
-            let given = if is_over { Err(hotcell_core::backend::HostStop) } else { given };
-            parked.into_iter().for_each(|fault| armed.park(fault));
-            given"
-        )
-    };
+fn end_all_with(call: &mut Call<'_, HostStop>, fault: fn() -> Fault) -> Result<(), HostStop> {
+    let given = call.run();
+    if call.name != REFILL {
+        return given;
+    }
+    let parked = call.store.accounts().take_parked();
+    if parked.as_ref().is_some_and(|parked| parked.code() == fault().code()) {
+        ALL.fetch_add(1, SeqCst);
+    }
+    let is_over = ALL.load(SeqCst) != MINE.get();
+    if let Some(fault) = parked.or_else(|| is_over.then(fault)) {
+        call.store.accounts().park(fault);
+    }
+    if is_over { Err(HostStop) } else { given }
+}
+
+/// Remembers how many calls had ended when this one began.
+fn look_around(call: &mut Call<'_, Fault>) -> Result<(), Fault> {
+    MINE.set(ALL.load(SeqCst));
+    call.run()
+}
+
+/// Forgets, when an operation begins, what may interrupt it.
+fn forget(store: &mut dyn AnyStore) {
+    store.accounts().rearm(None, None);
 }
 
 pub(super) const MUTANTS: &[Mutant] = &[
-    Mutant::new(
-        "never looks at the clock",
-        "deadline.jump",
-        &[mutation("call.rs", FUEL_IS_GIVEN, goes_on_after!("DeadlineExceeded"))],
-    ),
-    Mutant::new(
-        "never looks at the cancel flag",
-        "cancel.loop",
-        &[mutation("call.rs", FUEL_IS_GIVEN, goes_on_after!("Cancelled"))],
-    ),
-    Mutant::new(
-        "forgets the cancel token when it is armed again",
-        "cancel.session",
-        &[mutation(
-            "store.rs",
-            "self.store.data_mut().armed.rearm(deadline, cancel)",
-            "self.store.data_mut().armed.rearm(deadline, None)",
-        )],
-    ),
-    Mutant::new(
-        "forgets the deadline when it is armed again",
-        "deadline.host",
-        &[mutation(
-            "store.rs",
-            "self.store.data_mut().armed.rearm(deadline, cancel)",
-            "self.store.data_mut().armed.rearm(None, cancel)",
-        )],
-    ),
-    Mutant::new(
-        "counts slices instead of time",
-        "deadline.stands_still",
-        &[
-            mutation(
-                "call.rs",
-                CALL_BEGINS,
-                "crate::MINE.set(0);
-                call(&mut store)",
-            ),
-            mutation(
-                "call.rs",
-                FUEL_IS_GIVEN,
-                "crate::MINE.set(crate::MINE.get() + 1);
-                if crate::MINE.get() > 100 {
-                    caller.0.data_mut().armed.park(Fault::DeadlineExceeded);
-                }
-                match crate::MINE.get() {
-                    0..=100 => refill(&mut caller, stack),
-                    _ => Err(hotcell_core::backend::HostStop),
-                }",
-            ),
-        ],
-    ),
-    Mutant::new(
-        "kills the neighbours of a call whose deadline has passed",
-        "deadline.neighbour",
-        &[
-            mutation(
-                "call.rs",
-                CALL_BEGINS,
-                "crate::MINE.set(crate::ALL.load(crate::SeqCst));
-                call(&mut store)",
-            ),
-            mutation("call.rs", FUEL_IS_GIVEN, ends_all_with!("DeadlineExceeded")),
-        ],
-    ),
-    Mutant::new(
-        "cancels the neighbours of a call that is cancelled",
-        "cancel.neighbour",
-        &[
-            mutation(
-                "call.rs",
-                CALL_BEGINS,
-                "crate::MINE.set(crate::ALL.load(crate::SeqCst));
-                call(&mut store)",
-            ),
-            mutation("call.rs", FUEL_IS_GIVEN, ends_all_with!("Cancelled")),
-        ],
-    ),
-    Mutant::new(
-        "does not look at the clock when a host function returns",
-        "deadline.host",
-        &[mutation("call.rs", "fn is_clock_due(&mut self) -> bool {\n        [[true]]", "false")],
-    ),
-    Mutant::new(
-        "makes memory on the guest's time",
-        "deadline.memory",
-        &[mutation(
-            "store.rs",
-            "Ok(self.armed.grow_memory(current, desired, maximum))",
-            "if desired >= 1 << 27 {
-                std::thread::sleep(core::time::Duration::from_millis(150));
+    Mutant::new("never looks at the clock", "deadline.jump").host(|call| go_on_after(call, "deadline-exceeded")),
+    Mutant::new("never looks at the cancel flag", "cancel.loop").host(|call| go_on_after(call, "cancelled")),
+    Mutant::new("forgets the cancel token when it is armed again", "cancel.session").begin(forget),
+    Mutant::new("forgets the deadline when it is armed again", "deadline.host").begin(forget),
+    Mutant::new("counts slices instead of time", "deadline.stands_still")
+        .invoke(|call| {
+            MINE.set(0);
+            call.run()
+        })
+        .host(|call| {
+            MINE.set(MINE.get() + u64::from(call.name == REFILL));
+            if MINE.get() <= 100 {
+                return call.run();
             }
-            Ok(self.armed.grow_memory(current, desired, maximum))",
-        )],
-    ),
-    Mutant::new(
-        "has a clock of its own",
-        "deadline.report",
-        &[mutation(
-            "mod.rs",
-            "Accounts::new(budget, &self.options)",
-            "Accounts::new(budget, &HostOptions { slice: self.options.slice, ..HostOptions::default() })",
-        )],
-    ),
+            call.store.accounts().park(Fault::DeadlineExceeded);
+            Err(HostStop)
+        }),
+    Mutant::new("kills the neighbours of a call whose deadline has passed", "deadline.neighbour")
+        .host(|call| end_all_with(call, || Fault::DeadlineExceeded))
+        .invoke(look_around),
+    Mutant::new("cancels the neighbours of a call that is cancelled", "cancel.neighbour")
+        .host(|call| end_all_with(call, || Fault::Cancelled))
+        .invoke(look_around),
+    Mutant::new("does not look at the clock when a host function returns", "deadline.host").clock_due(|_| false),
+    Mutant::new("makes memory on the guest's time", "deadline.memory").host(|call| {
+        if call.name == GROW {
+            thread::sleep(Duration::from_millis(150));
+        }
+        call.run()
+    }),
+    Mutant::new("takes the time of host functions off the clock", "deadline.report").host(|call| {
+        let begin = call.store.accounts().clock().now();
+        let outcome = call.run();
+        let elapsed = call.store.accounts().clock().now().since(begin);
+        call.store.accounts().stop_the_clock(elapsed);
+        outcome
+    }),
 ];

@@ -1,77 +1,37 @@
-//! Backends that say they have 64-bit indices. The engine has them where no memory with a large maximum grows, so that it does
-//! what these checks ask, but for the mutation.
+//! Backends that say they have 64-bit indices. The engine has them where no memory with a large maximum grows, so that it
+//! does what these checks ask, but for the mutation.
 
-use super::{Mutant, Mutation, mutation};
+use hotcell_core::{Enforcement, Field, Proposal, TrapKind};
 
-const HAS_THEM: Mutation = mutation(
-    "mod.rs",
-    "[[Enforcement::Unsupported { reason: \"wasmi 1.1 panics when a 64-bit memory with a large maximum grows\" }]]",
-    "Enforcement::Enforced",
-);
-const ALLOWS_THEM: Mutation = mutation("mod.rs", "config.wasm_memory64([[false]])", "allows(Proposal::Memory64)");
-const MODULE_IS_COMPILED: &str = "wasmi::Module::new(&Engine::new(&self.config), [[admitted.bytes()]])";
+use super::{Mutant, broken, counters::report, limits::grant_tables, verdicts::mistake};
+
+const fn wide(name: &'static str, caught_by: &'static str) -> Mutant {
+    Mutant::new(name, caught_by)
+        .enforcement(|field, stated| match field {
+            Field::Proposal(Proposal::Memory64) => Enforcement::Enforced,
+            _ => stated,
+        })
+        .config(|config| _ = config.wasm_memory64(true))
+}
 
 pub(super) const MUTANTS: &[Mutant] = &[
-    Mutant::new(
-        "panics where bytes of a 64-bit memory are copied",
-        "values.bulk64",
-        &[
-            HAS_THEM,
-            ALLOWS_THEM,
-            mutation(
-                "mod.rs",
-                MODULE_IS_COMPILED,
-                "let bytes = admitted.bytes();
-                let copies = bytes.windows(2).any(|bytes| bytes == [0xfc, 0x0a]);
-                assert!(!copies || admitted.summary().memories.iter().all(|memory| !memory.memory64));
-                bytes",
-            ),
-        ],
-    ),
-    Mutant::new(
-        "takes no memories with indices of both widths",
-        "values.bulk_between",
-        &[
-            HAS_THEM,
-            ALLOWS_THEM,
-            mutation(
-                "mod.rs",
-                MODULE_IS_COMPILED,
-                "let memories = &admitted.summary().memories;
-                assert!(memories.iter().all(|memory| memory.memory64) || memories.iter().all(|memory| !memory.memory64));
-                admitted.bytes()",
-            ),
-        ],
-    ),
-    Mutant::new(
-        "has 64-bit indices, and reports no fuel as used",
-        "counters.bulk64",
-        &[
-            HAS_THEM,
-            ALLOWS_THEM,
-            mutation("store.rs", "Some([[fuel(&self.store)]])", "self.store.data().armed.fuel_given()"),
-        ],
-    ),
-    Mutant::new(
-        "has 64-bit indices, and takes every trap for one of a table",
-        "traps.bulk64",
-        &[
-            HAS_THEM,
-            ALLOWS_THEM,
-            mutation("convert.rs", "TrapCode::MemoryOutOfBounds => [[TrapKind::MemoryOutOfBounds]]", "TrapKind::TableOutOfBounds"),
-        ],
-    ),
-    Mutant::new(
-        "refuses nothing that a 64-bit memory asks for",
-        "limits.memory.wide",
-        &[
-            HAS_THEM,
-            ALLOWS_THEM,
-            mutation(
-                "store.rs",
-                "Ok(self.armed.grow_table(current, desired, maximum))",
-                "Ok(desired < 1 << 20)",
-            ),
-        ],
-    ),
+    wide("refuses what copies bytes of a 64-bit memory", "values.bulk64").compile(|admitted, _| {
+        let copies = admitted.bytes().windows(2).any(|bytes| bytes == [0xfc, 0x0a]);
+        match copies && admitted.summary().memories.iter().any(|memory| memory.memory64) {
+            true => Err(broken()),
+            false => Ok(()),
+        }
+    }),
+    wide("takes no memories with indices of both widths", "values.bulk_between").compile(|admitted, _| {
+        let memories = &admitted.summary().memories;
+        match memories.windows(2).any(|pair| pair[0].memory64 != pair[1].memory64) {
+            true => Err(broken()),
+            false => Ok(()),
+        }
+    }),
+    wide("has 64-bit indices, and reports no fuel as used", "counters.bulk64")
+        .counter(|store, counter| report(store, counter, 0)),
+    wide("has 64-bit indices, and takes every trap for one of a table", "traps.bulk64")
+        .invoke(|call| mistake(call, TrapKind::MemoryOutOfBounds, TrapKind::TableOutOfBounds)),
+    wide("refuses nothing that a 64-bit table asks for", "limits.memory.wide").host(grant_tables),
 ];

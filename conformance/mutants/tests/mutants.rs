@@ -4,36 +4,35 @@
 //! mutant, then with it. Without one the whole suite passes: that is the example's own test.
 //!
 //! Some promises core keeps, whatever a backend does: an instance that failed is not called again; the guest's version is
-//! compared; where `alloc` and the reply lie is held against the memory and the policy; instances, host calls and
-//! re-entry are counted; a name is one that the guest exports; a host function's panic is caught; text from guests is
-//! escaped. No mutant breaks these. Mutants of what they rest on (a call's result, the memory's length, an export) are in
-//! the list.
+//! compared; where `alloc` and the reply are is held against the memory and the policy; budgets are counted, and armed
+//! again; objects of another policy, engine or session are refused; a name is one that the guest exports, or that is not
+//! taken; a host function's panic is caught; text from guests is escaped. No mutant breaks these. Mutants of what they
+//! rest on (a call's result, a counter, the memory's length, an answer to the guest, the fault on its way up) are in the
+//! list.
 
 use std::{
-    cell::Cell,
     collections::BTreeSet,
     env,
     process::{Child, Command, Stdio},
-    sync::{
-        LazyLock, Mutex,
-        atomic::{AtomicU64, Ordering::SeqCst},
-    },
+    sync::LazyLock,
     thread,
     time::{Duration, Instant},
 };
 
 use hotcell_conformance::{Need, Suite};
-use hotcell_core::Budget;
 use hotcell_differential::{Comparison, Stats};
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use custom::Custom;
 use list::{End, Mutant};
+use mutated::{Hooks, Mutated};
 
+#[path = "../../examples/custom_backend/custom/mod.rs"]
+#[expect(unreachable_pub, reason = "a crate of its own would export it")]
+mod custom;
 #[path = "../list/mod.rs"]
-#[expect(dead_code, reason = "the build script reads the rest")]
 mod list;
-
-include!(concat!(env!("OUT_DIR"), "/mutated.rs"));
+mod mutated;
 
 /// Names the mutant to a child process.
 const VARIABLE: &str = "HOTCELL_MUTANT";
@@ -42,26 +41,22 @@ const NOBODY: &str = "nobody";
 /// After how long a check that ends is taken to hang.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a mutant remembers, for all its instances or on one thread.
-static ALL: AtomicU64 = AtomicU64::new(0);
-static KEPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-thread_local! {
-    static MINE: Cell<u64> = const { Cell::new(0) };
-    static BUDGET: Cell<Option<Budget>> = const { Cell::new(None) };
-}
-
-/// The mutant of this process.
-fn mutant() -> &'static str {
-    static NAME: LazyLock<String> = LazyLock::new(|| env::var(VARIABLE).unwrap_or_default());
-    &NAME
+/// What the mutant of this process does.
+fn hooks() -> &'static Hooks {
+    static HOOKS: LazyLock<&Hooks> = LazyLock::new(|| {
+        let name = env::var(VARIABLE).unwrap_or_default();
+        list::all().find(|mutant| mutant.name == name).map_or(&Hooks::NONE, |mutant| &mutant.hooks)
+    });
+    &HOOKS
 }
 
 fn main() {
     if env::var_os(VARIABLE).is_some() {
-        hotcell_conformance::test::<custom::Custom>();
+        hotcell_conformance::test::<Mutated>();
     }
     let mut trials = vec![
         Trial::test("every family has a mutant", every_family),
+        Trial::test("every mutant has a name of its own", names),
         Trial::test("the differential suite asks for nothing that a backend does not have", differential),
     ];
     trials.extend(list::all().map(|mutant| Trial::test(mutant.name, || is_caught(mutant))));
@@ -70,7 +65,7 @@ fn main() {
 
 /// A backend without metering of its own and without 64-bit indices is compared in all the rest.
 fn differential() -> Result<(), Failed> {
-    let comparison = Comparison::<custom::Custom, custom::Custom>::new()?;
+    let comparison = Comparison::<Mutated, Custom>::new()?;
     let mut stats = Stats::default();
     for seed in 0..64 {
         stats.add(&comparison.compare(seed)?);
@@ -86,7 +81,7 @@ const NOT_OF_BACKENDS: &[&str] = &["suite", "messages"];
 
 /// For each family of mandatory checks there is a mutant that one of them catches.
 fn every_family() -> Result<(), Failed> {
-    let suite = Suite::<custom::Custom>::new();
+    let suite = Suite::<Mutated>::new();
     let mandatory = || suite.checks().iter().filter(|check| check.need() == Need::Mandatory);
     let caught: BTreeSet<_> = mandatory()
         .filter(|check| list::all().any(|mutant| mutant.caught_by == check.id()))
@@ -95,6 +90,11 @@ fn every_family() -> Result<(), Failed> {
     let families: BTreeSet<_> = mandatory().map(|check| check.family()).collect();
     let missed: Vec<_> = families.difference(&caught).filter(|family| !NOT_OF_BACKENDS.contains(family)).collect();
     if missed.is_empty() { Ok(()) } else { Err(format!("no mutant breaks {missed:?}").into()) }
+}
+
+fn names() -> Result<(), Failed> {
+    let names: BTreeSet<_> = list::all().map(|mutant| mutant.name).collect();
+    if names.len() == list::all().count() { Ok(()) } else { Err("two mutants have one name".into()) }
 }
 
 /// Without a mutant the check passes; with it, the check ends as it must.

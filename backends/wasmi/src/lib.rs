@@ -29,7 +29,7 @@ mod store;
 pub use engine::{Linked, Module};
 pub use store::Instance;
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use hotcell_core::{
     Admitted, BackendError, Enforcement, Field, HostOptions, Policy, PolicyError, Proposal, SandboxBackend, Value,
@@ -125,14 +125,14 @@ impl SandboxBackend for Wasmi {
         data.accounts.fill_memory();
         let shard = match linked.shard(&mut data.accounts) {
             Ok(shard) => shard,
-            Err(error) => return Err(NotInstantiated { fault: error.into(), data }),
+            Err(error) => return Err(NotInstantiated { fault: error.into(), data: Box::new(data) }),
         };
         let mut store = store::limited_store(shard.engine(), data, self.engine_counts);
         let instantiated = catch_panic(|| shard.instantiate(&mut store));
         store.data_mut().core.accounts.filling_ended();
         match convert::verdict(instantiated) {
             Ok(instance) => Ok(Instance::new(store, instance, shard.stacks())),
-            Err(fault) => Err(NotInstantiated { fault, data: store.into_data().core }),
+            Err(fault) => Err(NotInstantiated { fault, data: Box::new(store.into_data().core) }),
         }
     }
 }

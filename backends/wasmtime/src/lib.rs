@@ -131,7 +131,7 @@ impl SandboxBackend for Wasmtime {
         let stack = self.0.stack();
         match stack.provide(|| linked.pre.instantiate(&mut store)) {
             Ok(instance) => Ok(Instance::new(store, instance, linked, stack)),
-            Err(error) => Err(NotInstantiated { fault: fault(error), data: store.into_data().core }),
+            Err(error) => Err(NotInstantiated { fault: fault(error), data: Box::new(store.into_data().core) }),
         }
     }
 }

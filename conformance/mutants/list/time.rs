@@ -56,7 +56,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::new("cancels the neighbours of a call that is cancelled", "cancel.neighbour")
         .host(|call| end_all_with(call, || Fault::Cancelled))
         .invoke(look_around),
-    Mutant::new("does not look at the clock when a host function returns", "deadline.host").clock_due(|_| false),
     Mutant::new("makes memory on the guest's time", "deadline.memory").host(|call| {
         if call.name == GROW {
             thread::sleep(Duration::from_millis(150));

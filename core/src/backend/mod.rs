@@ -27,7 +27,7 @@ pub use imports::{DuplicateImport, Imports};
 pub use store::{Counter, Instance, MeteredBy, Store, StoreData};
 pub(crate) use store::{cause, give};
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use crate::{
     Admitted,
@@ -202,7 +202,7 @@ pub struct NotInstantiated<T> {
     /// What the engine says. Core knows better where its own code stopped the engine.
     pub fault: Fault,
     /// What was in the store.
-    pub data: StoreData<T>,
+    pub data: Box<StoreData<T>>,
 }
 
 /// An instantiation that failed.

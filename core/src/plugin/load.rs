@@ -236,7 +236,8 @@ fn instantiate<B: Backend, T: Send + 'static>(
             give(&mut instance);
             Ok(instance)
         }
-        Err(NotInstantiated { fault, data: StoreData { mut accounts, metered_by, .. } }) => {
+        Err(NotInstantiated { fault, data }) => {
+            let StoreData { mut accounts, metered_by, .. } = *data;
             let fault = match accounts.take_parked().unwrap_or(fault) {
                 Fault::Busy { .. } => Fault::Busy { allowed: options.max_instances },
                 fault => fault,

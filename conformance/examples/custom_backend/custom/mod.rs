@@ -109,7 +109,7 @@ impl SandboxBackend for Custom {
         store.data_mut().core.accounts.filling_ended();
         match instantiated.map_err(|panic| panicked(panic).into()).and_then(|made| made.map_err(fault)) {
             Ok(instance) => Ok(Instance::new(store, instance)),
-            Err(fault) => Err(NotInstantiated { fault, data: store.into_data().core }),
+            Err(fault) => Err(NotInstantiated { fault, data: Box::new(store.into_data().core) }),
         }
     }
 }

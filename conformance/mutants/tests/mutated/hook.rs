@@ -66,8 +66,6 @@ hooks! {
     memory: fn(&[u8]) -> &[u8] = |bytes| bytes;
     /// An exported global.
     global: fn(&str, Option<Value>) -> Option<Value> = |_, value| value;
-    /// Whether the clock is looked at after a host function.
-    clock_due: fn(bool) -> bool = |due| due;
 }
 
 /// Who uses a store.

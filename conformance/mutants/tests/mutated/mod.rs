@@ -92,7 +92,7 @@ impl SandboxBackend for Mutated {
         mut data: StoreData<T>,
     ) -> Result<Instance<T>, NotInstantiated<T>> {
         if let Err(fault) = (hooks().instantiate)(&mut data.accounts) {
-            return Err(NotInstantiated { fault, data });
+            return Err(NotInstantiated { fault, data: Box::new(data) });
         }
         match self.0.instantiate(linked, data) {
             Ok(instance) => {

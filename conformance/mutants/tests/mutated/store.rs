@@ -60,10 +60,6 @@ where
     fn invoke(&mut self, export: &str, params: &[Value], results: &mut [Value]) -> Result<(), Fault> {
         (hooks().invoke)(&mut Call { store: &mut self.any::<T>(), name: export, params, results })
     }
-
-    fn is_clock_due(&mut self) -> bool {
-        (hooks().clock_due)(self.inner.is_clock_due())
-    }
 }
 
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {

@@ -7,8 +7,8 @@ use wasm_encoder::BlockType;
 use super::context::encoded;
 use crate::{admit::FuncType, value::ValType};
 
-/// Function types for blocks with parameters or with several results, each once. They stand behind all other types of the
-/// module, because which are needed is known only when the bodies are written.
+/// Function types for blocks with parameters or with several results, without duplicates. They follow all other types
+/// of the module, because the bodies determine which are needed.
 pub(super) struct BlockTypes {
     /// Index of the first.
     first: usize,
@@ -16,12 +16,12 @@ pub(super) struct BlockTypes {
 }
 
 impl BlockTypes {
-    /// `first` counts the types in front of them.
+    /// `first` is the number of types before them.
     pub(super) fn new(first: usize) -> Self {
         Self { first, types: Vec::new() }
     }
 
-    /// The type of a block that takes and gives these.
+    /// The block type with these parameters and results.
     pub(super) fn of(&mut self, params: &[ValType], results: &[ValType]) -> BlockType {
         match (params, results) {
             ([], []) => BlockType::Empty,

@@ -1,9 +1,9 @@
 //! The rewrite of one function body.
 //!
-//! The guest's operators are copied byte for byte, but for those that name a function of the module: types, globals and
-//! locals are only ever appended. Between them stand the rewrite's own. One [walk](Walk) over the operators finds the
-//! straight runs and what each costs; since a run's cost is known only at its end but taken at its beginning, the walk
-//! leaves a list of edits, and the body is written from that list.
+//! The guest's operators are copied byte for byte, except those that name a function of the module or a moved local,
+//! and those that the rewrite replaces. Types and globals are only appended. One [walk](Walk) over the operators finds
+//! the straight runs and their costs. A run's cost is known only at its end but charged at its beginning, so the walk
+//! leaves a list of edits, from which the body is written.
 
 use alloc::vec::Vec;
 
@@ -24,18 +24,18 @@ use crate::{
     value,
 };
 
-/// A body as it was written.
+/// A written body.
 pub(super) struct Written {
-    /// Without its size in front.
+    /// Without the size prefix.
     pub(super) bytes: Vec<u8>,
-    /// Where in it a branch stands that is seldom taken.
+    /// Offsets in it of branches that are seldom taken.
     pub(super) unlikely: Vec<usize>,
-    /// Locals and operands, at most.
+    /// Upper bound of locals and operands.
     pub(super) slots: u64,
 }
 
 impl Written {
-    /// Locals, and behind them operators with branches at `unlikely`.
+    /// Encodes locals, then operators with seldom-taken branches at `unlikely`.
     pub(super) fn new(groups: &[(u32, ValType)], added: &[ValType], operators: &[u8], unlikely: Vec<usize>) -> Self {
         let mut bytes = Vec::with_capacity(operators.len() + 32);
         encode_locals(&mut bytes, groups, added);
@@ -45,7 +45,7 @@ impl Written {
     }
 }
 
-/// Rewrites one body. One that `takes_stack` gets the stack counter as a parameter behind its own.
+/// Rewrites one body. One that `takes_stack` gets the stack counter as an additional last parameter.
 pub(super) fn rewrite_body(
     body: &FunctionBody<'_>,
     shape: BodyShape,
@@ -79,8 +79,8 @@ pub(super) fn rewrite_body(
     }
     emitter.out.extend_from_slice(&bytes[copied - begin..]);
     if context.counts {
-        // The guest's last `end` closes the block around its body. With tail calls any function may return to the host in
-        // place of an exported one. Without, one that takes the stack is behind its entrance.
+        // The guest's last `end` closes the block around its body. With tail calls any function may return to the host
+        // in place of an exported one. Without, a function that takes the stack is called through its entrance.
         let may_return_to_host = (shape.is_exported && !takes_stack) || context.has_tail_calls();
         emitter.leave(may_return_to_host.then_some(frame.cells));
         InstructionSink::new(emitter.out).end();
@@ -90,7 +90,7 @@ pub(super) fn rewrite_body(
     Written { slots, ..Written::new(&frame.groups, locals.added(), &operators, unlikely) }
 }
 
-/// Operands that the rewrite puts on top of the guest's, at most.
+/// Upper bound of operands that the rewrite pushes on top of the guest's.
 const OWN_OPERANDS: u64 = 6;
 
 impl What {
@@ -164,7 +164,7 @@ impl Frame {
         }
     }
 
-    /// Makes room for the parameter: the first local that is declared moves behind the last, and all others stay.
+    /// Inserts the parameter: the first declared local moves behind the last one; all others keep their index.
     fn take_stack(&mut self) -> (Temporaries, Option<Moved>) {
         let first = self.groups.iter_mut().find(|(count, _)| *count > 0);
         let moved = first.map(|(count, ty)| {

@@ -1,4 +1,4 @@
-//! Conditional branches that reach far, in a large function.
+//! Far conditional branches of a large function.
 
 use wasm_encoder::BlockType;
 
@@ -8,26 +8,26 @@ use super::emit::Emitter;
 const BLOCK: u8 = 0x02;
 
 impl Emitter<'_> {
-    /// Begins what stands for an `if`, whose type follows: the condition is remembered, and a block opened in its place.
+    /// Begins the replacement of an `if`, whose type follows: saves the condition, and opens a block instead.
     pub(super) fn open_far_if(&mut self) {
         let condition = self.locals.condition();
         self.sink().local_set(condition);
         self.out.push(BLOCK);
     }
 
-    /// Goes on with it behind the type: the arm stands in a block of its own, which is left at once where the remembered
-    /// condition does not hold. The operands that are there are of the type `through`.
+    /// Continues after the type: the arm is in a block of its own, which is left at once if the saved condition is
+    /// false. The operands on the stack have the type `through`.
     pub(super) fn skip_far_arm(&mut self, through: BlockType) {
         let condition = self.locals.condition();
         self.sink().block(through).local_get(condition).i32_eqz().if_(through).br(1).end();
     }
 
-    /// `else` of such an `if`.
+    /// The `else` of such an `if`.
     pub(super) fn far_else(&mut self) {
         self.sink().br(1).end();
     }
 
-    /// `br_if depth`, as a branch inside an `if` that passes on operands of the type `through`.
+    /// `br_if depth`, as a branch inside an `if` that passes operands of the type `through`.
     pub(super) fn far_branch_if(&mut self, depth: u32, through: BlockType) {
         self.sink().if_(through).br(depth + 1).end();
     }

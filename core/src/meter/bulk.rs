@@ -1,9 +1,8 @@
 //! Bulk operators in pieces.
 //!
-//! A bulk operator is charged before it runs. Where that leaves less than nothing, the guest calls one of the functions
-//! written here: it asks the host for fuel, and does a long operator in pieces, between which the host looks at the clock.
-//! One that does not fit its memory or table is left to the operator itself, which traps: it costs nothing, however
-//! long.
+//! A bulk operator is charged before it runs. If that makes the counter negative, the guest calls one of the functions
+//! written here: it asks the host for fuel, and runs a long operator in pieces, between which the host checks the
+//! clock. An operator that is out of bounds is left to the engine, which traps: it costs nothing, whatever its length.
 
 use alloc::vec::Vec;
 
@@ -23,15 +22,15 @@ use crate::{
 
 /// Bytes of a piece: half of a slice.
 const PIECE_BYTES: i64 = 1 << 20;
-/// Table elements of a piece: an engine that makes them when they are first read takes a few milliseconds for so many.
+/// Table elements of a piece: an engine that initialises elements lazily needs a few milliseconds for so many.
 const PIECE_ELEMENTS: i64 = 1 << 13;
 
-/// A function that takes the operands of a bulk operator, and gives how much of it is left to do: all, for the trap, or
-/// nothing.
+/// A function that takes the operands of a bulk operator, and returns the remaining count: all of it if the operator
+/// will trap, otherwise zero.
 pub(super) struct Pieces {
     bulk: Bulk,
     to: Place,
-    /// Where a copy comes from.
+    /// The source of a copy.
     from: Option<Place>,
     count: Width,
     /// Its index.
@@ -43,7 +42,7 @@ pub(super) struct Pieces {
 struct Place {
     index: u32,
     width: Width,
-    /// log2 of the bytes of a page; nothing for a table.
+    /// log2 of the page size; `None` for a table.
     page_size_log2: Option<u32>,
 }
 
@@ -57,7 +56,7 @@ impl Place {
         Self { index, width: table_width(validated, index), page_size_log2: None }
     }
 
-    /// Puts its size in bytes or elements on the stack, as an i64.
+    /// Pushes its size in bytes or elements as an i64.
     fn size(self, sink: &mut InstructionSink<'_>) {
         match self.page_size_log2 {
             Some(_) => sink.memory_size(self.index),
@@ -70,21 +69,21 @@ impl Place {
     }
 }
 
-/// Makes an index an i64.
+/// Extends an index to i64.
 fn extend(sink: &mut InstructionSink<'_>, width: Width) {
     if width == Width::Bits32 {
         sink.i64_extend_i32_u();
     }
 }
 
-/// Makes an i64 an index.
+/// Wraps an i64 to an index.
 fn wrap(sink: &mut InstructionSink<'_>, width: Width) {
     if width == Width::Bits32 {
         sink.i32_wrap_i64();
     }
 }
 
-/// Locals of the function: its parameters, then its own.
+/// Locals of the function: its parameters, then its temporaries.
 const TO: u32 = 0;
 const FROM_OR_VALUE: u32 = 1;
 const COUNT: u32 = 2;
@@ -105,7 +104,7 @@ impl Pieces {
         Self { bulk, to, from, count, function: u32::try_from(function).unwrap_or(u32::MAX) }
     }
 
-    /// Type of the operand below the count: where a copy comes from, or what is filled in.
+    /// Type of the operand below the count: the source index of a copy, or the value of a fill.
     pub(super) fn second(&self) -> value::ValType {
         match (self.bulk, self.from) {
             (_, Some(from)) => from.width.value_type(),
@@ -124,7 +123,7 @@ impl Pieces {
         self.count
     }
 
-    /// Whether the count is one of bytes, not of elements.
+    /// Whether the count is in bytes, not in elements.
     pub(super) fn counts_bytes(&self) -> bool {
         self.to.page_size_log2.is_some()
     }
@@ -135,7 +134,7 @@ impl Pieces {
         FuncType { params: [to, second, count].to_vec(), results: [count].to_vec() }
     }
 
-    /// The function.
+    /// Writes the function.
     pub(super) fn body(&self, counters: Counters) -> Written {
         let mut out = Vec::new();
         let sink = &mut InstructionSink::new(&mut out);
@@ -148,12 +147,12 @@ impl Pieces {
             self.is_outside(sink, FROM_OR_VALUE, from);
             sink.i32_or();
         }
-        // What was charged is given back.
+        // Out of bounds: refund the charge.
         sink.if_(BlockType::Empty).global_get(counters.stack);
         self.cost(sink);
         sink.i64_add().global_set(counters.stack).local_get(COUNT).return_().end();
 
-        // The fuel that is left is in the global already.
+        // The remaining fuel is in the global already.
         sink.i64_const(0).call(counters.refill);
         let piece = if self.counts_bytes() { PIECE_BYTES } else { PIECE_ELEMENTS };
         sink.block(BlockType::Empty).loop_(BlockType::Empty);
@@ -172,7 +171,7 @@ impl Pieces {
         Written::new(&[(4, ValType::I64)], &[], &out, Vec::new())
     }
 
-    /// Whether the operator would reach outside of `place`, where its operand is in `operand`.
+    /// Pushes whether the operator, whose index is in `operand`, is out of the bounds of `place`.
     fn is_outside(&self, sink: &mut InstructionSink<'_>, operand: u32, place: Place) {
         place.size(sink);
         sink.local_tee(SIZE).local_get(TOTAL).i64_lt_u().local_get(operand);
@@ -180,7 +179,7 @@ impl Pieces {
         sink.local_get(SIZE).local_get(TOTAL).i64_sub().i64_gt_u().i32_or();
     }
 
-    /// What the whole operator was charged.
+    /// Pushes the charge of the whole operator.
     fn cost(&self, sink: &mut InstructionSink<'_>) {
         sink.local_get(TOTAL);
         match self.counts_bytes() {
@@ -189,8 +188,8 @@ impl Pieces {
         };
     }
 
-    /// One piece, as long as `length` says: from the end where a copy goes up within a memory or a table, so that it reads
-    /// nothing that it has written.
+    /// Runs one piece of `length`: from the end if a copy moves upwards within an object, so that it reads nothing that
+    /// it has written.
     fn operator(&self, sink: &mut InstructionSink<'_>, length: impl Fn(&mut InstructionSink<'_>)) {
         sink.local_get(DONE);
         if let Some(from) = self.from {
@@ -221,7 +220,7 @@ impl Pieces {
     }
 }
 
-/// The index in `operand`, moved on to the piece.
+/// Pushes the index in `operand`, advanced to the piece.
 fn place(sink: &mut InstructionSink<'_>, operand: u32, width: Width) {
     sink.local_get(operand).local_get(AT);
     wrap(sink, width);

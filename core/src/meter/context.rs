@@ -1,4 +1,4 @@
-//! What the rewrite must know of the module.
+//! The facts of a module that the rewrite needs.
 
 use alloc::vec::Vec;
 
@@ -10,23 +10,23 @@ use crate::{
     value,
 };
 
-/// What the rewrite must know of the module.
+/// The facts of a module that the rewrite needs.
 pub(super) struct Context<'a> {
     pub(super) counts: bool,
     pub(super) canonicalises: bool,
-    /// Whether lengths of 64 bits are cut to what any memory or table may have, because the engine counts by them: what is
-    /// longer must be a trap, not a lack of fuel that nobody limits.
+    /// Whether 64-bit lengths are clamped to what a memory or table may have. If the engine counts, it charges by
+    /// length: a longer operator must trap, not run out of fuel, which has no limit then.
     pub(super) clamps: bool,
     pub(super) counters: Counters,
     pub(super) linkages: Linkages,
     validated: &'a Validated,
-    /// The functions that do bulk operators in pieces, and behind them those that grow, in the order in which they stand
-    /// behind all other functions. Each has a type of its own.
+    /// The functions that run bulk operators in pieces, then those that grow, in the order of their indices after all
+    /// other functions. Each has a type of its own.
     pub(super) pieces: Vec<Pieces>,
     pub(super) growers: Vec<Grower>,
-    /// Index of the function that is asked for growth, where there is one.
+    /// Index of the host's growth function, if any.
     pub(super) grow: u32,
-    /// Indices of the types of the function that gives fuel, and of that one, behind the guest's own types.
+    /// Indices of the types of the refill and growth functions, after the guest's own types.
     pub(super) refill_type: u32,
     pub(super) grow_type: u32,
     /// Index of the type of the first of `pieces`.
@@ -74,22 +74,22 @@ impl<'a> Context<'a> {
         !self.growers.is_empty()
     }
 
-    /// How many functions the rewrite adds at the end.
+    /// Number of functions that the rewrite adds at the end.
     pub(super) fn own_functions(&self) -> usize {
         self.pieces.len() + self.growers.len()
     }
 
-    /// Index of the type of one of them.
+    /// Index of the type of one of those functions.
     pub(super) fn own_type(&self, position: usize) -> u32 {
         self.first_own_type + u32::try_from(position).unwrap_or(u32::MAX)
     }
 
-    /// How many types stand before those of blocks.
+    /// Number of types before those of blocks.
     pub(super) fn types_before_blocks(&self) -> usize {
         self.first_own_type as usize + self.own_functions()
     }
 
-    /// The function that does `growth`.
+    /// The function that performs `growth`.
     pub(super) fn grower(&self, growth: Growth) -> &Grower {
         match self.validated.growths.binary_search(&growth) {
             Ok(position) => &self.growers[position],
@@ -97,7 +97,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The function that does `bulk` in pieces.
+    /// The function that runs `bulk` in pieces.
     pub(super) fn pieces(&self, bulk: Bulk) -> &Pieces {
         match self.validated.bulk.binary_search(&bulk) {
             Ok(position) => &self.pieces[position],
@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
         (function as usize) < self.validated.imported_functions
     }
 
-    /// Whether a table may hold an imported function, which does not check fuel by itself.
+    /// Whether a table may contain an imported function, which does not check fuel itself.
     pub(super) fn tables_reach_host(&self) -> bool {
         self.validated.tables_reach_host
     }
@@ -138,7 +138,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Whether a bulk operator has a length of 64 bits.
+/// Whether a bulk operator has a 64-bit length.
 pub(super) fn has_wide_bulk(validated: &Validated) -> bool {
     validated.bulk.iter().any(|bulk| Pieces::new(*bulk, validated, 0).count() == Width::Bits64)
 }
@@ -155,7 +155,7 @@ pub(super) fn table_width(validated: &Validated, index: u32) -> Width {
     Width::of(validated.summary.tables.get(index as usize).is_some_and(|table| table.table64))
 }
 
-/// A type of an admitted module, for the encoder.
+/// The encoder's type for a type of an admitted module.
 pub(super) fn encoded(ty: value::ValType) -> ValType {
     match ty {
         value::ValType::I32 => ValType::I32,

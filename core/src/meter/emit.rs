@@ -1,4 +1,4 @@
-//! What the rewrite puts between a guest's operators.
+//! The operators that the rewrite inserts.
 
 use alloc::vec::Vec;
 
@@ -15,14 +15,14 @@ use super::{
 };
 use crate::value;
 
-/// Most table elements that one operator is charged for: no table that a policy allows is larger, and the counter
+/// Upper bound of the table elements that one operator is charged for: no policy allows a larger table, and the counter
 /// cannot overflow.
 const MOST_ELEMENTS: i64 = 1 << 40;
 
 /// More bytes or elements than any policy allows.
 const NO_LENGTH: i64 = 1 << 50;
 
-/// Indices of the counters, and of the function that is called where one is below zero.
+/// Indices of the two counters, and of the refill function, which is called when one of them is below zero.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counters {
     pub(super) fuel: u32,
@@ -30,13 +30,13 @@ pub(super) struct Counters {
     pub(super) refill: u32,
 }
 
-/// Writes operators behind those that were copied.
+/// Appends the rewrite's operators to the copied ones.
 pub(super) struct Emitter<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) context: &'a Context<'a>,
     pub(super) locals: &'a mut Temporaries,
     pub(super) block_types: &'a mut BlockTypes,
-    /// Where in `out` a branch stands that is seldom taken.
+    /// Offsets in `out` of branches that are seldom taken.
     pub(super) unlikely: Vec<usize>,
 }
 
@@ -45,7 +45,7 @@ impl Emitter<'_> {
         InstructionSink::new(self.out)
     }
 
-    /// Takes fuel and stack at the beginning of a function, and checks both.
+    /// Charges fuel and stack at function entry, and checks both.
     pub(super) fn enter(&mut self, fuel: i64, cells: i64, takes_stack: bool) {
         let (f, s) = (self.locals.fuel(), self.locals.stack());
         let (fuel_global, stack_global) = (self.context.counters.fuel, self.context.counters.stack);
@@ -62,7 +62,7 @@ impl Emitter<'_> {
         self.sink().end();
     }
 
-    /// Takes fuel for a run that begins.
+    /// Charges fuel for a run that begins.
     pub(super) fn charge(&mut self, fuel: i64) {
         let f = self.locals.fuel();
         if fuel != 0 {
@@ -70,7 +70,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Takes fuel and checks, where `ahead` of what was taken does not count yet.
+    /// Charges fuel and checks it; `ahead` of it is for later runs and does not count yet.
     pub(super) fn charge_and_check(&mut self, fuel: i64, ahead: i64) {
         let f = self.locals.fuel();
         if fuel != 0 {
@@ -82,24 +82,25 @@ impl Emitter<'_> {
         self.refill_if(ahead);
     }
 
-    /// Asks for fuel when the value on the stack, what is left, is below zero.
+    /// Calls the host for fuel when the value on the stack, the remaining fuel, is below zero.
     fn refill_if_negative(&mut self) {
         self.sink().i64_const(0).i64_lt_s();
         self.refill_if(0);
     }
 
-    /// Asks for fuel when the condition on the stack holds.
+    /// Calls the host for fuel when the condition on the stack holds.
     fn refill_if(&mut self, ahead: i64) {
         self.unlikely_if();
-        // The stack counter is not below zero: it was checked at entry.
+        // The stack counter is not below zero: it was checked at function entry.
         self.refill(ahead, |sink| {
             sink.i64_const(0);
         });
         self.sink().end();
     }
 
-    /// Asks for fuel. What is left goes there and back in the global of the stack counter, which nobody reads before it is
-    /// set again: an argument and a result in registers would cost a compiler dear in the loop around.
+    /// Calls the host for fuel. Passes the remaining fuel in the global of the stack counter, which is not read before
+    /// it is set again, and takes the new value from there: an argument and a result in registers would slow down the
+    /// surrounding loop.
     fn refill(&mut self, ahead: i64, stack: impl FnOnce(&mut InstructionSink<'_>)) {
         let f = self.locals.fuel();
         let Counters { stack: exchange, refill, .. } = self.context.counters;
@@ -116,7 +117,7 @@ impl Emitter<'_> {
         self.sink().local_set(f);
     }
 
-    /// Begins what is seldom reached.
+    /// Begins a block that is seldom executed.
     fn unlikely_if(&mut self) {
         self.unlikely_if_typed(BlockType::Empty);
     }
@@ -126,7 +127,7 @@ impl Emitter<'_> {
         self.sink().if_(ty);
     }
 
-    /// Hands the counters to a callee.
+    /// Saves the counters to their globals for a callee.
     pub(super) fn save(&mut self) {
         let (f, s) = (self.locals.fuel(), self.locals.stack());
         let (fuel_global, stack_global) = (self.context.counters.fuel, self.context.counters.stack);
@@ -147,7 +148,7 @@ impl Emitter<'_> {
         self.sink().local_get(f).global_set(fuel_global).local_get(s).call(callee.index);
     }
 
-    /// Calls it in place of this frame of `cells`.
+    /// Calls a function of the module in place of this frame of `cells`.
     pub(super) fn tail_call(&mut self, callee: Callee, cells: i64) {
         if !callee.takes_stack {
             if self.context.counts {
@@ -167,7 +168,7 @@ impl Emitter<'_> {
         self.sink().ref_func(function);
     }
 
-    /// A branch, also one that stands for `return`.
+    /// A branch, or a `return` as one.
     pub(super) fn branch(&mut self, depth: u32) {
         self.sink().br(depth);
     }
@@ -186,7 +187,7 @@ impl Emitter<'_> {
         };
     }
 
-    /// Hands over the counters as they are without this frame of `cells`: to a callee that replaces it, or to the host.
+    /// Saves the counters without this frame of `cells`: for a callee that replaces it, or for the host.
     pub(super) fn save_without_frame(&mut self, cells: i64) {
         let (f, s) = (self.locals.fuel(), self.locals.stack());
         let (fuel_global, stack_global) = (self.context.counters.fuel, self.context.counters.stack);
@@ -199,7 +200,7 @@ impl Emitter<'_> {
             .global_set(stack_global);
     }
 
-    /// Takes the fuel counter back from a callee, and fuel for the run that begins.
+    /// Loads the fuel counter after a call, and charges the run that begins.
     pub(super) fn resume(&mut self, fuel: i64) {
         let (f, fuel_global) = (self.locals.fuel(), self.context.counters.fuel);
         self.sink().global_get(fuel_global);
@@ -209,10 +210,10 @@ impl Emitter<'_> {
         self.sink().local_set(f);
     }
 
-    /// Hands the fuel counter back to the caller.
+    /// Saves the fuel counter for the caller.
     ///
-    /// The caller may be the host, where the function is exported: then `cells` are given back for its next call, and
-    /// the last run is checked, which inside the guest the caller's next check does.
+    /// If the function is exported, the caller may be the host: `cells` are then given back for its next call, and the
+    /// last run is checked here. For a caller in the guest, its own next check covers it.
     pub(super) fn leave(&mut self, exported_cells: Option<i64>) {
         match exported_cells {
             None => {
@@ -226,7 +227,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Takes fuel for a bulk operator whose operands are on the stack, and stay there. What is long is done in pieces.
+    /// Charges a bulk operator whose operands are on the stack and stay there. Runs a long one in pieces.
     pub(super) fn charge_pieces(&mut self, pieces: &Pieces) {
         let width = pieces.count();
         let count = self.charge_count(width, pieces.counts_bytes());
@@ -241,8 +242,8 @@ impl Emitter<'_> {
         self.sink().local_get(count);
     }
 
-    /// Takes fuel for `memory.init` or `table.init`, likewise. A segment is no longer than the module: it is not done in
-    /// pieces. One that reaches outside of its memory or table costs nothing, and traps.
+    /// Charges `memory.init` or `table.init` likewise. A segment is no longer than the module, so it is not split. An
+    /// operator that is out of bounds costs nothing, and traps.
     pub(super) fn charge_init(&mut self, target: Target) {
         let is_bytes = matches!(target, Target::Memory(_));
         let count = self.charge_count(Width::Bits32, is_bytes);
@@ -281,15 +282,15 @@ impl Emitter<'_> {
         self.sink().end().local_get(to).local_get(second).end().local_get(count);
     }
 
-    /// Cuts the length on the stack to more than any memory or table has.
+    /// Clamps the length on the stack to [`NO_LENGTH`].
     pub(super) fn clamp(&mut self) {
         let count = self.locals.count64();
         self.sink().local_set(count).local_get(count).i64_const(NO_LENGTH).local_get(count).i64_const(NO_LENGTH);
         self.sink().i64_lt_u().select();
     }
 
-    /// Takes fuel for as many bytes or elements as the number on the stack says, and leaves whether fuel is below zero.
-    /// The number is in the local that this gives.
+    /// Charges fuel for the count of bytes or elements on the stack, and pushes whether fuel is below zero. Returns the
+    /// local that holds the count.
     fn charge_count(&mut self, width: Width, is_bytes: bool) -> u32 {
         let (f, count) = (self.locals.fuel(), self.count(width));
         self.sink().local_set(count).local_get(f);
@@ -298,7 +299,7 @@ impl Emitter<'_> {
         count
     }
 
-    /// What as many bytes or elements as the remembered count says cost.
+    /// Pushes the cost of the saved count of bytes or elements.
     fn push_cost(&mut self, width: Width, is_bytes: bool) {
         self.push_count(width);
         match (is_bytes, width) {
@@ -319,13 +320,13 @@ impl Emitter<'_> {
         }
     }
 
-    /// Remembers by how much a growth that follows is asked for.
+    /// Saves the delta of the growth that follows.
     pub(super) fn before_growth(&mut self, width: Width) {
         let count = self.count(width);
         self.sink().local_tee(count);
     }
 
-    /// Takes fuel for a growth that succeeded: the old size or -1 is on the stack and stays there.
+    /// Charges a growth that succeeded: the old size or -1 is on the stack and stays there.
     pub(super) fn after_memory_growth(&mut self, width: Width, page_size_log2: u32) {
         self.after_growth(width, |emitter| {
             emitter.push_count(width);
@@ -337,14 +338,14 @@ impl Emitter<'_> {
         });
     }
 
-    /// As [`after_memory_growth`](Self::after_memory_growth), for a table.
+    /// Like [`after_memory_growth`](Self::after_memory_growth), for a table.
     pub(super) fn after_table_growth(&mut self, width: Width) {
         self.after_growth(width, |emitter| emitter.push_cost(width, false));
     }
 
     fn after_growth(&mut self, width: Width, push_cost: impl FnOnce(&mut Self)) {
         let (f, count) = (self.locals.fuel(), self.count(width));
-        // A growth that failed asked for nothing. The result is compared where it lies, and stays.
+        // A failed growth is charged for nothing.
         let result = match width {
             Width::Bits32 => self.locals.condition(),
             Width::Bits64 => self.locals.result64(),
@@ -368,7 +369,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// The remembered count as an unsigned i64.
+    /// Pushes the saved count as an unsigned i64.
     fn push_count(&mut self, width: Width) {
         let count = self.count(width);
         self.sink().local_get(count);
@@ -378,12 +379,12 @@ impl Emitter<'_> {
     }
 }
 
-/// Makes of a number of elements on the stack, which is in the local `count` too, the number that is charged.
+/// Limits the number of elements on the stack, which is in the local `count` too, to [`MOST_ELEMENTS`].
 pub(super) fn clamp_elements<'s, 'o>(sink: &'s mut InstructionSink<'o>, count: u32) -> &'s mut InstructionSink<'o> {
     sink.i64_const(MOST_ELEMENTS).local_get(count).i64_const(MOST_ELEMENTS).i64_lt_u().select()
 }
 
-/// What `memory.init` or `table.init` fills.
+/// The object that `memory.init` or `table.init` writes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
     Memory(u32),

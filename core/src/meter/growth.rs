@@ -1,8 +1,8 @@
 //! Growth of memories and tables.
 //!
-//! Whether one may grow is the budget's matter, which is a sum over all of them, and so the host's. In place of the operator
-//! the guest calls one of the functions written here: it asks the host, grows if it may, and tells the host if the engine
-//! could not.
+//! Growth is limited by a budget over all memories and tables, which the host keeps. The guest calls one of the
+//! functions written here in place of the operator: it asks the host, grows if permitted, and tells the host if the
+//! engine failed.
 
 use alloc::vec::Vec;
 
@@ -19,7 +19,7 @@ use crate::{
     value,
 };
 
-/// A function that takes the operands of a growth, and gives its result.
+/// A function that takes the operands of a growth and returns its result.
 pub(super) struct Grower {
     growth: Growth,
     width: Width,
@@ -45,7 +45,7 @@ impl Grower {
         FuncType { params, results: [width].to_vec() }
     }
 
-    /// The function, which asks by calling `ask`.
+    /// Writes the function, which asks the host by calling `ask`.
     pub(super) fn body(&self, ask: u32) -> Written {
         let object = match self.growth {
             Growth::Memory(memory) => GrowthOf::Memory(memory),

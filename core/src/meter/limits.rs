@@ -1,4 +1,4 @@
-//! What the rewrite made, held against every limit of an engine that it adds to.
+//! Checks a rewritten module against every engine limit that the rewrite can exceed.
 
 use crate::{
     admit::{ExternType, Validated},
@@ -9,21 +9,21 @@ use crate::{
 /// Bytes of the largest module.
 const LARGEST_MODULE: u64 = 1 << 30;
 
-/// What a rewritten module has.
+/// Counts of a rewritten module.
 pub(super) struct Rewritten {
     pub(super) types: usize,
-    /// Beside those of the guest.
+    /// In addition to the guest's.
     pub(super) imports: usize,
     /// Functions that are not imported.
     pub(super) functions: usize,
     pub(super) globals: usize,
-    /// Types of the exports beside those of the guest.
+    /// In addition to the guest's.
     pub(super) exports: usize,
     /// Size of the types of added imports and exports.
     pub(super) type_size: u64,
 }
 
-/// Holds a rewritten module against the limits of engines.
+/// Checks a rewritten module against the limits of the engines.
 ///
 /// # Errors
 ///
@@ -47,19 +47,19 @@ pub(super) fn check(validated: &Validated, rewritten: &Rewritten) -> Result<(), 
     at_most("module.type_size (rewritten)", type_size(validated) + rewritten.type_size, TYPE_SIZE - 1)
 }
 
-/// Holds a module that is not rewritten against them.
+/// Checks a module that is not rewritten.
 pub(super) fn check_as_it_is(validated: &Validated) -> Result<(), Rejection> {
     validated.bodies.iter().try_for_each(|body| check_body(0, body.slots()))?;
     at_most("module.type_size", type_size(validated), TYPE_SIZE - 1)
 }
 
-/// Holds a body against them: its bytes, and its locals and operands together.
+/// Checks a body: its bytes, and its locals and operands together.
 pub(super) fn check_body(bytes: usize, slots: u64) -> Result<(), Rejection> {
     at_most("module.body_bytes (rewritten)", bytes as u64, LARGEST_BODY)?;
     at_most("module.locals + module.operand_height (rewritten)", slots, MOST_SLOTS)
 }
 
-/// Holds all bodies together against them.
+/// Checks the bytes of all bodies together.
 pub(super) fn check_code(bytes: usize) -> Result<(), Rejection> {
     at_most("module.bytes (rewritten)", bytes as u64, LARGEST_MODULE)
 }

@@ -1,8 +1,8 @@
 //! How a function gets the stack counter from its caller.
 //!
-//! The host, and a call through a table, leave it in its global. A call by name hands it over as one more parameter,
-//! which costs an engine next to nothing. A function that is called in both ways is split: its body moves to the end of
-//! the module and takes the parameter, and under its own index stays an entrance that reads the global.
+//! The host and indirect calls pass it in its global. A direct call passes it as an additional parameter, which costs
+//! an engine next to nothing. A function that is called both ways is split: its body moves to the end of the module and
+//! takes the parameter, and an entrance that reads the global keeps its index.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -18,40 +18,40 @@ use crate::{
 /// How one function is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Linkage {
-    /// The counter is in its global.
+    /// The counter is passed in its global.
     Global,
-    /// It is a parameter.
+    /// It is passed as a parameter.
     Parameter,
-    /// It is a parameter of the function with this index, where the body is.
+    /// An entrance calls the function with this index, which has the body and takes the parameter.
     Split(u32),
 }
 
-/// Whom to call.
+/// The callee of a direct call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Callee {
     pub(super) index: u32,
     pub(super) takes_stack: bool,
 }
 
-/// More types than bulk operators and blocks may need, of those that the rewrite makes.
+/// Upper bound of the types that the rewrite adds for bulk operators, growths and blocks.
 const MOST_BLOCK_TYPES: usize = 20_000;
 
 /// The linkage of every function of a module.
 pub(super) struct Linkages {
-    /// Of the functions that the module defines.
+    /// For the functions that the module defines.
     functions: Vec<Linkage>,
     /// Functions that the guest imports.
     imported: usize,
-    /// Functions that are imported beside them.
+    /// Functions that the rewrite imports.
     added: u32,
-    /// Positions of the types with one more parameter, by the type without.
+    /// Indices of the types with the additional parameter, by the type without.
     types: BTreeMap<u32, u32>,
-    /// Functions whose bodies moved, in the order in which they stand.
+    /// Functions whose bodies moved, in order.
     split: Vec<usize>,
 }
 
 impl Linkages {
-    /// Nothing takes a parameter.
+    /// No function takes the parameter.
     pub(super) fn none(validated: &Validated, added: u32) -> Self {
         Self {
             functions: alloc::vec![Linkage::Global; validated.bodies.len()],
@@ -62,8 +62,8 @@ impl Linkages {
         }
     }
 
-    /// `added` counts the imports of the rewrite's own, and `types_before` the types in front of those that this adds. Where no type or function more fits, a function
-    /// stays as it is.
+    /// `added` is the number of the rewrite's own imports, and `types_before` the number of types before those that
+    /// this adds. When no more types or functions fit, a function keeps [`Linkage::Global`].
     pub(super) fn of(validated: &Validated, added: u32, types_before: usize) -> Self {
         let mut linkages = Self::none(validated, added);
         let first = linkages.imported + linkages.added as usize;
@@ -91,17 +91,17 @@ impl Linkages {
         linkages
     }
 
-    /// How many functions there are, imported ones and moved bodies included.
+    /// Number of functions, imported ones and moved bodies included.
     pub(super) fn functions(&self) -> usize {
         self.imported + self.added as usize + self.functions.len() + self.split.len()
     }
 
-    /// Of the defined function at `index`.
+    /// The linkage of the defined function at `index`.
     pub(super) fn of_defined(&self, index: usize) -> Linkage {
         self.functions[index]
     }
 
-    /// Whom a call of `function` by name must call; `None` where the guest imports it.
+    /// The callee of a direct call of `function`; `None` when the guest imports it.
     pub(super) fn callee(&self, function: u32) -> Option<Callee> {
         let index = (function as usize).checked_sub(self.imported)?;
         Some(match self.functions[index] {
@@ -111,29 +111,29 @@ impl Linkages {
         })
     }
 
-    /// The index that `function` has now.
+    /// The new index of `function`.
     pub(super) fn index(&self, function: u32) -> u32 {
         if (function as usize) < self.imported { function } else { function + self.added }
     }
 
-    /// Whether functions have other indices than before.
+    /// Whether function indices change.
     pub(super) fn renumbers(&self) -> bool {
         self.added > 0
     }
 
-    /// Defined functions whose bodies moved to the end, in that order.
+    /// Defined functions whose bodies moved to the end, in order.
     pub(super) fn split(&self) -> &[usize] {
         &self.split
     }
 
-    /// The types to append, in order: each of these with one more parameter.
+    /// The types that get a variant with the additional parameter, in the order of those variants.
     pub(super) fn types(&self) -> Vec<u32> {
         let mut types: Vec<(u32, u32)> = self.types.iter().map(|(ty, position)| (*position, *ty)).collect();
         types.sort_unstable();
         types.into_iter().map(|(_, ty)| ty).collect()
     }
 
-    /// The type of a function whose type without the parameter is `ty`.
+    /// The type with the additional parameter, for the type `ty` without.
     pub(super) fn type_with_parameter(&self, ty: u32) -> u32 {
         self.types.get(&ty).copied().unwrap_or(ty)
     }
@@ -141,9 +141,9 @@ impl Linkages {
 
 /// The body of an entrance: calls `body` with the counter from its global.
 ///
-/// An exported one gives the counter back to the host for its next call, and checks the last run's fuel, which inside the
-/// guest the caller's next check does. Where there are tail calls every body does that by itself, and an entrance must not
-/// stay below one that is replaced by the next.
+/// An exported entrance gives the counter back to the host for its next call, and checks the fuel of the last run; for
+/// a caller in the guest, its own next check covers that. With tail calls every body does so itself, and an entrance
+/// must not stay on the stack below a body that is replaced by the next.
 pub(super) fn entrance(
     ty: &FuncType,
     shape: BodyShape,
@@ -166,7 +166,7 @@ pub(super) fn entrance(
         sink.local_tee(stack).call(body).global_get(counters.fuel).i64_const(0).i64_lt_s();
         unlikely.push(out.len());
         let mut sink = InstructionSink::new(&mut out);
-        // The host gives the slice to both globals.
+        // The refill function reads the remaining fuel from the stack counter and writes the slice to both globals.
         sink.if_(BlockType::Empty).global_get(counters.fuel).global_set(counters.stack);
         sink.i64_const(0).call(counters.refill).end();
         sink.local_get(stack).global_set(counters.stack);
@@ -177,7 +177,7 @@ pub(super) fn entrance(
     Written::new(&[], &added, &out, unlikely)
 }
 
-/// A function type with one more parameter, the counter.
+/// A function type with an additional last parameter, the counter.
 pub(super) fn with_parameter(ty: &FuncType) -> FuncType {
     let params = ty.params.iter().copied().chain([value::ValType::I64]).collect();
     FuncType { params, results: ty.results.clone() }

@@ -1,15 +1,15 @@
-//! Metering before the engine: the admitted module is rewritten once, with counters of its own.
+//! Metering, independent of the engine: rewrites an admitted module once so that it counts fuel and stack itself.
 //!
 //! Engines count fuel and stack differently and cannot be configured to agree. The rewrite appends two mutable globals,
-//! [`FUEL`] and [`STACK`], and has every function keep them; the numbers, and the instruction at which they run out, are
-//! then the same on every engine by construction. Where one is below zero the guest calls the host, by an import that the
-//! rewrite adds: the host gives it the next slice of its fuel, or ends it. `docs/metering.md` has the algorithm and its
-//! price.
+//! [`FUEL`] and [`STACK`], and makes every function maintain them; the numbers, and the instruction at which they run
+//! out, are then the same on every engine by construction. When a counter is below zero, the guest calls the host
+//! through an import that the rewrite adds: the host grants the next slice of fuel or ends the guest.
+//! `docs/metering.md` describes the algorithm and its cost.
 //!
-//! In both metering modes the same rewrite drops custom sections, gives the start function a name by which the host can
-//! call it, canonicalises NaNs where the policy asks for it, makes conditional branches of large functions short, has
-//! growths ask the host, and cuts lengths of 64 bits to what any memory may have. What comes out is held against every limit
-//! of an engine that the rewrite adds to.
+//! In both metering modes the same rewrite drops custom sections, exports the start function so that the host can call
+//! it, canonicalises NaNs if the policy requires it, shortens conditional branches of large functions, makes growths
+//! ask the host, and clamps 64-bit lengths to what a memory may have. The result is checked against every engine limit
+//! that the rewrite can exceed.
 
 mod block_types;
 mod body;
@@ -56,14 +56,14 @@ use crate::{
     verdict::Rejection,
 };
 
-/// The first byte of a function type.
+/// Opcode of a function type.
 const FUNCTION_TYPE: u8 = 0x60;
 
-/// The binary for the engine.
+/// Returns the binary for the engine.
 ///
 /// # Errors
 ///
-/// [`Rejection`] when it becomes larger, in any respect, than engines take.
+/// [`Rejection`] when the rewritten module exceeds a limit of the engines.
 pub(crate) fn for_engine<'a>(
     bytes: &'a [u8],
     validated: &Validated,
@@ -91,9 +91,9 @@ struct Rewrite<'a> {
 }
 
 impl Rewrite<'_> {
-    /// The sections in order: copied, or with something appended.
+    /// Writes the sections in order: copied, or with appended items.
     fn module(&self, block_types: &mut BlockTypes) -> Result<Vec<u8>, Rejection> {
-        // Before the types, because bodies decide which are needed.
+        // Before the types: the bodies determine which types are needed.
         let code = match self.validated.section(SectionId::Code as u8) {
             Some(section) => self.code(&self.renumbered(section), block_types)?,
             None => Code::default(),
@@ -124,19 +124,19 @@ impl Rewrite<'_> {
             }
         }
         let mut bytes = module.finish();
-        // It stays until the engine has compiled it, and growing has made it up to twice as large as it need be.
+        // The engine keeps it until it has compiled it, and growing may have doubled its capacity.
         bytes.shrink_to_fit();
         Ok(bytes)
     }
 
-    /// What the module has now.
+    /// Counts of the rewritten module.
     fn rewritten(&self, block_types: &BlockTypes) -> Rewritten {
         let (counters, start) = (usize::from(self.context.counts), usize::from(self.validated.start.is_some()));
         let grows = usize::from(self.context.grows());
         let functions =
             self.validated.bodies.len() + self.context.linkages.split().len() + self.context.own_functions();
-        // The two counters; the function that gives fuel, of one parameter; the one that is asked for growth, of three and a
-        // result; the start function, of none.
+        // The counters; the refill function, with one parameter; the growth function, with three and a result; the
+        // start function, with none.
         let type_size =
             counters as u64 * (2 + limits::function_size(1, 0)) + grows as u64 * limits::function_size(3, 1);
         Rewritten {
@@ -149,7 +149,7 @@ impl Rewrite<'_> {
         }
     }
 
-    /// What is in a section, with the new indices of functions. Bodies have theirs still.
+    /// The content of a section, with the new function indices. Bodies keep theirs.
     fn renumbered(&self, section: &Section) -> Cow<'_, [u8]> {
         let range = section.content.clone();
         let references = &self.validated.references;
@@ -174,8 +174,8 @@ impl Rewrite<'_> {
         Cow::Owned(out)
     }
 
-    /// The types of the functions that give fuel and are asked for growth, of functions that take the stack counter, of those
-    /// that the rewrite adds, and of blocks.
+    /// The types of the refill and growth functions, of functions that take the stack counter, of the functions that
+    /// the rewrite adds, and of blocks.
     fn types(&self, block_types: &BlockTypes) -> Items {
         let mut types = Items::default();
         if self.context.counts {
@@ -304,7 +304,7 @@ impl Rewrite<'_> {
         Ok(code)
     }
 
-    /// Writes one body.
+    /// Rewrites one body, or copies it.
     fn body(
         &self,
         body: &BinaryReader<'_>,
@@ -324,7 +324,7 @@ impl Rewrite<'_> {
     }
 }
 
-/// The bodies, and which of their branches are seldom taken: a compiler then keeps what is behind them out of the way.
+/// The bodies, and hints for their seldom-taken branches: a compiler then moves the code behind them out of the way.
 #[derive(Default)]
 struct Code {
     bodies: CodeSection,
@@ -332,8 +332,8 @@ struct Code {
 }
 
 impl Code {
-    /// Adds the next body of a module whose first has the index `first`. One that calls at every turn may have become
-    /// several times as large.
+    /// Adds the next body of a module whose first body has the index `first`. A body that makes many calls may have
+    /// become several times as large.
     fn add(&mut self, first: u32, written: &Written) -> Result<(), Rejection> {
         limits::check_body(written.bytes.len(), written.slots)?;
         let hint = |at: &usize| BranchHint {
@@ -348,10 +348,10 @@ impl Code {
     }
 }
 
-/// Of a hint.
+/// The hint that a branch is seldom taken.
 const NOT_TAKEN: u32 = 0;
 
-/// The order in which sections stand in a module; custom sections are left out.
+/// The order of sections in a module, without custom sections.
 const ORDER: [SectionId; 12] = [
     SectionId::Type,
     SectionId::Import,
@@ -391,7 +391,7 @@ impl Items {
     }
 }
 
-/// A section with what is there, if anything, and what is new; no section where both are nothing.
+/// Writes a section with the existing content and the new items; no section when there are neither.
 fn append(module: &mut Module, id: SectionId, content: Option<&[u8]>, new: Items) {
     let (count, items) = match content {
         None if new.count == 0 => return,

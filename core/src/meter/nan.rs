@@ -1,4 +1,4 @@
-//! Results that may be a NaN whose bits the specification leaves open, and what makes them the canonical one.
+//! Float results whose NaN bits the specification leaves open, and their canonicalisation.
 
 use wasmparser::Operator;
 
@@ -85,12 +85,12 @@ pub(super) fn open_nan(operator: &Operator<'_>) -> Option<Float> {
     })
 }
 
-/// Whether `operator` takes a `float` on top of the stack without letting anybody see the bits of a NaN: its own result
-/// is made canonical, or does not depend on them.
+/// Whether `operator` takes a `float` from the top of the stack without exposing the bits of a NaN: its own result is
+/// canonicalised, or does not depend on them.
 pub(super) fn hides_nan_bits(float: Float, operator: &Operator<'_>) -> bool {
     use Operator as O;
     match float {
-        // Validation has seen to it that a scalar is taken as what it is.
+        // Validation ensures that a scalar is consumed as its own type.
         Float::F32 | Float::F64 => {
             open_nan(operator).is_some()
                 || matches!(
@@ -110,7 +110,7 @@ pub(super) fn hides_nan_bits(float: Float, operator: &Operator<'_>) -> bool {
                         | O::F64Ge
                 )
         }
-        // A vector may be taken as lanes of another width, which would see the bits.
+        // A vector may be consumed as lanes of another width, which exposes the bits.
         Float::F32x4 | Float::F64x2 => {
             open_nan(operator) == Some(float) && !matches!(operator, O::F32x4DemoteF64x2Zero | O::F64x2PromoteLowF32x4)
         }
@@ -118,7 +118,7 @@ pub(super) fn hides_nan_bits(float: Float, operator: &Operator<'_>) -> bool {
 }
 
 impl Emitter<'_> {
-    /// Makes a NaN on the stack the canonical one.
+    /// Replaces a NaN on the stack by the canonical one.
     pub(super) fn canonicalise(&mut self, float: Float) {
         match float {
             Float::F32 => {

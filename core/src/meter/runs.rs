@@ -1,4 +1,4 @@
-//! Straight runs: what each costs, and at the beginning of which that is taken.
+//! Straight runs: the cost of each, and the run at whose beginning it is charged.
 
 use alloc::{vec, vec::Vec};
 use core::num::NonZeroU32;
@@ -8,11 +8,11 @@ use core::num::NonZeroU32;
 pub(super) struct RunId(u32);
 
 impl RunId {
-    /// The run with which a function begins.
+    /// The run at the function's entry.
     pub(super) const ENTRY: Self = Self(0);
 }
 
-/// Most runs whose cost is taken ahead by one. What is given back is kept in a list, which this keeps short.
+/// Maximum number of runs that one run charges ahead. Keeps the list of refunds short.
 const MOST_AHEAD: u8 = 8;
 
 /// All runs of a function, in order.
@@ -20,22 +20,22 @@ pub(super) struct Runs {
     runs: Vec<Run>,
 }
 
-/// Small, because a body may have one for every few bytes. A cost fits: an operator has at least one byte, and costs less
-/// than 2,000 with its share of the entries of the loops around it.
+/// Small, because a body may have one for every few bytes. A cost fits: an operator has at least one byte, and costs
+/// less than 2,000 with its share of the entries of the loops around it.
 struct Run {
-    /// Fuel that is taken at its beginning; below zero, what is given back.
+    /// Fuel that is charged at its beginning; if negative, refunded.
     cost: i32,
     /// The part of `cost` that is for later runs, which may not be reached.
     ahead: i32,
-    /// The run that takes the cost: itself or an earlier one.
+    /// The run that charges the cost: itself or an earlier one.
     taken_by: u32,
-    /// The first of the runs that give back what this one takes ahead.
+    /// Head of the list of runs that refund what this one charges ahead.
     gives_back: Option<NonZeroU32>,
-    /// The next in such a list.
+    /// The next run in such a list.
     next: Option<NonZeroU32>,
-    /// Runs that it takes ahead.
+    /// Number of runs that it charges ahead.
     count: u8,
-    /// Whether fuel is checked between its beginning and its end, or those of a run that it takes ahead.
+    /// Whether fuel is checked within it or within a run that it charges ahead.
     has_check: bool,
 }
 
@@ -46,7 +46,7 @@ impl Run {
 }
 
 impl Runs {
-    /// With the run at the entry.
+    /// Starts with the run at the entry.
     pub(super) fn new() -> Self {
         Self { runs: vec![Run::new(RunId::ENTRY.0)] }
     }
@@ -58,46 +58,47 @@ impl Runs {
         RunId(id)
     }
 
-    /// The run that began last.
+    /// The run that was begun last.
     pub(super) fn current(&self) -> RunId {
         RunId(u32::try_from(self.runs.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// An operator of the current run.
+    /// Adds the cost of an operator to the current run.
     pub(super) fn add(&mut self, cost: i32) {
         let current = self.current();
         self.run_mut(current).cost += cost;
     }
 
-    /// More of a run that may have ended, and that nobody has taken ahead.
+    /// Adds cost to a run that may have ended, and that no other run has charged ahead.
     pub(super) fn add_to(&mut self, run: RunId, cost: i32) {
         self.run_mut(run).cost += cost;
     }
 
-    /// Fuel is checked within the current run.
+    /// Notes that fuel is checked within the current run.
     pub(super) fn check(&mut self) {
         let current = self.current();
         self.run_mut(current).has_check = true;
     }
 
-    /// Fuel that is taken where the run begins.
+    /// Fuel that is charged at the beginning of the run.
     pub(super) fn cost(&self, run: RunId) -> i64 {
         self.run(run).cost.into()
     }
 
-    /// How much of that is for later runs, which may not be reached. A check at the beginning must not count it.
+    /// The part of that for later runs, which may not be reached. A check at the beginning must not count it.
     pub(super) fn ahead(&self, run: RunId) -> i64 {
         self.run(run).ahead.into()
     }
 
-    /// Fuel that is taken at the entry, for the first run.
+    /// Fuel that is charged at function entry for the first run.
     pub(super) fn entry_cost(&self) -> i64 {
         self.cost(RunId::ENTRY)
     }
 
-    /// A conditional branch ends `before`; it leads to `join`, where nothing else leads, or on to `after`. Takes the cost of
-    /// `after` together with that of `before`, and gives it back in `join`: a loop then counts once per round, however
-    /// many ways lead out of it. The fuel counter is the same as it would be wherever it is checked or seen.
+    /// A conditional branch ends `before`; it leads to `join`, which has no other predecessor, or falls through to
+    /// `after`. Charges the cost of `after` together with that of `before`, and refunds it in `join`: a loop then
+    /// counts once per iteration, however many exits it has. The fuel counter has the same value wherever it is checked
+    /// or observable.
     pub(super) fn take_ahead(&mut self, before: RunId, after: RunId, join: RunId) {
         let by = self.taker(before);
         let count = self.run(by).count + self.run(after).count + 1;
@@ -106,7 +107,7 @@ impl Runs {
         }
         let amount = core::mem::take(&mut self.run_mut(after).cost);
         self.run_mut(after).taken_by = by.0;
-        // Whoever leaves before `after` gets it back, and so does `join`.
+        // Every exit before `after` refunds it, and so does `join`.
         let mut link = self.run(by).gives_back;
         while let Some(run) = link {
             let run = self.run_mut(RunId(run.get()));
@@ -127,7 +128,7 @@ impl Runs {
         taker.has_check |= has_check;
     }
 
-    /// Notes that `run` gives back what `by` takes ahead.
+    /// Notes that `run` refunds what `by` charges ahead.
     fn give_back(&mut self, run: RunId, by: RunId) {
         let first = core::mem::replace(&mut self.run_mut(by).gives_back, NonZeroU32::new(run.0));
         self.run_mut(run).next = first;

@@ -6,7 +6,7 @@ use wasm_encoder::{Encode, ValType};
 
 use crate::value;
 
-/// The locals that the rewrite adds to a function: each on first use.
+/// The locals that the rewrite adds to a function, each on first use.
 pub(super) struct Temporaries {
     next: u32,
     added: Vec<ValType>,
@@ -27,7 +27,7 @@ pub(super) struct Temporaries {
 }
 
 impl Temporaries {
-    /// For a function that has `locals` of its own, parameters included.
+    /// For a function with `locals` of its own, parameters included.
     pub(super) fn new(locals: u32) -> Self {
         Self {
             next: locals,
@@ -49,25 +49,25 @@ impl Temporaries {
         }
     }
 
-    /// For a function whose parameter `stack` is the stack counter. `moved` is a local of its own that was moved to where
-    /// the added ones begin, and `next` what comes behind it.
+    /// For a function whose parameter `stack` is the stack counter. `moved` is the type of the declared local that
+    /// moved behind the others, and `next` the first free index.
     pub(super) fn with_stack(stack: u32, moved: Option<ValType>, next: u32) -> Self {
         Self { stack: Some(stack), added: moved.into_iter().collect(), ..Self::new(next) }
     }
 
-    /// The types of the locals that were added, in order.
+    /// The types of the added locals, in order.
     pub(super) fn added(&self) -> &[ValType] {
         &self.added
     }
 
-    /// How many locals there are, with those of the guest.
+    /// Number of locals, including the guest's.
     pub(super) fn count(&self) -> u32 {
         self.next
     }
 }
 
 impl Temporaries {
-    /// For the index at which a bulk operator writes.
+    /// For the destination index of a bulk operator.
     pub(super) fn to(&mut self, ty: value::ValType) -> u32 {
         match ty {
             value::ValType::I32 => self.to32(),
@@ -75,7 +75,7 @@ impl Temporaries {
         }
     }
 
-    /// For the operand behind it.
+    /// For its second operand.
     pub(super) fn second(&mut self, ty: value::ValType) -> u32 {
         match ty {
             value::ValType::I32 => self.second32(),
@@ -118,7 +118,7 @@ temporaries! {
     v128: V128,
 }
 
-/// The locals of a function: its own groups as they are, then those that were added.
+/// Encodes the locals of a function: its own groups unchanged, then the added ones.
 pub(super) fn encode_locals(out: &mut Vec<u8>, groups: &[(u32, ValType)], added: &[ValType]) {
     (groups.len() + added.len()).encode(out);
     for (count, ty) in groups.iter().copied().chain(added.iter().map(|ty| (1, *ty))) {

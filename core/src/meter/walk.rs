@@ -1,4 +1,4 @@
-//! The walk over a body's operators: it finds the straight runs and what each costs, and leaves a list of edits.
+//! The walk over a body's operators: finds the straight runs and their costs, and leaves a list of edits.
 
 use alloc::{vec, vec::Vec};
 
@@ -40,15 +40,15 @@ impl Width {
         }
     }
 
-    /// Of a count of what goes from one object to another: the narrower index holds it.
+    /// Width of the count of a copy from one object to another: the narrower of the two index types.
     pub(super) fn min(self, other: Self) -> Self {
         Self::of(self == Self::Bits64 && other == Self::Bits64)
     }
 }
 
-/// Something between two of the guest's operators. Small, because a body may have one for every other byte.
+/// An edit between two of the guest's operators. Small, because a body may have one for every other byte.
 pub(super) struct Edit {
-    /// Where, and how many of the guest's bytes it stands for.
+    /// Offset, and number of the guest's bytes that it replaces.
     pub(super) at: u32,
     pub(super) replaces: u32,
     pub(super) what: What,
@@ -57,18 +57,18 @@ pub(super) struct Edit {
 pub(super) enum What {
     /// A straight run begins.
     Run(RunId),
-    /// A straight run begins where fuel is checked: at the head of a loop, or where the run before was long.
+    /// A straight run begins where fuel is checked: at the head of a loop, or after a long run.
     CheckedRun(RunId),
     /// A straight run begins after a call.
     RunAfterCall(RunId),
-    /// A host function must not run for a guest that has no fuel left: where one may be called, fuel is checked.
+    /// Fuel is checked before an operator that may call a host function, which must not run when no fuel is left.
     BeforeCall {
         is_checked: bool,
     },
-    /// A call of a function of the module by name.
+    /// A direct call of a function of the module.
     Call(Callee),
     TailCall(Callee),
-    /// A function of the module, as a value.
+    /// A `ref.func` of a function of the module.
     Reference(u32),
     /// An operator on the local that was moved.
     Local {
@@ -78,7 +78,7 @@ pub(super) enum What {
     BeforeTailCall {
         is_checked: bool,
     },
-    /// An unconditional branch, or `return` as one out of all blocks.
+    /// An unconditional branch, or `return` as a branch out of all blocks.
     Branch {
         depth: u32,
     },
@@ -89,23 +89,23 @@ pub(super) enum What {
     },
     Bulk(Bulk),
     Init(Target),
-    /// Cuts a length of 64 bits.
+    /// Clamps a 64-bit length.
     Clamp,
     BeforeGrowth(Width),
     Growth(Growth),
-    /// With log2 of the size of a page.
+    /// With log2 of the page size.
     AfterMemoryGrowth(Width, u32),
     AfterTableGrowth(Width),
-    /// The first byte of an `if` that reaches far.
+    /// The opcode of a far `if`.
     OpenFarIf,
-    /// Behind its type.
+    /// After its type.
     SkipFarArm {
         through: BlockType,
     },
     FarElse,
-    /// Closes a block that stands beside the guest's own.
+    /// Closes a block that the rewrite opened inside one of the guest's.
     End,
-    /// A conditional branch that reaches far.
+    /// A far conditional branch.
     FarBranchIf {
         depth: u32,
         through: BlockType,
@@ -113,29 +113,29 @@ pub(super) enum What {
     Canonicalise(Float),
 }
 
-/// A block that is open.
+/// An open block.
 struct Block {
     kind: Kind,
-    /// Its type; `None` for the function itself.
+    /// Its block type; `None` for the function itself.
     ty: Option<wasmparser::BlockType>,
-    /// Whether its beginning can be reached.
+    /// Whether its beginning is reachable.
     is_reachable: bool,
     jumps: Jumps,
-    /// Whether a block of the rewrite's own stands in it: it is the first arm of an `if` that reaches far.
+    /// Whether it contains an additional block of the rewrite: it is the first arm of a far `if`.
     is_doubled: bool,
-    /// How many blocks around it are doubled.
+    /// Number of doubled blocks around it.
     doubled_outside: u32,
-    /// Of a loop.
+    /// For a loop.
     speculated: Speculated,
 }
 
-/// What a compiler may move in front of a loop.
+/// Operators that a compiler may hoist out of a loop.
 #[derive(Clone, Copy)]
 struct Speculated {
-    /// The runs that end before the loop, and with which it begins.
+    /// The run before the loop, and the first run of the loop.
     outside: RunId,
     first: RunId,
-    /// Parts of all its operators, and of those behind its first run.
+    /// Parts of all its operators, and of those after its first run.
     all: u32,
     later: u32,
 }
@@ -147,11 +147,11 @@ impl Block {
     }
 }
 
-/// What jumps to the end of a block.
+/// Branches to the end of a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Jumps {
     None,
-    /// One conditional branch: it ends a run, and another begins behind it.
+    /// One conditional branch: it ends the run `before`, and `after` begins behind it.
     One {
         before: RunId,
         after: RunId,
@@ -177,7 +177,7 @@ pub(super) enum Access {
     Tee,
 }
 
-/// A local whose index became the parameter's.
+/// A declared local whose index became the parameter's.
 #[derive(Clone, Copy)]
 pub(super) struct Moved {
     pub(super) from: u32,
@@ -189,20 +189,20 @@ pub(super) struct Walk<'a> {
     context: &'a Context<'a>,
     block_types: &'a mut BlockTypes,
     shape: BodyShape,
-    /// Whether conditional branches are made short: engines cannot encode far ones.
+    /// Whether conditional branches are shortened: engines cannot encode far ones.
     is_large: bool,
     moved: Option<Moved>,
-    /// Where the operators begin.
+    /// Offset of the first operator.
     pub(super) start: usize,
     pub(super) edits: Vec<Edit>,
-    /// What edits put in place of operators whose size is not fixed.
+    /// Replacements of operators whose size is not fixed.
     pub(super) encoded: Vec<u8>,
     blocks: Vec<Block>,
     is_reachable: bool,
     pub(super) runs: Runs,
-    /// Fuel of the current run so far.
+    /// Cost of the current run so far.
     run_cost: i32,
-    /// A result whose NaN bits are open, made by the operator before.
+    /// A result with open NaN bits, made by the previous operator.
     pending_nan: Option<(usize, Float)>,
 }
 
@@ -245,7 +245,8 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    /// One operator, from `at` to `end`. Straight code neither branches nor calls, and has no cost of its own.
+    /// Handles one operator, from `at` to `end`. Straight code neither branches nor calls, and its cost does not depend
+    /// on operands.
     fn operator(&mut self, operator: &Operator<'_>, at: usize, end: usize, opcode: u8) {
         let is_straight = is_straight(opcode);
         if let Some((at, float)) = self.pending_nan.take()
@@ -275,7 +276,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// An operator of so many parts may be moved in front of the loop around it.
+    /// Notes that an operator of so many parts may be hoisted out of the innermost loop.
     fn speculate(&mut self, parts: u32) {
         let current = self.runs.current();
         if parts > 0
@@ -286,7 +287,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A loop ends: entering it costs what may be moved in front of it, and that may be moved in front of the loop around it.
+    /// Ends a loop: entering it costs what may be hoisted out of it, which may also be hoisted out of the loop around
+    /// it.
     fn leave_loop(&mut self, Speculated { outside, all, later, .. }: Speculated) {
         self.runs.add_to(outside, cost::loop_entry(later));
         if let Some(block) = self.blocks.iter_mut().rev().find(|block| block.kind == Kind::Loop) {
@@ -295,7 +297,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What refers to something that is elsewhere now. Types are checked where nothing is reached, too.
+    /// Edits operators whose function or local has another index now. Also in unreachable code, which is validated too.
     fn renumber(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
         use Operator as O;
         let linkages = &self.context.linkages;
@@ -331,7 +333,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What depends on an operator's operands, and what calls hand over.
+    /// Edits around operators whose cost depends on operands, and around calls.
     fn count(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
         use Operator as O;
         let context = self.context;
@@ -387,7 +389,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A bulk operator whose length has 64 bits, where nobody counts in the guest.
+    /// Clamps the 64-bit length of a bulk operator, when the guest does not count.
     fn clamp(&mut self, operator: &Operator<'_>, at: usize) {
         let context = self.context;
         let is_wide = match operator {
@@ -406,7 +408,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Where control may go, and so where runs begin and end.
+    /// Follows control flow: where runs begin and end.
     fn control(&mut self, operator: &Operator<'_>, at: usize, end: usize) {
         use Operator as O;
         match operator {
@@ -458,12 +460,12 @@ impl<'a> Walk<'a> {
         self.blocks.push(Block::new(kind, Some(ty), self.is_reachable, doubled));
     }
 
-    /// How many of the open blocks are doubled.
+    /// Number of open blocks that are doubled.
     fn doubled(&self) -> u32 {
         self.blocks.last().map_or(0, |block| block.doubled_outside + u32::from(block.is_doubled))
     }
 
-    /// Where a block of the guest's is now.
+    /// The depth, in the rewritten body, of a block of the guest.
     fn depth(&self, depth: u32) -> u32 {
         let target = self.blocks.len().checked_sub(depth as usize + 1).map(|index| &self.blocks[index]);
         depth + target.map_or(0, |target| self.doubled() - target.doubled_outside)
@@ -512,11 +514,11 @@ impl<'a> Walk<'a> {
             self.edit(at, 0, What::End);
         }
         let falls_through = self.is_reachable;
-        // An `if` without `else` is passed by.
+        // The condition of an `if` without `else` may skip it.
         let passes_by = block.kind == Kind::If && block.is_reachable;
         let joins = passes_by || block.jumps != Jumps::None;
         self.is_reachable |= joins;
-        // What stands behind the body's own end is not a run.
+        // No run begins after the body's own `end`.
         if self.blocks.is_empty() || !joins {
             return;
         }
@@ -531,7 +533,7 @@ impl<'a> Walk<'a> {
 
     fn branch_if(&mut self, depth: u32, at: usize, end: usize) {
         if self.is_large {
-            // Whatever an engine makes of it, the branch that depends on the condition is a short one.
+            // However an engine compiles it, the branch that depends on the condition is short.
             let Some((ty, is_loop)) = self.block(depth).map(|block| (block.ty, block.kind == Kind::Loop)) else {
                 return;
             };
@@ -548,7 +550,7 @@ impl<'a> Walk<'a> {
         self.jump(depth, Jumps::One { before, after });
     }
 
-    /// A `br_table`, where a target is farther out than it was.
+    /// Re-encodes a `br_table` when blocks were added around it.
     fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>, at: usize, end: usize) {
         if self.doubled() == 0 {
             return;
@@ -563,7 +565,7 @@ impl<'a> Walk<'a> {
         self.edit(at, end - at, What::Encoded { begin, end: behind });
     }
 
-    /// The parameters or the results of a block.
+    /// The types of the parameters or of the results of a block.
     fn types_of(&self, ty: Option<wasmparser::BlockType>, params: bool) -> Vec<ValType> {
         let of_function = |index: u32| {
             let ty = self.context.function_type(index);
@@ -582,7 +584,7 @@ impl<'a> Walk<'a> {
         self.blocks.get_mut(index)
     }
 
-    /// Jumps to the block at `depth`.
+    /// Notes a branch to the block at `depth`.
     fn jump(&mut self, depth: u32, jumps: Jumps) {
         if self.is_reachable
             && let Some(block) = self.block(depth)
@@ -605,14 +607,14 @@ impl<'a> Walk<'a> {
         run
     }
 
-    /// Fuel is charged and checked in the middle of a run.
+    /// Adds an edit that charges and checks fuel in the middle of a run.
     fn check(&mut self, at: usize, what: What) {
         self.runs.check();
         self.edit(at, 0, what);
     }
 
     fn edit(&mut self, at: usize, replaces: usize, what: What) {
-        // A body is far smaller than the type's end.
+        // A body is far smaller than 4 GiB.
         let [at, replaces] = [at, replaces].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         self.edits.push(Edit { at, replaces, what });
     }

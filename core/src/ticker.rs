@@ -1,8 +1,9 @@
-//! One thread per process that says when to look at the clock: after host functions, and where an engine checks epochs.
+//! One thread per process that tells calls when to check the clock: after host functions, and where an engine checks
+//! epochs.
 //!
-//! A tick says nothing about time: deadlines are compared with a monotonic clock, and nobody ticks to stop one call. It
-//! is a cheap sign that time has passed. The thread starts with the first engine that asks for interruption, and parks
-//! when no call has needed it for a while.
+//! A tick carries no time: deadlines are compared with a monotonic clock, and no tick stops a particular call. It is a
+//! cheap sign that time has passed. The thread starts with the first engine that needs interruption, and parks when no
+//! call has needed it for a while.
 
 use std::{
     boxed::Box,
@@ -27,23 +28,23 @@ static TICKS: AtomicU64 = AtomicU64::new(0);
 static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
 static THREAD: OnceLock<Option<Thread>> = OnceLock::new();
 
-/// Is called at every tick, until it gives `false`.
+/// Called at every tick until it returns `false`.
 type Listener = Box<dyn FnMut() -> bool + Send>;
 
-/// Starts the thread, where it does not run yet. Gives `false` when it cannot be started.
+/// Starts the thread if it does not run yet. Returns `false` when it cannot be started.
 pub fn start() -> bool {
     thread().is_some()
 }
 
-/// Starts the thread, and has it call `listener` at every tick until that gives `false`. Gives `false` when the thread
-/// cannot be started.
+/// Starts the thread, and has it call `listener` at every tick until that returns `false`. Returns `false` when the
+/// thread cannot be started.
 pub fn listen(listener: impl FnMut() -> bool + Send + 'static) -> bool {
     LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     start()
 }
 
-/// Says that an interruptible call is running. Must be said at its beginning, and whenever it looks at the clock because
-/// of a tick.
+/// Signals that an interruptible call is running. Must be called when the call begins, and whenever the call checks the
+/// clock because of a tick.
 #[inline]
 pub fn request() {
     if !WANTED.load(Ordering::Relaxed) {
@@ -61,7 +62,7 @@ fn wake() {
     }
 }
 
-/// How many ticks there have been.
+/// Number of ticks so far.
 #[inline]
 pub fn ticks() -> u64 {
     TICKS.load(Ordering::Relaxed)
@@ -90,8 +91,8 @@ fn run() {
     }
 }
 
-/// Sleeps until a call wants ticks. `PARKED` is set before `WANTED` is read, and a call sets `WANTED` before it reads
-/// `PARKED`: one of the two sees the other.
+/// Sleeps until a call needs ticks. `PARKED` is set before `WANTED` is read, and a call sets `WANTED` before it reads
+/// `PARKED`: at least one of the two sees the other's store.
 fn park() {
     PARKED.store(true, Ordering::SeqCst);
     while !WANTED.load(Ordering::SeqCst) {

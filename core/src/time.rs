@@ -1,4 +1,4 @@
-//! Time and cancellation, as things that a target without an operating system can supply.
+//! Time and cancellation, in a form that a target without an operating system can supply.
 
 use alloc::sync::Arc;
 use core::{
@@ -6,12 +6,12 @@ use core::{
     time::Duration,
 };
 
-/// A point on a [`Clock`], in nanoseconds from an origin of the clock's choice.
+/// A point in time of a [`Clock`], in nanoseconds from an origin that the clock chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub u64);
 
 impl Instant {
-    /// The point `duration` later; the end of time when that overflows.
+    /// The point `duration` later; saturates.
     #[must_use]
     #[inline]
     pub fn after(self, duration: Duration) -> Self {
@@ -25,7 +25,7 @@ impl Instant {
     }
 }
 
-/// As many as fit.
+/// Saturates.
 #[inline]
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos().into())
@@ -38,7 +38,7 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
 /// * `now` must never go backwards, and must go forwards while a guest runs.
 /// * It must be callable from any thread on which guests run, at any time.
 pub trait Clock: Send + Sync + 'static {
-    /// The present.
+    /// The current time.
     fn now(&self) -> Instant;
 }
 
@@ -49,7 +49,7 @@ pub struct SystemClock(std::time::Instant);
 
 #[cfg(feature = "std")]
 impl SystemClock {
-    /// A clock whose origin is the present.
+    /// A clock whose origin is the current time.
     pub fn new() -> Self {
         Self(std::time::Instant::now())
     }
@@ -79,8 +79,8 @@ impl CancelToken {
         Self::default()
     }
 
-    /// Ends the calls that carry this token, and no other. They return [`Fault::Cancelled`](crate::Fault::Cancelled)
-    /// within milliseconds, or when the host function in which they are returns.
+    /// Ends the calls that carry this token, and no others. They return [`Fault::Cancelled`](crate::Fault::Cancelled)
+    /// within milliseconds, or when the host function that they are in returns.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

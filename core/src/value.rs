@@ -1,4 +1,4 @@
-//! WebAssembly values and their types, as the contract speaks of them.
+//! WebAssembly values and their types at the host boundary.
 
 use core::fmt;
 
@@ -72,12 +72,12 @@ pub enum Value {
     V128(u128),
     /// The null function reference.
     NullFuncRef,
-    /// Some function. Which one does not cross the host boundary; it cannot be passed back in.
+    /// A function. Which one does not cross the host boundary; it cannot be passed back in.
     FuncRef,
 }
 
 impl Value {
-    /// Zero of a type; null for references.
+    /// The zero of a type; null for references.
     pub fn zero(ty: ValType) -> Self {
         match ty {
             ValType::I32 => Self::I32(0),
@@ -124,15 +124,15 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A Rust type that is one WebAssembly number. `u32` and `u64` are the same bits read as unsigned.
+/// A Rust type that is one WebAssembly number. `u32` and `u64` are the same bits, read as unsigned.
 pub trait Scalar: sealed::Sealed + Copy + Send + 'static {
     /// The type on the guest's side.
     const TYPE: ValType;
 
-    /// As a value whose type is known only at run time.
+    /// Converts to a value whose type is known only at run time.
     fn to_value(self) -> Value;
 
-    /// Back from one; `None` when it is of another type.
+    /// Converts from one; `None` when it has another type.
     fn from_value(value: Value) -> Option<Self>;
 }
 
@@ -169,19 +169,19 @@ scalars! {
     f64 => F64, number => number.to_bits(), bits => Self::from_bits(bits);
 }
 
-/// The most values that a typed function takes or gives back.
+/// The maximum number of parameters or results of a typed function.
 pub const MOST_VALUES: usize = 16;
 
-/// What a typed function takes or gives back: `()`, a scalar, or a tuple of up to 16 scalars.
+/// The parameters or results of a typed function: `()`, a scalar, or a tuple of up to 16 scalars.
 pub trait Values: Send + 'static {
     /// The types on the guest's side, in order.
     const TYPES: &'static [ValType];
 
-    /// Writes them as values whose types are known only at run time, one for each of [`TYPES`](Self::TYPES). What does not
-    /// fit into `values` is left out.
+    /// Writes them as values whose types are known only at run time, one for each of [`TYPES`](Self::TYPES). Values
+    /// that do not fit into `values` are left out.
     fn to_values(self, values: &mut [Value]);
 
-    /// Back from such values; `None` when their number or types are others.
+    /// Converts from such values; `None` when their number or types differ.
     fn from_values(values: &[Value]) -> Option<Self>
     where
         Self: Sized;
@@ -225,8 +225,8 @@ macro_rules! values {
     };
 }
 
-/// Calls a macro for each number of values from 16 down to none, with as many pairs of a type parameter and a variable: for
-/// what a backend implements for each arity.
+/// Calls a macro for each number of values from 16 down to none, with that many pairs of a type parameter and a
+/// variable, so that a backend can implement a trait for each arity.
 #[macro_export]
 macro_rules! each_arity {
     ($macro:ident) => {

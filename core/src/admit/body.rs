@@ -1,4 +1,4 @@
-//! The caps on function bodies, held while the validator walks them.
+//! Checks function bodies against their caps while the validator walks them.
 
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{policy::Shape, value::ValType, verdict::Rejection};
 
-/// What an operator costs a compiler in blocks: those that it opens, that the compiler makes of it, and that the rewrite
-/// puts beside it. Measured on functions with many live locals, where a block is dear.
+/// Basic blocks that an operator costs a compiler: those that it opens, that the compiler makes of it, and that the
+/// rewrite adds to it. Measured on functions with many live locals, where a block is expensive.
 fn blocks_of(operator: &Operator<'_>, validated: &Validated) -> u64 {
     use Operator as O;
     match operator {
@@ -37,7 +37,7 @@ fn blocks_of(operator: &Operator<'_>, validated: &Validated) -> u64 {
     }
 }
 
-/// Edges that an operator adds to the control flow, each of which carries every local that its target merges.
+/// Control-flow edges that an operator adds, each of which carries every local that its target merges.
 fn branches_of(operator: &Operator<'_>) -> u64 {
     match operator {
         Operator::Br { .. } | Operator::BrIf { .. } => 1,
@@ -46,7 +46,7 @@ fn branches_of(operator: &Operator<'_>) -> u64 {
     }
 }
 
-/// About how many words of an interpreter's code an operator and what the rewrite puts beside it become. Never too few.
+/// Approximate words of an interpreter's code for an operator and what the rewrite adds to it. Never too few.
 fn words_of(operator: &Operator<'_>) -> u64 {
     use Operator as O;
     match operator {
@@ -69,30 +69,30 @@ fn words_of(operator: &Operator<'_>) -> u64 {
     }
 }
 
-/// Words of an operator that is nothing special.
+/// Words of an ordinary operator.
 const WORDS: u64 = 4;
 
-/// What an engine may keep for an operator in its function's frame beyond locals and operands, in [`KEPT_PER_CELL`]ths of
-/// a stack cell.
+/// What an engine may keep in a function's frame for an operator, besides locals and operands, in [`KEPT_PER_CELL`]ths
+/// of a stack cell.
 ///
-/// At the worst an optimising engine has a place of its own for every value that an operator makes: it keeps results that
-/// are computed again, moves operators out of loops, and does not always find a place that is free again. The address of an
-/// imported function, and the type of a call through a table, are such values, too. How much room an engine has for a
-/// cell stands beside its own limit.
+/// In the worst case an optimising engine has a spill slot for every value that an operator makes: it keeps results
+/// that are recomputed, hoists operators out of loops, and does not always reuse a free slot. The address of an
+/// imported function and the type of an indirect call are such values too. How many bytes an engine has for a cell is
+/// documented at its own limit.
 mod kept {
     pub(super) const ANY: u32 = 1;
     /// A value of 8 bytes.
     pub(super) const SCALAR: u32 = 8;
-    /// One of 16: a vector, or a float, whose register is as wide.
+    /// A value of 16 bytes: a vector, or a float, whose register is as wide.
     pub(super) const VECTOR: u32 = 16;
-    /// Where in a memory or a table an operator reads or writes.
+    /// The address in a memory or a table that an operator accesses.
     pub(super) const ADDRESS: u32 = 8;
-    /// An interpreter keeps it; an optimising engine does so within a loop, and makes it anew elsewhere.
+    /// An interpreter keeps it; an optimising engine keeps it within a loop and rematerialises it elsewhere.
     pub(super) const CONSTANT: [u32; 2] = [ANY + 2, ANY + SCALAR];
     pub(super) const FLOAT_CONSTANT: [u32; 2] = [ANY + 2, ANY + VECTOR];
 }
 
-/// Parts of a stack cell in which [`BodyShape::kept`](super::BodyShape::kept) counts.
+/// The unit of [`BodyShape::kept`](super::BodyShape::kept), as a fraction of a stack cell.
 pub(crate) const KEPT_PER_CELL: u32 = 24;
 
 /// [`mod@kept`], and whether the result may be a constant.
@@ -103,12 +103,12 @@ pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validate
     }
 }
 
-/// [`value`] of straight code.
+/// [`value`] for straight code.
 fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
     match opcode {
         0x41..=0x42 => (kept::CONSTANT[usize::from(in_loop)], true),
         0x43..=0x44 => (kept::FLOAT_CONSTANT[usize::from(in_loop)], true),
-        // `select`, of any type; what computes a float; all other numeric operators.
+        // `select` of any type and operators that compute a float; all other numeric operators.
         0x1b | 0x8b..=0xa6 | 0xb2..=0xbb | 0xbe..=0xbf => (kept::ANY + kept::VECTOR, true),
         0x45..=0xc4 => (kept::ANY + kept::SCALAR, true),
         // Loads of floats, other loads, and stores.
@@ -119,7 +119,7 @@ fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
     }
 }
 
-/// [`value`] of all other operators.
+/// [`value`] for all other operators.
 fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &Validated) -> (u32, bool) {
     use Operator as O;
     let size = |ty: &ValType| match ty {
@@ -129,13 +129,13 @@ fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &V
     let results = |ty: u32| validated.results(ty).iter().map(size).sum::<u32>();
     match operator {
         O::Call { function_index } => {
-            // Where the function is, and its instance.
+            // The address of the function, and of its instance.
             let imported = (*function_index as usize) < validated.imported_functions;
             let ty = validated.functions.get(*function_index as usize).copied().unwrap_or_default();
             (kept::ANY + results(ty) + if imported { kept::VECTOR } else { 0 }, false)
         }
         O::CallIndirect { type_index, .. } => (kept::ANY + results(*type_index) + kept::VECTOR, false),
-        // One that never changes may be constant.
+        // An immutable global may be constant.
         O::GlobalGet { global_index } => {
             let global = validated.globals.get(*global_index as usize);
             (kept::ANY + global.map_or(0, |global| size(&global.ty)), global.is_some_and(|global| !global.is_mutable))
@@ -162,7 +162,7 @@ fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &V
     }
 }
 
-/// Whether an operator of vectors reads or writes memory.
+/// Whether a vector operator accesses memory.
 fn is_vector_access(operator: &Operator<'_>) -> bool {
     use Operator as O;
     matches!(
@@ -201,15 +201,15 @@ pub(crate) enum Bulk {
     TableCopy { to: u32, from: u32 },
 }
 
-/// A growth of the memory or the table with this index.
+/// A growth of the memory or table with this index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Growth {
     Memory(u32),
     Table(u32),
 }
 
-/// Whether an operator with this first byte is straight code: no block, no branch, no call, [`WORDS`] words. Most of a
-/// body is, and need not be decoded for more than the validator.
+/// Whether an operator with this opcode is straight code: no block, no branch, no call, [`WORDS`] words. Most of a body
+/// is straight code, which only the validator needs to decode.
 pub(crate) fn is_straight(opcode: u8) -> bool {
     // `drop` and `select`; locals and `global.set`; loads and stores; constants and numeric operators.
     matches!(opcode, 0x1a..=0x1b | 0x20..=0x22 | 0x24 | 0x28..=0x3e | 0x41..=0xc4)
@@ -228,17 +228,17 @@ pub(super) struct Bodies<'p> {
     has_tail_calls: bool,
     bulk: BTreeSet<Bulk>,
     growths: BTreeSet<Growth>,
-    /// For every function, imported ones first, whether an operator names it to call it.
+    /// For every function, imported ones first, whether an operator calls it directly.
     called: Vec<bool>,
-    /// Whether each block that is open in the current body is a loop. Kept to reuse its allocation.
+    /// For each open block of the current body, whether it is a loop. Kept to reuse its allocation.
     open: Vec<bool>,
 }
 
-/// What was measured of one body.
+/// Measurements of one body.
 pub(super) struct Measure {
     /// Locals, parameters included.
     pub(super) locals: u64,
-    /// Most operands that are ever on its stack.
+    /// Maximum height of its operand stack.
     pub(super) height: u32,
     /// See [`words_of`].
     pub(super) words: u64,
@@ -264,7 +264,7 @@ impl<'p> Bodies<'p> {
         }
     }
 
-    /// Hands over what was found in all bodies together.
+    /// Stores what was found in all bodies.
     pub(super) fn finish(self, validated: &mut Validated) {
         validated.called = self.called;
         validated.bulk = self.bulk.into_iter().collect();
@@ -272,12 +272,11 @@ impl<'p> Bodies<'p> {
         validated.has_tail_calls = self.has_tail_calls;
     }
 
-    /// A bulk operator is used.
     fn note(&mut self, bulk: Bulk) {
         self.bulk.insert(bulk);
     }
 
-    /// Checks one body, of a function of the type `ty`.
+    /// Checks one body of a function with the type `ty`.
     pub(super) fn check(
         &mut self,
         body: &FunctionBody<'_>,
@@ -356,7 +355,7 @@ impl<'p> Bodies<'p> {
             }
             validator.op(offset, &operator).map_err(invalid)?;
             if let Operator::Call { function_index } | Operator::ReturnCall { function_index } = operator {
-                // It exists: the validator has seen it.
+                // In range: the validator has checked it.
                 mark(&mut self.called, function_index);
             }
             height = height.max(validator.operand_stack_height());
@@ -401,7 +400,7 @@ impl<'p> Bodies<'p> {
         Ok(locals)
     }
 
-    /// A block was opened.
+    /// Checks a block that was opened.
     fn block(&self, ty: BlockType, types: &[Option<Arc<FuncType>>], at: u64) -> Result<(), Rejection> {
         cap("module.nesting", self.open.len() as u64, self.shape.nesting, at)?;
         match ty {

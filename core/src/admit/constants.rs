@@ -1,4 +1,4 @@
-//! How many constants an engine may make of a function that has many operators which could make one.
+//! Counts the constants that an engine may make of a function with many operators that could make one.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
@@ -11,24 +11,24 @@ use super::{
 };
 use crate::verdict::Rejection;
 
-/// An operand, as far as an engine may know it without running the guest.
+/// What an engine may know of an operand without running the guest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operand {
     /// Perhaps a constant.
     Constant {
-        /// Whether it may decide the result of an operator that [`absorbs`]: `x & 0`.
+        /// Whether it may determine the result of an operator that [`absorbs`]: `x & 0`.
         decides: bool,
     },
-    /// What is in a local.
+    /// The value of a local.
     Local(u32),
     Other,
 }
 
-/// What may be a constant although nothing says so is taken for one that decides.
+/// A possible constant of unknown value; assumed to determine results.
 const UNKNOWN: Operand = Operand::Constant { decides: true };
 
-/// At most so many different constants an engine makes of the valid function `body`: its different constant operands, and
-/// one for each operator all of whose operands may be constant, so that an engine may compute its result.
+/// Upper bound of the different constants that an engine makes of the valid function `body`: its different constant
+/// operands, and one for each operator whose operands may all be constant, because an engine may fold it.
 pub(super) fn most(
     body: &FunctionBody<'_>,
     validator: &FuncValidator<ValidatorResources>,
@@ -71,14 +71,14 @@ pub(super) fn most(
                     computed += u64::from(all);
                     result_of(operator, &operands, all)
                 }
-                // Loads, calls, and what asks the instance: an engine knows nothing of what they give.
+                // Loads, calls and queries of the instance: an engine knows nothing of their results.
                 None if matches!(code[offset - begin], 0x10 | 0x11 | 0x23 | 0x25 | 0x28..=0x35 | 0x40 | 0xd2) => {
                     Operand::Other
                 }
                 None => UNKNOWN,
             },
         };
-        // What a block, a branch or a call leaves is of no interest, but for its number.
+        // For blocks, branches and calls only the number of results matters.
         let height = validator.operand_stack_height() as usize;
         stack.truncate(height);
         if stack.len() < height {
@@ -98,7 +98,7 @@ fn is_constant(operand: &Operand) -> bool {
 
 fn result_of(operator: &Operator<'_>, operands: &[Operand], all_constant: bool) -> Operand {
     let decides = match operator {
-        // The condition may choose a constant, and so may two arms that are the same.
+        // The condition may select a constant, and two equal arms may be one.
         Operator::Select | Operator::TypedSelect { .. } => operands.iter().any(is_constant),
         operator => absorbs(operator) && operands.contains(&UNKNOWN),
     };
@@ -109,7 +109,7 @@ fn result_of(operator: &Operator<'_>, operands: &[Operand], all_constant: bool) 
     }
 }
 
-/// Whether one operand may decide the result, whatever the other is.
+/// Whether one operand may determine the result, whatever the other is.
 fn absorbs(operator: &Operator<'_>) -> bool {
     use Operator as O;
     matches!(
@@ -140,7 +140,7 @@ fn absorbs(operator: &Operator<'_>) -> bool {
     )
 }
 
-/// A constant operand, by its width and bits, and whether it may decide a result.
+/// A constant operand, by its width and bits, and whether it may determine a result.
 fn constant(operator: &Operator<'_>, validated: &Validated) -> Option<((u32, u128), bool)> {
     const GLOBAL: u32 = 1;
     let integer = |width: u32, value: i64| Some(((width, value.cast_unsigned().into()), [0, 1, -1].contains(&value)));

@@ -18,10 +18,8 @@ use crate::{
 
 /// Name of the memory that the byte contract works on.
 pub const MEMORY: &str = "memory";
-/// Name of the export that gives room for the input.
+/// Name of the export that allocates memory for the input.
 pub const ALLOC: &str = "alloc";
-
-/// Names under which the host finds what the rewrite adds.
 
 /// How many denied imports a rejection lists.
 const LISTED: usize = 5;
@@ -30,14 +28,14 @@ const LISTED: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contract {
     /// Bytes in, bytes out: `memory`, `alloc(i32) -> i32`, and `entry(i32, i32) -> i64`, all defined by the module
-    /// itself. The version export of the policy's ABI is looked at later, when the guest is asked.
+    /// itself. The version export of the policy's ABI is checked later, when the guest is called for it.
     Bytes {
         /// Name of the entry.
         entry: String,
     },
-    /// Nothing but the version export of the policy's ABI, which is asked before any call: for typed calls.
+    /// Nothing but the version export of the policy's ABI, which is called before any other call: for typed calls.
     Abi,
-    /// Nothing: for typed calls of whatever the module exports. The version is asked only before a byte call.
+    /// Nothing: for typed calls of any export. The version is checked only before a byte call.
     None,
 }
 
@@ -48,7 +46,7 @@ impl Contract {
     }
 }
 
-/// A host function that is offered: its two names and its type.
+/// The two names and the type of an offered host function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// Module name.
@@ -68,7 +66,7 @@ impl Offered {
     ///
     /// # Errors
     ///
-    /// The signature, when one of the same names is there already, be it the reserved one.
+    /// The signature, when its names are offered already or reserved.
     pub fn offer(&mut self, signature: Signature) -> Result<(), Signature> {
         let Signature { module, name, ty } = signature;
         if reserved::is_import(&module, &name) {
@@ -111,7 +109,7 @@ impl From<&Import> for DeniedImport {
     }
 }
 
-/// Functions only, offered ones only, exact types.
+/// Checks that imports are functions, offered, and of exactly the offered type.
 pub(super) fn check_imports(summary: &ModuleSummary, offered: &Offered) -> Result<(), Rejection> {
     let denied: Vec<&Import> = summary
         .imports

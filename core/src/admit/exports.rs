@@ -3,19 +3,19 @@ use alloc::{borrow::ToOwned, vec::Vec};
 use super::summary::{ExternType, FuncType, ModuleSummary};
 use crate::{value::Value, verdict::Fault};
 
-/// What a module exports, found by name: what the guest declares, and nothing that the rewrite adds.
+/// A module's exports by name: those that the guest declares, without those that the rewrite adds.
 ///
-/// Every name that an embedder or a guest chooses is looked up here first. A backend looks in its instance, where the
-/// counters and the start function are too.
+/// Every name that an embedder or a guest chooses is looked up here first. A backend looks in its instance, which also
+/// exports the counters and the start function.
 #[derive(Clone, Debug)]
 pub struct Exports {
     summary: ModuleSummary,
-    /// Indices into the summary's exports, in the order of their names.
+    /// Indices into the summary's exports, sorted by name.
     by_name: Vec<u32>,
 }
 
 impl Exports {
-    /// The exports of a module that was admitted.
+    /// The exports of an admitted module.
     pub fn new(summary: ModuleSummary) -> Self {
         let mut by_name: Vec<u32> = (0..).take(summary.exports.len()).collect();
         by_name.sort_unstable_by_key(|index| summary.exports[*index as usize].name.as_str());
@@ -27,14 +27,14 @@ impl Exports {
         &self.summary
     }
 
-    /// What is exported under the name. The time is logarithmic in the number of exports.
+    /// The type of the export with this name. Takes time logarithmic in the number of exports.
     pub fn get(&self, name: &str) -> Option<&ExternType> {
         let export = |index: u32| &self.summary.exports[index as usize];
         let at = self.by_name.binary_search_by_key(&name, |index| export(*index).name.as_str()).ok()?;
         Some(&export(self.by_name[at]).ty)
     }
 
-    /// The type of the function that is exported under the name.
+    /// The type of the exported function with this name.
     pub fn function(&self, name: &str) -> Option<&FuncType> {
         match self.get(name)? {
             ExternType::Function(ty) => Some(ty),
@@ -42,12 +42,12 @@ impl Exports {
         }
     }
 
-    /// Whether a global is exported under the name.
+    /// Whether a global is exported under this name.
     pub fn has_global(&self, name: &str) -> bool {
         matches!(self.get(name), Some(ExternType::Global(_)))
     }
 
-    /// Holds a call against the function that is exported under the name.
+    /// Checks a call against the exported function with this name.
     ///
     /// # Errors
     ///

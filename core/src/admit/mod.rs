@@ -1,8 +1,8 @@
-//! Admission: decides once, before any engine sees a byte, whether a module is acceptable.
+//! Admission: decides, once and before an engine sees any byte, whether a module is acceptable.
 //!
-//! One pass of a streaming validator whose features start from empty. Every count that the binary declares is held
-//! against its cap before anything is reserved for it, so any byte sequence gets its verdict in time and memory linear
-//! in its length.
+//! One pass of a streaming validator whose features start from empty. Every count that the binary declares is checked
+//! against its cap before memory is reserved for it, so any byte sequence gets its verdict in time and memory linear in
+//! its length.
 
 mod body;
 mod constants;
@@ -34,7 +34,7 @@ use crate::{
 pub(crate) const MAGIC: &[u8] = b"\0asm";
 pub(crate) const CORE_VERSION_1: [u8; 4] = [1, 0, 0, 0];
 
-/// Validates `bytes` under `policy`, and holds what it imports and exports against `offered` and `contract`.
+/// Validates `bytes` under `policy`, and checks its imports against `offered` and its exports against `contract`.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub(crate) fn examine(
     Ok(validated)
 }
 
-/// What a module is and needs, whatever it imports and exports: [`admit`] without the import and export contract.
+/// Summarises a module, whatever it imports and exports: [`admit`] without the import and export contract.
 ///
 /// # Errors
 ///
@@ -74,8 +74,8 @@ pub fn summarize(bytes: &[u8], policy: &Policy) -> Result<ModuleSummary, Rejecti
         .map_err(|rejection| name_the_proposal(rejection, bytes, policy, features))
 }
 
-/// The proposals that a module cannot do without, of those that `policy` allows. Each is found by trying, in one
-/// validation per proposal. Meaningful for a module that [`summarize`] accepts.
+/// The proposals that a module needs, of those that `policy` allows. Each is found by trying, in one validation per
+/// proposal. Meaningful for a module that [`summarize`] accepts.
 pub fn proposals_used(bytes: &[u8], policy: &Policy) -> Proposals {
     let all = features(policy.rules());
     let is_needed = |proposal: &Proposal| validate(bytes, policy, all.difference(proposal.feature())).is_err();
@@ -101,10 +101,10 @@ fn check_size_and_header(bytes: &[u8], policy: &Policy) -> Result<(), Rejection>
     }
 }
 
-/// Finds out by trying whether a module would be right with a proposal that is denied, and which.
+/// Finds by trying whether a module would be valid with a denied proposal, and with which.
 ///
-/// The denied features are added in a fixed order; the one that moves the first error is the one that was needed. No
-/// text of an error is looked at.
+/// The denied features are added in a fixed order; the one that moves the first error is the one that the module needs.
+/// The text of an error is not used.
 fn name_the_proposal(rejection: Rejection, bytes: &[u8], policy: &Policy, allowed: WasmFeatures) -> Rejection {
     let (Reason::Invalid { message } | Reason::Malformed { message }, Some(offset)) =
         (&rejection.reason, rejection.offset)

@@ -34,7 +34,7 @@ pub struct ModuleSummary {
     pub data_bytes: u64,
     /// Bytes of all custom sections.
     pub custom_bytes: u64,
-    /// Offset of the `start` section, where there is one.
+    /// Offset of the `start` section, if any.
     pub start: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ pub struct Export {
     pub name: String,
     /// What is exported.
     pub ty: ExternType,
-    /// Whether it is one of the module's own imports, passed on.
+    /// Whether it is an import of the module that is exported again.
     pub imported: bool,
     /// Byte offset of the export.
     pub offset: u64,
@@ -67,7 +67,7 @@ pub struct Export {
 /// What an import or export is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExternType {
-    /// A function. Its type is shared by all that have it.
+    /// A function. Functions of the same type share it.
     Function(Arc<FuncType>),
     /// A table.
     Table,
@@ -110,12 +110,12 @@ impl FuncType {
         Self { params: P::TYPES.to_vec(), results: R::TYPES.to_vec() }
     }
 
-    /// Whether parameters and results are these.
+    /// Whether the parameters and results are these.
     pub fn is(&self, params: &[ValType], results: &[ValType]) -> bool {
         self.params == params && self.results == results
     }
 
-    /// Holds the arguments of a call of `export` against the type.
+    /// Checks the arguments of a call of `export` against the type.
     ///
     /// # Errors
     ///
@@ -158,11 +158,11 @@ impl fmt::Display for FuncType {
 /// A linear memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Bytes at the start.
+    /// Bytes at instantiation.
     pub initial_bytes: u64,
-    /// Bytes that the module itself declares as its maximum.
+    /// Bytes that the module declares as its maximum.
     pub maximum_bytes: Option<u64>,
-    /// log2 of the size of a page in bytes.
+    /// log2 of the page size in bytes.
     pub page_size_log2: u32,
     /// Whether indices are 64 bits wide.
     pub memory64: bool,
@@ -171,9 +171,9 @@ pub struct Memory {
 /// A table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Elements at the start.
+    /// Elements at instantiation.
     pub initial: u64,
-    /// Elements that the module itself declares as its maximum.
+    /// Elements that the module declares as its maximum.
     pub maximum: Option<u64>,
     /// Whether indices are 64 bits wide.
     pub table64: bool,

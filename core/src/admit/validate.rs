@@ -25,12 +25,12 @@ use crate::{
     verdict::{Reason, Rejection},
 };
 
-/// The first byte of an explicit recursion group.
+/// Opcode of an explicit recursion group.
 const RECURSION_GROUP: u8 = 0x4e;
-/// log2 of the size of a page that does not say otherwise.
+/// log2 of the default page size.
 const PAGE_SIZE_LOG2: u32 = 16;
 
-/// Reads and validates `bytes` once, with `features`, holding every count against the caps of `policy`.
+/// Reads and validates `bytes` once, with `features`, and checks every count against the caps of `policy`.
 pub(crate) fn validate(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Result<Validated, Rejection> {
     let mut validation = Validation {
         bytes,
@@ -51,7 +51,7 @@ pub(crate) fn validate(bytes: &[u8], policy: &Policy, features: WasmFeatures) ->
         },
     };
     let mut parser = Parser::new(0);
-    // Some encodings are right only where a proposal is on.
+    // Some encodings are valid only with a proposal.
     parser.set_features(features);
     let mut at = 0;
     loop {
@@ -87,7 +87,7 @@ struct Validation<'p> {
 }
 
 impl Validation<'_> {
-    /// Holds the counts of one section against the caps, then hands it to the validator, then notes what it declares.
+    /// Checks the counts of one section against the caps, passes it to the validator, then records what it declares.
     fn payload(&mut self, payload: &Payload<'_>, range: Range<usize>) -> Result<(), Rejection> {
         let at = range.start as u64;
         let (module, shape) = (self.module, self.shape);
@@ -120,7 +120,7 @@ impl Validation<'_> {
                 }
                 read_through(section.clone())?;
             }
-            // No policy allows tags, but the validator reserves by their count before it says so.
+            // No policy allows tags, but the validator reserves memory by their count before it rejects them.
             Payload::TagSection(section) => read_through(section.clone())?,
             Payload::GlobalSection(section) => {
                 cap("module.globals", section.count(), shape.globals, at)?;
@@ -161,7 +161,7 @@ impl Validation<'_> {
                 let measure = self.totals.check(&body, &mut validator, ty, &self.validated)?;
                 let Measure { locals, height, words, kept, constants } = measure;
                 let is_exported = self.exported_functions.contains(&(index as u32));
-                // A cap keeps them far below the type's end.
+                // The caps keep it far below the maximum of the type.
                 let locals = u32::try_from(locals).unwrap_or(u32::MAX);
                 self.validated.bodies.push(BodyShape { ty, locals, height, words, kept, constants, is_exported });
                 self.allocations = validator.into_allocations();
@@ -171,7 +171,7 @@ impl Validation<'_> {
         }
     }
 
-    /// Remembers what a section that is valid declares.
+    /// Records what a valid section declares.
     fn note(&mut self, payload: &Payload<'_>, at: u64) -> Result<(), Rejection> {
         if let Some((id, content)) = payload.as_section() {
             self.validated.sections.push(Section { id, content });
@@ -218,7 +218,7 @@ impl Validation<'_> {
             Payload::StartSection { func, .. } => {
                 self.validated.summary.start = Some(at);
                 self.validated.start = Some(*func);
-                // The host calls it by its hidden name.
+                // The host calls it by its reserved export name.
                 self.exported_functions.insert(*func);
                 mark(&mut self.validated.referenced, *func);
                 Ok(())
@@ -257,8 +257,8 @@ impl Validation<'_> {
         }
     }
 
-    /// Holds the declared size of a recursion group against the cap: the reader reserves by it. No policy allows the
-    /// proposal, but the validator says so only when it has read the group.
+    /// Checks the declared size of a recursion group against the cap, because the reader reserves memory by it. No
+    /// policy allows the proposal, but the validator rejects the group only after reading it.
     fn recursion_group(&self, at: usize) -> Result<(), Rejection> {
         match self.bytes.get(at..).and_then(<[u8]>::split_first) {
             Some((&RECURSION_GROUP, rest)) => {
@@ -361,7 +361,8 @@ impl Validation<'_> {
         Ok(())
     }
 
-    /// Functions that segments refer to. Bodies may refer to no others that are not exported.
+    /// Records functions that element segments refer to. A `ref.func` in a body may name only functions that are
+    /// referred to outside of bodies.
     fn element_references(&mut self, section: wasmparser::ElementSectionReader<'_>) -> Result<(), Rejection> {
         for element in section {
             match element.map_err(malformed)?.items {
@@ -381,18 +382,18 @@ impl Validation<'_> {
         Ok(())
     }
 
-    /// Functions that a constant expression refers to.
+    /// Records functions that a constant expression refers to.
     fn references(&mut self, expr: &ConstExpr<'_>) -> Result<(), Rejection> {
         for operator in expr.get_operators_reader().into_iter_with_offsets() {
             if let (Operator::RefFunc { function_index }, at) = operator.map_err(malformed)? {
-                // Behind the operator's one byte.
+                // After the one-byte opcode.
                 self.refer(function_index, at + 1);
             }
         }
         Ok(())
     }
 
-    /// Where the index of the export at byte `offset` stands: behind its name and its kind.
+    /// Offset of the index in the export at byte `offset`: after its name and its kind.
     fn index_of_export(&self, offset: usize) -> Result<usize, Rejection> {
         let mut reader = BinaryReader::new(self.bytes.get(offset..).unwrap_or_default(), offset);
         reader.skip_string().map_err(malformed)?;
@@ -400,11 +401,11 @@ impl Validation<'_> {
         Ok(reader.original_position())
     }
 
-    /// Notes that the index of `function` stands at byte `at`, where it may be called by somebody else than a body.
+    /// Records that `function`, whose index is at byte `at`, may be called other than directly by a body.
     fn refer(&mut self, function: u32, at: usize) {
         mark(&mut self.validated.referenced, function);
         self.validated.tables_reach_host |= (function as usize) < self.validated.imported_functions;
-        // A binary is far smaller than the type's end.
+        // A binary is far smaller than 4 GiB.
         self.validated.references.push(u32::try_from(at).unwrap_or(u32::MAX));
     }
 
@@ -426,7 +427,7 @@ impl Validation<'_> {
             let at = operators.original_position() as u64;
             operators.read().map_err(malformed)?;
             count += 1;
-            // The closing `end` is no operator of its own.
+            // The closing `end` does not count.
             cap("module.const_expr_ops", count - 1, self.shape.const_expr_ops, at)?;
         }
         Ok(())
@@ -447,7 +448,7 @@ impl Validation<'_> {
         self.validated.summary.tables.push(Table { initial: ty.initial, maximum: ty.maximum, table64: ty.table64 });
     }
 
-    /// Holds what memories and tables have at the start against the limits of the store.
+    /// Checks the initial sizes of memories and tables against the limits of the store.
     fn resources(&self, at: u64) -> Result<(), Rejection> {
         let limits = &self.policy.rules().limits;
         let elements = self.validated.summary.tables.iter().fold(0u64, |sum, table| sum.saturating_add(table.initial));
@@ -472,13 +473,13 @@ impl Validation<'_> {
     }
 }
 
-/// Parameters and results of a block whose type is the module's type `index`.
+/// The number of parameters or of results, whichever is larger, of a block with the module's type `index`.
 pub(super) fn block_arity(types: &[Option<Arc<FuncType>>], index: u32) -> u64 {
     let ty = types.get(index as usize).and_then(Option::as_ref);
     ty.map_or(0, |ty| ty.params.len().max(ty.results.len()) as u64)
 }
 
-/// Reads a section's items, so that an error of the parser is told from one of the validator.
+/// Reads a section's items, to tell an error of the parser from one of the validator.
 fn read_through<'a, I: wasmparser::FromReader<'a>>(section: SectionLimited<'a, I>) -> Result<(), Rejection> {
     section.into_iter().try_for_each(|item| item.map(drop).map_err(malformed))
 }

@@ -1,4 +1,4 @@
-//! What validation leaves behind for the rewrite.
+//! The results of validation that the rewrite needs.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
@@ -11,48 +11,48 @@ use super::{
 };
 use crate::value::ValType;
 
-/// A valid module that is within the caps: what the rewrite must know of it, so that it reads no section again but the
-/// code.
+/// A valid module within the caps: what the rewrite needs of it, so that it reads only the code section again.
 #[derive(Default)]
 pub(crate) struct Validated {
-    /// What it was validated with.
+    /// The features that it was validated with.
     pub(crate) features: WasmFeatures,
     pub(crate) summary: ModuleSummary,
-    /// The sections but the custom ones.
+    /// All sections except custom ones.
     pub(crate) sections: Vec<Section>,
-    /// `None` for a type that is no function type.
+    /// `None` for a type that is not a function type.
     pub(crate) types: Vec<Option<Arc<FuncType>>>,
     pub(crate) imported_functions: usize,
-    /// Index of the type of every function, imported ones first.
+    /// Type index of every function, imported ones first.
     pub(crate) functions: Vec<u32>,
     /// The globals, imported ones first.
     pub(crate) globals: Vec<Global>,
     pub(crate) bodies: Vec<BodyShape>,
     pub(crate) has_tail_calls: bool,
-    /// For every function, imported ones first, whether an operator names it to call it. Shorter where the last are not.
+    /// For every function, imported ones first, whether an operator calls it directly. May be shorter; missing entries
+    /// are `false`.
     pub(crate) called: Vec<bool>,
-    /// Likewise, whether it may be called in another way: by the host, or through a reference.
+    /// Likewise, whether it may be called otherwise: by the host, or through a reference.
     pub(crate) referenced: Vec<bool>,
-    /// The bulk operators that bodies have, each once.
+    /// The bulk operators of the bodies, without duplicates.
     pub(crate) bulk: Vec<Bulk>,
-    /// The growths that they have, each once.
+    /// The growths of the bodies, without duplicates.
     pub(crate) growths: Vec<Growth>,
-    /// Whether a table may hold an imported function.
+    /// Whether a table may contain an imported function.
     pub(crate) tables_reach_host: bool,
-    /// Where in the binary the index of a function stands, outside of bodies and of the start section. In order.
+    /// Byte offsets of function indices outside of bodies and of the start section, in order.
     pub(crate) references: Vec<u32>,
     /// Index of the start function.
     pub(crate) start: Option<u32>,
 }
 
 impl BodyShape {
-    /// Locals and operands, at most.
+    /// Upper bound of locals and operands.
     pub(crate) fn slots(&self) -> u64 {
         u64::from(self.locals) + u64::from(self.height)
     }
 }
 
-/// What is known of a global.
+/// The type of a global.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Global {
     pub(crate) ty: ValType,
@@ -76,30 +76,31 @@ impl Validated {
         self.sections.iter().find(|section| section.id == id)
     }
 
-    /// How many parameters the type `ty` has.
+    /// The number of parameters of the type `ty`.
     pub(super) fn params(&self, ty: u32) -> u64 {
         self.types.get(ty as usize).and_then(Option::as_ref).map_or(0, |ty| ty.params.len() as u64)
     }
 }
 
-/// A section's id, and where its content is, without id and size.
+/// A section's id and the range of its content, without id and size.
 pub(crate) struct Section {
     pub(crate) id: u8,
     pub(crate) content: Range<usize>,
 }
 
-/// What is known of a function body.
+/// Facts of a function body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyShape {
     /// Index of the function's type.
     pub(crate) ty: u32,
     /// Locals, parameters included.
     pub(crate) locals: u32,
-    /// Most operands that are ever on its stack.
+    /// Maximum height of its operand stack.
     pub(crate) height: u32,
-    /// About how many words of an interpreter's code it becomes; never too few.
+    /// Approximate words of an interpreter's code for it; never too few.
     pub(crate) words: u64,
-    /// What an engine may keep beyond locals and operands, in [`KEPT_PER_CELL`](super::KEPT_PER_CELL)ths of a stack cell.
+    /// What an engine may keep besides locals and operands, in [`KEPT_PER_CELL`](super::KEPT_PER_CELL)ths of a stack
+    /// cell.
     pub(crate) kept: u32,
     /// Operators that may make a constant, which an interpreter copies at each call.
     pub(crate) constants: u32,

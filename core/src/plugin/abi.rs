@@ -4,13 +4,13 @@ use crate::{
     verdict::{AbiFault, Fault},
 };
 
-/// Fuel for the guest's answer to the version question; less where less is left.
+/// Fuel for the guest's version export; less when less is left.
 pub const ABI_FUEL: u64 = 100_000;
 
-/// Asks the guest for its ABI version. Total: whatever the guest does, there is an answer, and what it used counts.
+/// Calls the guest's version export. Every outcome becomes a verdict, and what the call used counts.
 ///
-/// A guest that does not answer is told from one that had no means to: running out of [`ABI_FUEL`] is a missing answer,
-/// running out of a smaller remaining budget is [`Fault::OutOfFuel`].
+/// A guest that does not answer differs from one that had too little fuel: running out of [`ABI_FUEL`] is a missing
+/// answer, running out of a smaller remaining budget is [`Fault::OutOfFuel`].
 pub(super) fn check<B: Backend, T: Send + 'static>(
     instance: &mut B::Instance<T>,
     export: Option<&B::Export>,

@@ -1,5 +1,5 @@
-//! The byte contract. Every number that comes from the guest is checked against its memory and the policy before the
-//! host reserves one byte.
+//! The byte contract. Every number from the guest is checked against its memory and the policy before the host
+//! allocates anything for it.
 
 use alloc::vec::Vec;
 
@@ -8,9 +8,9 @@ use crate::{
     verdict::{Fault, Phase},
 };
 
-/// Puts `input` where the guest's `alloc` says.
+/// Writes `input` to the memory that the guest's `alloc` returns.
 ///
-/// An empty input needs no room: `alloc` is not called, and the entry gets `(0, 0)`.
+/// An empty input needs no memory: `alloc` is not called, and the entry gets `(0, 0)`.
 pub(super) fn put<B: Backend, T: Send + 'static>(
     instance: &mut B::Instance<T>,
     alloc: &<B as TypedCall<u32, u32>>::Func,
@@ -33,7 +33,7 @@ pub(super) fn put<B: Backend, T: Send + 'static>(
     Ok((pointer, len))
 }
 
-/// Calls the entry and takes its reply out of the memory: `pointer << 32 | len`.
+/// Calls the entry and copies its reply, `pointer << 32 | len`, out of the memory.
 pub(super) fn call<B: Backend, T: Send + 'static>(
     instance: &mut B::Instance<T>,
     entry: &<B as TypedCall<(u32, u32), u64>>::Func,

@@ -23,7 +23,7 @@ pub struct Loader<B> {
 }
 
 impl<B: Backend> Loader<B> {
-    /// An engine for `policy`.
+    /// A loader with a new backend for `policy`.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl<B: Backend> Loader<B> {
         Self::with_backend(policy, options, B::new)
     }
 
-    /// A backend that `make` makes, for the policy and the options that it is given.
+    /// A loader with the backend that `make` returns for the policy and the options.
     ///
     /// # Errors
     ///
@@ -130,8 +130,8 @@ impl<B: Backend> Loader<B> {
     ///
     /// # Errors
     ///
-    /// [`BackendError::Mismatch`] when the module was admitted against other imports; [`BackendError::OtherEngine`] when
-    /// they are another engine's; [`BackendError::Engine`] when the engine refuses.
+    /// [`BackendError::Mismatch`] when the module was admitted against other imports; [`BackendError::OtherEngine`]
+    /// when they belong to another engine; [`BackendError::Engine`] when the engine refuses.
     pub fn link<T: Send + 'static>(
         &self,
         module: &Module<B>,
@@ -152,11 +152,11 @@ impl<B: Backend> Loader<B> {
         })
     }
 
-    /// A fresh store with one instance in it. The module's start function has not run yet.
+    /// A new store with one instance. The module's start function has not run yet.
     ///
     /// # Errors
     ///
-    /// The fault, and what was used until then.
+    /// The fault, and what was used before it.
     pub fn instantiate<T: Send + 'static>(
         &self,
         linked: &Linked<T, B>,
@@ -187,12 +187,12 @@ pub struct Linked<T: Send + 'static, B: Backend> {
 }
 
 impl<T: Send + 'static, B: Backend> Linked<T, B> {
-    /// What the module itself exports.
+    /// The exports that the module itself declares.
     pub fn exports(&self) -> &Arc<Exports> {
         &self.exports
     }
 
-    /// A function of type `P -> R` that the module itself exports. The start function's hidden name is not among them.
+    /// An exported function of type `P -> R` that the module itself declares; not the start function's reserved name.
     pub(super) fn function<P: Values, R: Values>(&self, name: &str) -> Option<B::Export> {
         self.exports.function(name)?.is(P::TYPES, R::TYPES).then(|| B::export(&self.native, name))?
     }
@@ -201,7 +201,7 @@ impl<T: Send + 'static, B: Backend> Linked<T, B> {
     ///
     /// # Errors
     ///
-    /// How it ended.
+    /// The fault with which it ended.
     pub fn start(&self, instance: &mut B::Instance<T>) -> Result<(), Fault> {
         let Some(export) = &self.start else { return Ok(()) };
         match <B as TypedCall<(), ()>>::resolve(instance, export) {
@@ -226,7 +226,7 @@ fn instantiate<B: Backend, T: Send + 'static>(
     }
     let data = StoreData::new(state, budget, policy, options);
     if !data.accounts.has_room_for_declared() {
-        // Only a budget that is smaller than the policy's, under which the module was admitted.
+        // Only with a budget smaller than that of the policy under which the module was admitted.
         let source = "the module declares more than its budget has".into();
         let fault = BackendError::Engine { backend: B::ID, source }.into();
         return Err(InstantiateError { fault, usage: Usage::default() });
@@ -242,22 +242,22 @@ fn instantiate<B: Backend, T: Send + 'static>(
                 Fault::Busy { .. } => Fault::Busy { allowed: options.max_instances },
                 fault => fault,
             };
-            // Nothing of the guest has run that would use fuel.
+            // No guest code has run that would use fuel.
             let left = (metered_by != MeteredBy::Nobody).then(|| accounts.fuel_given());
             Err(InstantiateError { fault, usage: accounts.usage(left) })
         }
     }
 }
 
-/// Objects that were made for each other carry the same fingerprint.
+/// Objects that belong together have the same fingerprint.
 fn check_same(what: &'static str, found: Fingerprint, expected: Fingerprint) -> Result<(), BackendError> {
     if found == expected { Ok(()) } else { Err(BackendError::Mismatch { what, found, expected }) }
 }
 
-/// A module that was admitted, compiled and linked. Cheap to clone; calls may run on many threads at once.
+/// An admitted, compiled and linked module. Cheap to clone; calls may run on many threads at once.
 pub struct Plugin<B: Backend, T: Send + 'static = ()>(pub(super) Arc<Loaded<B, T>>);
 
-/// What a plugin's instances share: everything that can be resolved once per module.
+/// Shared by a plugin's instances: everything that is resolved once per module.
 pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     backend: Arc<B>,
     pub(super) policy: Arc<Policy>,
@@ -267,7 +267,7 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     pub(super) checks_abi: bool,
     pub(super) abi: Option<B::Export>,
     pub(super) alloc: Option<B::Export>,
-    /// The contract's entry.
+    /// Name and export of the contract's entry.
     pub(super) entry: Option<(Arc<str>, B::Export)>,
 }
 
@@ -278,14 +278,14 @@ impl<B: Backend, T: Send + 'static> AsRef<Slots> for Loaded<B, T> {
 }
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {
-    /// A fresh instance.
+    /// A new instance.
     pub(super) fn instantiate(&self, budget: Budget, state: T) -> Result<B::Instance<T>, InstantiateError> {
         instantiate(&*self.backend, &self.linked, &self.policy, &self.options, budget, state)
     }
 }
 
 impl<B: Backend, T: Send + 'static> Plugin<B, T> {
-    /// What the module is and needs.
+    /// A summary of the module.
     pub fn summary(&self) -> &ModuleSummary {
         self.0.linked.exports.summary()
     }
@@ -295,8 +295,7 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
         &self.0.policy
     }
 
-    /// Calls `entry` with `input` on a fresh instance. Instantiation, ABI check, `alloc` and the entry share one
-    /// budget.
+    /// Calls `entry` with `input` on a new instance. Instantiation, ABI check, `alloc` and the entry share one budget.
     ///
     /// # Errors
     ///
@@ -308,7 +307,7 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
         self.call_with(entry, input, T::default(), None)
     }
 
-    /// As [`call`](Self::call), with the state that host functions see, and with a token that ends the call from
+    /// Like [`call`](Self::call), with the state that host functions see, and with a token that ends the call from
     /// another thread.
     ///
     /// # Errors
@@ -325,8 +324,8 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
         session.call_bytes(entry, input, operation)
     }
 
-    /// Calls an export of any type on a fresh instance, with values whose types are known only at run time.
-    /// Instantiation and the call share one budget.
+    /// Calls an export of any type on a new instance, with values whose types are known only at run time. Instantiation
+    /// and the call share one budget.
     ///
     /// # Errors
     ///
@@ -342,7 +341,7 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
         session.call_values_within(export, params, &operation)
     }
 
-    /// A live instance, for several calls in turn. Instantiation and ABI check run now, under a budget of their own.
+    /// A live instance, for several calls in sequence. Instantiation and ABI check run now, under their own budget.
     ///
     /// # Errors
     ///
@@ -351,7 +350,7 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
         self.session_with(state, None)
     }
 
-    /// As [`session`](Self::session), with a token that ends instantiation from another thread.
+    /// Like [`session`](Self::session), with a token that ends instantiation from another thread.
     ///
     /// # Errors
     ///

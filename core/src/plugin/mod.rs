@@ -1,5 +1,5 @@
-//! What happens around a guest, written once for every backend: the ABI check, bytes in and out, typed calls, poison
-//! and report.
+//! The steps around a guest, shared by all backends: the ABI check, bytes in and out, typed calls, poisoning and
+//! reports.
 
 mod abi;
 mod bytes;
@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 use crate::verdict::Report;
 
-/// What a byte call gave.
+/// The result of a byte call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The guest's bytes.

@@ -18,35 +18,35 @@ use crate::{
     verdict::{BackendError, CallError, Fault, Phase, Report, Usage},
 };
 
-/// A live instance. Calls run in turn, each under a budget of its own; after a failed call the instance is poisoned
-/// and every further call is refused.
+/// A live instance. Calls run in sequence, each under its own budget; a failed call poisons the instance, which then
+/// refuses every further call.
 pub struct Session<B: Backend, T: Send + 'static = ()> {
     instance: B::Instance<T>,
     alloc: Option<<B as TypedCall<u32, u32>>::Func>,
-    /// Once somebody has a function of it.
+    /// Assigned when a function is first resolved.
     id: Option<SessionId>,
-    /// Whether the guest has told its ABI version.
+    /// Whether the guest has passed the ABI check, or needs none.
     has_answered: bool,
     poisoned: bool,
     cancel: Option<CancelToken>,
-    /// Nanoseconds that an operation may take: the policy's, where a typed call finds them at once.
+    /// The policy's deadline in nanoseconds, cached for typed calls.
     deadline: Option<u64>,
-    // Last, so that the instance is gone when its slot is given back.
+    // Last, so that the instance is dropped before its slot is released.
     plugin: Slot<Loaded<B, T>>,
 }
 
-/// An operation that has begun: its report counts from here.
+/// An operation that has begun; its report starts here.
 pub(super) struct Operation {
     begin: Instant,
 }
 
-/// A function of a session, whose type was checked once.
+/// A function of a session, whose type is checked once.
 pub struct TypedFunc<B: TypedCall<P, R>, P: Values, R: Values> {
     func: B::Func,
     session: SessionId,
 }
 
-/// Tells sessions apart. It wraps around only after as many sessions as there are addresses.
+/// Identifies a session. Wraps around only after as many sessions as there are addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SessionId(usize);
 
@@ -58,7 +58,7 @@ impl SessionId {
 }
 
 impl<B: Backend, T: Send + 'static> Session<B, T> {
-    /// Instantiates and asks for the ABI version, under one budget, which the operation goes on using.
+    /// Instantiates and checks the ABI version under one budget, which the rest of the operation shares.
     pub(super) fn open(
         plugin: &Plugin<B, T>,
         state: T,
@@ -112,7 +112,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         self.alloc = alloc.as_ref().and_then(|alloc| <B as TypedCall<u32, u32>>::resolve(&mut self.instance, alloc));
     }
 
-    /// Asks for the ABI version, where the policy wants it and nobody has asked yet.
+    /// Checks the ABI version, if the policy requires it and it has not been checked yet.
     fn check_abi(&mut self) -> Result<(), Fault> {
         if let (false, Some(rules)) = (self.has_answered, &self.plugin.policy.rules().abi) {
             abi::check::<B, T>(&mut self.instance, self.plugin.abi.as_ref(), rules)?;
@@ -130,11 +130,11 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         }
     }
 
-    /// Lets `cancel` end the calls that follow, from another thread.
+    /// Sets the token that ends the following calls from another thread.
     ///
     /// # Errors
     ///
-    /// [`Fault::NotCancellable`] when the policy lets nothing cancel a call.
+    /// [`Fault::NotCancellable`] when the policy does not allow cancelling.
     pub fn cancel_with(&mut self, cancel: CancelToken) -> Result<(), Fault> {
         match self.plugin.policy.rules().interrupt.cancel {
             true => self.cancel = Some(cancel),
@@ -143,7 +143,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         Ok(())
     }
 
-    /// Bytes in, bytes out.
+    /// Calls `entry` with bytes and returns its bytes.
     ///
     /// # Errors
     ///
@@ -223,12 +223,12 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             .ok_or_else(|| self.mistyped::<P, R>(name))
     }
 
-    /// A typed call, under a budget of its own.
+    /// A typed call, under its own budget.
     ///
     /// # Errors
     ///
-    /// How the call ended; [`Session::usage`] tells what it used. [`BackendError::OtherSession`] when `func` is not of
-    /// this session.
+    /// How the call ended; [`Session::usage`] returns what it used. [`BackendError::OtherSession`] when `func` belongs
+    /// to another session.
     #[inline]
     pub fn call_typed<P: Values, R: Values>(&mut self, func: &TypedFunc<B, P, R>, params: P) -> Result<R, Fault>
     where
@@ -237,12 +237,12 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         if Some(func.session) != self.id {
             return Err(BackendError::OtherSession.into());
         }
-        // The clock is read only where there is a deadline.
+        // The clock is read only if there is a deadline.
         self.arm(self.deadline.map(|deadline| deadline_from(self.plugin.options.clock.now(), deadline)));
         self.guarded(|instance| call::<B, P, R, T>(instance, &func.func, params))
     }
 
-    /// A call whose types are known only at run time, under a budget of its own.
+    /// A call whose types are known only at run time, under its own budget.
     ///
     /// # Errors
     ///
@@ -277,7 +277,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         self.guarded(|instance| instance.call_values(export, params))
     }
 
-    // Always inline: a result that is moved through memory costs a fifth of a typed call.
+    // Always inline: moving a result through memory costs a fifth of a typed call.
     #[inline(always)]
     fn guarded<R>(&mut self, call: impl FnOnce(&mut B::Instance<T>) -> Result<R, Fault>) -> Result<R, Fault> {
         if self.poisoned {
@@ -296,14 +296,14 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         }
     }
 
-    /// Arms a fresh budget, for an operation that reports its times.
+    /// Arms a new budget, for an operation that reports its times.
     fn begin(&mut self) -> Operation {
         let operation = Operation { begin: self.plugin.options.clock.now() };
         self.arm(self.deadline.map(|deadline| deadline_from(operation.begin, deadline)));
         operation
     }
 
-    /// Arms a fresh budget; not for an instance that will refuse the call.
+    /// Arms a new budget, unless the instance will refuse the call.
     #[inline]
     fn arm(&mut self, deadline: Option<Instant>) {
         if !self.poisoned {
@@ -337,7 +337,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         self.instance.into_data().state
     }
 
-    /// The guest's memory, as it is between calls.
+    /// The guest's memory between calls.
     pub fn memory(&self) -> &[u8] {
         self.instance.memory()
     }
@@ -347,7 +347,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         self.plugin.linked.exports().has_global(export).then(|| self.instance.global(export))?
     }
 
-    /// The backend's own instance. What is done to it directly is outside the promise.
+    /// The backend's own instance. hotcell guarantees nothing for what is done to it directly.
     pub fn as_native(&mut self) -> &mut B::Instance<T> {
         &mut self.instance
     }
@@ -363,7 +363,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         }
     }
 
-    /// A reply that comes after the deadline is none.
+    /// A reply after the deadline is discarded.
     fn check_time(&mut self, report: &Report) -> Result<(), Fault> {
         match self.deadline {
             Some(deadline) if nanoseconds(report.guest_time) > deadline => {
@@ -384,13 +384,13 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 }
 
-/// When an operation that begins at `begin` must have ended.
+/// The deadline of an operation that begins at `begin`.
 #[inline]
 fn deadline_from(begin: Instant, nanoseconds: u64) -> Instant {
     Instant(begin.0.saturating_add(nanoseconds))
 }
 
-/// Whether a call need not begin: however short it would be, a cancelled one gives no reply.
+/// Whether a call must not begin: a cancelled call returns no reply, however short it would be.
 #[inline]
 fn is_cancelled(cancel: Option<&CancelToken>) -> bool {
     cancel.is_some_and(CancelToken::is_cancelled)

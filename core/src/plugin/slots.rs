@@ -6,7 +6,7 @@ use core::{
 
 use crate::verdict::Fault;
 
-/// Counts the instances that exist, against the embedder's number.
+/// Counts live instances, up to the embedder's limit.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
     taken: Arc<AtomicU32>,
@@ -38,7 +38,7 @@ impl AsRef<Slots> for Slots {
     }
 }
 
-/// Room for one instance of what `S` is, which it keeps alive; given back when dropped.
+/// A slot for one instance; keeps `S` alive, and is released when dropped.
 #[derive(Debug)]
 pub(super) struct Slot<S: AsRef<Slots>>(Arc<S>);
 

@@ -1,4 +1,4 @@
-//! Events for the `tracing` crate, where the feature of that name is on.
+//! Events for the `tracing` crate, if the feature of that name is on.
 
 use crate::verdict::{Fault, LoadError, Phase, Report};
 

@@ -30,7 +30,7 @@ macro_rules! caps {
                 }
             }
 
-            /// The lower of each cap.
+            /// The lower value of each cap.
             #[must_use]
             pub fn min(&self, other: &Self) -> Self {
                 Self {
@@ -39,7 +39,7 @@ macro_rules! caps {
                 }
             }
 
-            /// Every cap with the key under which a rejection names it.
+            /// Every cap with its key in rejections.
             pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [ $( ($key, self.$field), )* $( $( (concat!("module.", stringify!($flag)), self.$flag as u64), )* )? ].into_iter()
             }
@@ -80,8 +80,8 @@ caps! {
 }
 
 caps! {
-    /// The caps on a module's shape that come with the preset. Each bounds what an admitted module can cost a
-    /// compiler, or keeps a known defect of an engine out of reach.
+    /// The caps on a module's shape that the preset fixes. Each bounds what an admitted module can cost a compiler, or
+    /// keeps a known defect of an engine out of reach.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Shape {
         /// Types of the type section.
@@ -99,15 +99,15 @@ caps! {
         locals = "module.locals": [4_000, 2_000, 256, 29_000],
         /// Locals of all functions together.
         locals_total = "module.locals_total": [800_000, 200_000, 8_000, 50_000_000],
-        /// Blocks of one function; a loop counts as four. Operators that a compiler or the rewrite turns into blocks count
-        /// as what they become.
+        /// Blocks of one function; a loop counts as four. Operators that a compiler or the rewrite turns into blocks
+        /// count as those blocks.
         blocks = "module.blocks": [20_000, 10_000, 1_000, 10_000_000],
         /// Blocks of all functions together.
         blocks_total = "module.blocks_total": [600_000, 100_000, 8_000, 100_000_000],
         /// Loops of all functions together.
         loops_total = "module.loops_total": [80_000, 12_000, 2_000, 100_000_000],
-        /// Branches of one function: `br`, `br_if`, and each target of a `br_table` but its default. A compiler's time
-        /// grows with their square where they meet.
+        /// Branches of one function: `br`, `br_if`, and each target of a `br_table` except its default. A compiler's
+        /// time grows with the square of the branches to one target.
         branches = "module.branches": [80_000, 4_096, 1_000, 10_000_000],
         /// Loops nested in each other.
         loop_nesting = "module.loop_nesting": [64, 64, 16, 10_000],
@@ -133,7 +133,7 @@ caps! {
         const_expr_ops = "module.const_expr_ops": [16, 4, 4, 500],
         /// Bytes of one name.
         name_bytes = "module.name_bytes": [1_024, 256, 128, 100_000],
-        /// Custom sections. They are not handed to the engine.
+        /// Custom sections. The engine does not get them.
         custom_sections = "module.custom_sections": [256, 64, 16, 100_000],
         /// Bytes of all custom sections together.
         custom_bytes = "module.custom_bytes": [16 << 20, 2 << 20, 64 << 10, 1 << 30],

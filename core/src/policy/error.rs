@@ -3,12 +3,12 @@ use alloc::string::String;
 use super::{Proposal, Rules, limits::MOST_MEMORY_BYTES};
 use crate::verdict::Escaped;
 
-/// Largest stack that a policy may ask for. The host's thread must be able to provide it.
+/// Largest stack that a policy may allow. The host's thread must be able to provide it.
 const MAX_STACK_BYTES: u64 = 256 << 20;
-/// Smallest stack with which an engine can enter a guest at all.
+/// Smallest stack with which an engine can enter a guest.
 const MIN_STACK_BYTES: u64 = 4 << 10;
 
-/// A policy that cannot be: the caller's to fix.
+/// An impossible policy: the caller must change it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
@@ -18,7 +18,7 @@ pub enum PolicyError {
         /// Key of the field.
         field: &'static str,
     },
-    /// A field is outside what can be represented or honoured.
+    /// A field is outside the range that can be represented or enforced.
     #[error("{field} is {found}, allowed is {min} to {max}")]
     OutOfRange {
         /// Key of the field.
@@ -49,15 +49,15 @@ pub enum PolicyError {
     /// The build contains no backend, or none of that name.
     #[error("no backend `{}` in this build; it has: {available}", Escaped(.backend))]
     NoBackend {
-        /// The name asked for.
+        /// The name requested.
         backend: String,
-        /// What there is.
+        /// The backends of this build.
         available: &'static str,
     },
 }
 
 impl PolicyError {
-    /// The stable code: `unsupported` for what a backend cannot do, `policy` for the rest.
+    /// The stable code: `unsupported` for what a backend cannot enforce, `policy` for the rest.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotEnforceable { .. } | Self::NoBackend { .. } => "unsupported",

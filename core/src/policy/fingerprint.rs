@@ -3,7 +3,7 @@ use core::{fmt, hash::Hasher as _};
 use super::COST_VERSION;
 use super::{Floats, Limits, Metering, Rules, Shape};
 
-/// A stable 64-bit hash: the same on every machine and in every build of the same version. Not a secret and not a
+/// A stable 64-bit hash: the same on every machine and in every build of the same version. Neither a secret nor a
 /// signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint(u64);
@@ -60,7 +60,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Feeds words and texts, each delimited, so that no two different sequences feed the same bytes.
+/// Hashes words and texts, each delimited, so that no two different sequences hash the same bytes.
 pub(crate) struct Hasher(fnv::FnvHasher);
 
 impl Hasher {

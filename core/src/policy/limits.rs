@@ -8,14 +8,14 @@ use crate::fences::LARGEST_OF_BYTE_PAGES;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// Bytes that a table element counts against [`Limits::memory_bytes`].
+/// Bytes of a table element, counted against [`Limits::memory_bytes`].
 pub const TABLE_ELEMENT_BYTES: u64 = 8;
 
-/// Bytes of the largest memory that every engine can have, whatever the policy says: by the log2 of its page size, which
-/// is 16 or 0, and by whether its indices are 64 bits wide.
+/// Size in bytes of the largest memory that every engine supports, whatever the policy allows: by the log2 of its page
+/// size, which is 16 or 0, and by whether its indices are 64 bits wide.
 ///
-/// With 32-bit indices and pages of one byte that is 2^32 - 2 bytes, with pages of 64 KiB 2^32. Memories with 64-bit
-/// indices end where the largest policy does.
+/// With 32-bit indices this is 2^32 - 2 bytes for pages of one byte, and 2^32 for pages of 64 KiB. With 64-bit indices
+/// it is the maximum of [`Limits::memory_bytes`].
 pub const fn largest_memory(page_size_log2: u32, memory64: bool) -> u64 {
     match (page_size_log2, memory64) {
         (_, true) => MOST_MEMORY_BYTES,
@@ -24,10 +24,10 @@ pub const fn largest_memory(page_size_log2: u32, memory64: bool) -> u64 {
     }
 }
 
-/// The most that [`Limits::memory_bytes`] may say.
+/// The maximum of [`Limits::memory_bytes`].
 pub(super) const MOST_MEMORY_BYTES: u64 = 1 << 46;
 
-/// Bytes of a stack cell, in which exact metering counts the stack.
+/// Bytes of a stack cell, the unit in which exact metering counts the stack.
 pub const CELL_BYTES: u64 = 8;
 
 /// Version of the cost table of exact metering: part of every fingerprint.
@@ -40,7 +40,8 @@ pub struct Limits {
     /// Instructions, as [`Metering`](super::Metering) counts them; `None` is unlimited.
     #[cfg_attr(feature = "serde", serde(with = "text::unlimited"))]
     pub fuel: Option<u64>,
-    /// Wall clock of the operation, host functions included; `None` is no deadline.
+    /// Wall-clock time of the operation, host functions included unless they are
+    /// [off the clock](crate::HostCx::off_the_clock); `None` is no deadline.
     #[cfg_attr(feature = "serde", serde(with = "text::deadline"))]
     pub deadline: Option<Duration>,
     /// Bytes of all linear memories and tables of a store together; a table element counts 8 bytes. Inclusive.
@@ -115,12 +116,12 @@ impl Limits {
     }
 }
 
-/// What may interrupt a running call. What a policy does not ask for, it does not pay for.
+/// What may interrupt a running call. A call does not pay for what the policy does not enable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Interrupt {
     /// The deadline of [`Limits::deadline`].
     pub deadline: bool,
-    /// A [`CancelToken`](crate::CancelToken) in another thread's hands.
+    /// A [`CancelToken`](crate::CancelToken) that another thread holds.
     pub cancel: bool,
 }

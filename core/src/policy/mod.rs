@@ -1,7 +1,7 @@
 //! The policy: one set of rules, the same for every backend.
 //!
-//! [`Rules`] is plain data. [`Policy`] is rules that were checked, with a fingerprint. A policy starts from a preset
-//! and changes what it needs:
+//! [`Rules`] is plain data. [`Policy`] is a checked set of rules with a fingerprint. A policy starts from a preset and
+//! changes what it needs:
 //!
 //! ```
 //! use hotcell_core::Policy;
@@ -69,12 +69,12 @@ impl Preset {
     }
 }
 
-/// Who counts fuel.
+/// What counts fuel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Metering {
-    /// Counters inside the guest, put there before any engine sees it: the same numbers on every backend.
+    /// Counters inside the guest, added before any engine sees it: the same numbers on every backend.
     Exact,
     /// The engine's own counter. The numbers, and the instruction at which they run out, differ between engines.
     Engine,
@@ -85,7 +85,7 @@ pub enum Metering {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Floats {
-    /// Floats are allowed, and every NaN that an operator makes is the canonical one: the same bits everywhere.
+    /// Floats are allowed, and every NaN that an operator makes is canonical: the same bits everywhere.
     Canonical,
     /// Floats are allowed; the bits of a NaN may differ between engines and processors.
     Allow,
@@ -93,7 +93,7 @@ pub enum Floats {
     Deny,
 }
 
-/// The version handshake: which export answers, and which versions the host speaks.
+/// The version handshake: the guest's version export, and the versions that the host supports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Abi {
@@ -118,13 +118,13 @@ impl Default for Abi {
     }
 }
 
-/// The rules of a policy as plain data, not yet checked. [`Policy::new`] checks them.
+/// The rules of a policy as plain data, not checked yet. [`Policy::new`] checks them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Rules {
     /// The preset that the rules started from; it fixes the caps of [`Shape`].
     pub preset: Preset,
-    /// Who counts fuel.
+    /// What counts fuel.
     pub metering: Metering,
     /// What a module may do with floating point.
     pub floats: Floats,
@@ -162,14 +162,14 @@ impl Rules {
 
 /// A checked set of rules. Plain data: cheap to keep, to compare and to send between threads.
 ///
-/// Two policies are equal when they say the same, whatever they were made from.
+/// Two policies are equal when their rules and caps are, whatever they were made from.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "Rules", into = "Rules"))]
 pub struct Policy {
     rules: Rules,
     shape: Shape,
     fingerprint: Fingerprint,
-    /// Of the policy that this one was narrowed from.
+    /// The provision of the policy that this one was narrowed from.
     operator: Option<Provision>,
 }
 
@@ -233,20 +233,21 @@ impl Policy {
         Self::checked(rules, shape, self.operator)
     }
 
-    /// An operator's policy with the lower of each limit of `request`: a plugin's manifest may lower, never raise.
+    /// An operator's policy with the lower value of each limit in `request`: a plugin's manifest may lower limits,
+    /// never raise them.
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] when nothing satisfies both (two ranges of ABI versions that do not meet).
+    /// [`PolicyError`] when nothing satisfies both (two disjoint ranges of ABI versions).
     pub fn narrowed_by(&self, request: &Self) -> Result<Self, PolicyError> {
         let rules = narrow::narrow(&self.rules, &request.rules)?;
         Self::checked(rules, self.shape.min(&request.shape), Some(self.provision()))
     }
 
-    /// What an engine for this policy may be made for: what the policy [was narrowed from](Self::narrowed_by) needs, and
-    /// never less than its own rules do. A backend that shares engines makes them for this, so that all the manifests of
-    /// one operator share one engine. No verdict depends on it: admission holds every module to the rules, and so does
-    /// the store.
+    /// What an engine for this policy may provide for: the needs of the policy that it
+    /// [was narrowed from](Self::narrowed_by), and never less than those of its own rules. A backend that shares
+    /// engines makes them for this, so that all the manifests of one operator share one engine. No verdict depends on
+    /// it: admission and the store enforce the rules.
     pub fn provision(&self) -> Provision {
         let own = Provision::of(&self.rules);
         self.operator.map_or(own, |operator| operator.max(own))
@@ -263,19 +264,19 @@ impl Policy {
         &self.shape
     }
 
-    /// A stable hash of everything that the policy says. Two policies with the same fingerprint admit the same modules
-    /// and give the same verdicts.
+    /// A stable hash of the whole policy. Two policies with the same fingerprint admit the same modules and give the
+    /// same verdicts.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
-    /// Whether the guest carries counters of its own: [`Metering::Exact`].
+    /// Whether the guest maintains counters itself: [`Metering::Exact`].
     pub fn is_exact(&self) -> bool {
         self.rules.metering == Metering::Exact
     }
 
-    /// The proposals that an engine must know for modules as the rewrite made them: those that the policy
-    /// allows, blocks with parameters, and what the counters of exact metering need.
+    /// The proposals that an engine must support for rewritten modules: those that the policy allows, blocks with
+    /// parameters, and what the counters of exact metering need.
     pub fn engine_proposals(&self) -> Proposals {
         let mut proposals = self.rules.proposals;
         proposals.allow(Proposal::MultiValue);
@@ -286,12 +287,12 @@ impl Policy {
         proposals
     }
 
-    /// Cells of stack that a guest may use, as exact metering counts them.
+    /// Stack cells that a guest may use, as exact metering counts them.
     pub fn stack_cells(&self) -> i64 {
         i64::try_from(self.rules.limits.stack_bytes / CELL_BYTES).unwrap_or(i64::MAX)
     }
 
-    /// Whether the engine must count fuel: for a limit on it, or for the ABI check, which has one of its own.
+    /// Whether the engine must count fuel: for a limit on it, or for the ABI check, which has its own.
     pub fn needs_engine_fuel(&self) -> bool {
         !self.is_exact() && (self.rules.limits.fuel.is_some() || self.rules.abi.is_some())
     }
@@ -302,7 +303,7 @@ impl Policy {
         self.rules.limits.deadline.is_some() || self.rules.interrupt.cancel
     }
 
-    /// When a call that begins at `now` must have ended; `None` without a deadline.
+    /// The deadline of a call that begins at `now`; `None` without one.
     #[inline]
     pub fn deadline_from(&self, now: Instant) -> Option<Instant> {
         self.rules.limits.deadline.map(|limit| now.after(limit))

@@ -1,6 +1,7 @@
 use super::{Abi, Floats, Interrupt, Limits, Metering, PolicyError, Rules};
 
-/// The lower of each limit. What is not a limit (who counts fuel, what may interrupt) stays the operator's.
+/// The lower value of each limit. Settings that are not limits (what counts fuel, what may interrupt) remain the
+/// operator's, except that a requested deadline is enabled.
 pub(super) fn narrow(operator: &Rules, request: &Rules) -> Result<Rules, PolicyError> {
     let Rules { preset, metering, floats, unbounded, proposals, interrupt, limits, module, abi } = operator;
     let metering: Metering = *metering;
@@ -48,7 +49,7 @@ fn lower<N: Ord>(a: Option<N>, b: Option<N>) -> Option<N> {
     }
 }
 
-/// The export is the operator's; the versions are those that both accept.
+/// The export is the operator's; the versions are the intersection.
 fn narrow_abi(operator: Option<&Abi>, request: Option<&Abi>) -> Result<Option<Abi>, PolicyError> {
     let (Some(operator), Some(request)) = (operator, request) else {
         return Ok(operator.or(request).cloned());

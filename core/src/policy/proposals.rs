@@ -56,8 +56,8 @@ proposals! {
     CustomPageSizes = "custom-page-sizes": CUSTOM_PAGE_SIZES,
 }
 
-/// What no policy can allow, with the name under which a rejection speaks of it. In order of dependency: a module that
-/// needs several is told of the last.
+/// Features that no policy can allow, with their names in rejections. In order of dependency: for a module that needs
+/// several, the rejection names the last.
 pub(crate) const ALWAYS_DENIED: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::THREADS, "threads"),
     (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
@@ -116,12 +116,12 @@ impl Proposals {
         self.0 &= !(1 << proposal as u32);
     }
 
-    /// Whether the set holds `proposal`.
+    /// Whether the set contains `proposal`.
     pub fn contains(self, proposal: Proposal) -> bool {
         self.0 & 1 << proposal as u32 != 0
     }
 
-    /// What both sets hold.
+    /// The proposals that both sets contain.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
@@ -163,7 +163,7 @@ impl<'de> serde::Deserialize<'de> for Proposals {
 mod tests {
     use super::*;
 
-    /// A flag of a newer validator that nobody has decided fails here.
+    /// A flag of a newer validator fails here until it is in one of the two lists.
     #[test]
     fn every_flag_of_the_validator_is_decided() {
         let mut decided = WasmFeatures::FLOATS;

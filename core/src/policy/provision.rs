@@ -1,12 +1,12 @@
 use super::{Floats, Proposal, Proposals, Rules};
 
-/// What an engine that several policies share must know and have room for: see
+/// The capacity and proposals of an engine that several policies share: see
 /// [`Policy::provision`](super::Policy::provision).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Provision {
-    /// Proposals that the engine must know.
+    /// Proposals that the engine must support.
     pub proposals: Proposals,
-    /// Whether it must know floating point.
+    /// Whether it must support floating point.
     pub floats: bool,
     /// Bytes of the largest memory.
     pub memory_bytes: u64,
@@ -21,7 +21,7 @@ pub struct Provision {
 }
 
 impl Provision {
-    /// What `rules` need by themselves.
+    /// The needs of `rules` alone.
     pub(super) fn of(rules: &Rules) -> Self {
         let has_several = rules.proposals.contains(Proposal::MultiMemory);
         Self {
@@ -35,7 +35,7 @@ impl Provision {
         }
     }
 
-    /// What both need.
+    /// The needs of both.
     pub(super) fn max(self, other: Self) -> Self {
         Self {
             proposals: self.proposals.iter().chain(other.proposals.iter()).collect(),

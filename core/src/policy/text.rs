@@ -1,4 +1,4 @@
-//! How sizes, durations and missing limits are written in policy files and on the command line.
+//! The text forms of sizes, durations and missing limits in policy files and on the command line.
 
 use alloc::{
     borrow::ToOwned,

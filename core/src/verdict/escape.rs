@@ -1,11 +1,11 @@
 use core::fmt::{self, Write as _};
 
-/// Text from a guest, made safe to show: cut to 1 KiB, and every character escaped that shows nothing, moves the cursor,
-/// or changes how its neighbours are shown. A combining mark is a part of ordinary text.
+/// Text from a guest, made safe to show: cut to 1 KiB, and every character escaped that is invisible, moves the cursor,
+/// or changes how its neighbours are shown. Combining marks are ordinary text.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a str);
 
-/// Most bytes of guest text that one message shows.
+/// Maximum bytes of guest text in one message.
 const SHOWN: usize = 1_024;
 
 impl fmt::Display for Escaped<'_> {
@@ -26,7 +26,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// Whether `char` shows itself and moves nothing.
+/// Whether `char` is visible and moves nothing.
 fn is_harmless(char: char) -> bool {
     match char {
         '\\' => false,
@@ -35,10 +35,10 @@ fn is_harmless(char: char) -> bool {
     }
 }
 
-/// Whether `char`, which is not ASCII, is of none of the general categories control, format, unassigned, private use,
+/// Whether `char`, which is not ASCII, is in none of the general categories control, format, unassigned, private use,
 /// surrogate and separator.
 ///
-/// The standard library's table says so: it escapes those for `Debug`. It would escape combining marks too, but only at
+/// Uses the standard library's table, by which `Debug` escapes those. `Debug` escapes combining marks too, but only at
 /// the beginning of a text.
 fn is_printable(char: char) -> bool {
     let mut buffer = [b'x'; 5];
@@ -46,7 +46,7 @@ fn is_printable(char: char) -> bool {
     core::str::from_utf8(&buffer[..len]).is_ok_and(|text| text.escape_debug().eq(text.chars()))
 }
 
-/// Letters, marks and symbols that show nothing: joiners, fillers, and selectors of variants.
+/// Invisible letters, marks and symbols: joiners, fillers and variation selectors.
 fn is_blank(char: char) -> bool {
     matches!(char,
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}' | '\u{3164}'
@@ -81,9 +81,9 @@ mod tests {
         }
     }
 
-    /// The general categories, from a table of other hands. Where one table knows a character that the other does not, it
-    /// is the newer one: no older table can tell what such a character is. Those that only ours knows may pass, those that
-    /// only the other knows may be escaped, and there are not many.
+    /// Compares with the general categories of an independent table. If one table knows a character that the other does
+    /// not, it is the newer one, because no older table can classify such a character. Characters that only ours knows
+    /// may pass, those that only the other knows may be escaped, and there are not many.
     #[test]
     fn what_is_escaped_follows_from_the_general_category() {
         use unicode_general_category::{GeneralCategory as Category, get_general_category};

@@ -4,10 +4,10 @@ use core::{fmt, ops::RangeInclusive};
 use super::{Blame, Escaped, Phase, Rejection, Report};
 use crate::{backend::BadPointer, policy::Fingerprint};
 
-/// An error of somebody else's type, kept as the source of ours.
+/// An error of a foreign type, kept as the source of ours.
 pub type BoxError = Box<dyn core::error::Error + Send + Sync>;
 
-/// The traps of WebAssembly that are the guest's own doing.
+/// The traps of WebAssembly that the guest causes itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrapKind {
     /// `unreachable` was reached.
@@ -20,11 +20,11 @@ pub enum TrapKind {
     IndirectCallToNull,
     /// `call_indirect` of a function of another type.
     BadSignature,
-    /// An integer operation whose result does not fit.
+    /// An integer operation or conversion whose result does not fit.
     IntegerOverflow,
     /// Division by zero.
     IntegerDivisionByZero,
-    /// A float that is no integer.
+    /// Conversion of a NaN to an integer.
     BadConversionToInteger,
 }
 
@@ -76,8 +76,8 @@ impl fmt::Display for TrapKind {
 pub struct AbiFault {
     /// Name of the version export.
     pub export: String,
-    /// The guest's version. `None`: the export is missing, is no function `() -> i32`, trapped, or did not answer
-    /// within [`ABI_FUEL`](crate::plugin::ABI_FUEL).
+    /// The guest's version. `None`: the export is missing, is not a function `() -> i32`, trapped, overflowed its
+    /// stack, or did not answer within [`ABI_FUEL`](crate::plugin::ABI_FUEL).
     pub found: Option<u32>,
     /// The versions that the host accepts.
     pub accepted: RangeInclusive<u32>,
@@ -94,14 +94,14 @@ impl fmt::Display for AbiFault {
     }
 }
 
-/// Why a call gave no reply.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
     /// The guest trapped.
     #[error("{0}")]
     Trap(TrapKind),
-    /// The guest's frames need more than the policy's stack.
+    /// The guest's frames need more stack than the policy allows.
     #[error("the guest's stack is exhausted")]
     StackOverflow,
     /// The fuel is used up.
@@ -124,22 +124,22 @@ pub enum Fault {
         /// What the policy allows.
         allowed: u32,
     },
-    /// `alloc` gave null or a place outside the memory.
+    /// `alloc` returned null or a range outside the memory.
     #[error("alloc gave {pointer:#x} for {len} bytes, in a memory of {memory} bytes")]
     BadAlloc {
         /// What `alloc` returned.
         pointer: u32,
-        /// Bytes asked for.
+        /// Bytes requested.
         len: u32,
         /// Bytes of the guest's memory.
         memory: u64,
     },
-    /// The reply lies outside the memory.
+    /// The reply is outside the memory.
     #[error("the reply is {len} bytes at {pointer:#x}, in a memory of {memory} bytes")]
     BadOutput {
-        /// Where the guest says the reply is.
+        /// The reply's address, from the guest.
         pointer: u32,
-        /// How long the guest says it is.
+        /// The reply's length, from the guest.
         len: u32,
         /// Bytes of the guest's memory.
         memory: u64,
@@ -147,12 +147,12 @@ pub enum Fault {
     /// The reply is larger than the policy allows.
     #[error("the reply is {len} bytes, the policy allows {allowed}")]
     OutputTooLarge {
-        /// How long the guest says it is.
+        /// The reply's length, from the guest.
         len: u32,
         /// What the policy allows.
         allowed: u64,
     },
-    /// The guest does not speak the host's ABI.
+    /// The guest does not support the host's ABI.
     #[error("{0}")]
     Abi(AbiFault),
     /// A host function refused or failed.
@@ -170,13 +170,13 @@ pub enum Fault {
     /// The call was cancelled from outside.
     #[error("cancelled")]
     Cancelled,
-    /// As many instances run as the host allows.
+    /// As many instances exist as the host allows.
     #[error("{allowed} instances are running, which is as many as the host allows")]
     Busy {
         /// What the host allows.
         allowed: u32,
     },
-    /// An earlier call on this instance failed; what it left behind is not to be trusted.
+    /// An earlier call on this instance failed; its state cannot be trusted.
     #[error("an earlier call on this instance failed")]
     Poisoned,
     /// The input is larger than the policy allows.
@@ -190,7 +190,7 @@ pub enum Fault {
     /// The module exports no function of that name.
     #[error("the module exports no function `{}`", Escaped(.export))]
     NoSuchExport {
-        /// The name asked for.
+        /// The name requested.
         export: String,
     },
     /// The function has another type than the call.
@@ -203,7 +203,7 @@ pub enum Fault {
         /// The type of the function.
         found: String,
     },
-    /// A cancel token was passed, but the policy lets nothing cancel a call.
+    /// A cancel token was passed, but the policy does not allow cancelling.
     #[error("the policy does not allow cancelling (interrupt.cancel)")]
     NotCancellable,
     /// The engine failed, or hotcell did.
@@ -252,7 +252,7 @@ impl Fault {
             | Self::BadOutput { .. }
             | Self::OutputTooLarge { .. }
             | Self::Abi(_) => Blame::Guest,
-            // The host function only passes on what the guest gave it.
+            // The host function only passes on the guest's mistake.
             Self::HostFunction { source } if source.is::<BadPointer>() => Blame::Guest,
             Self::HostFunction { .. } | Self::HostFunctionPanicked { .. } => Blame::HostFunction,
             Self::Cancelled
@@ -271,7 +271,7 @@ impl Fault {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackendError {
-    /// The engine refused what was admitted, or failed on its own. A bug of hotcell or of the engine.
+    /// The engine refused an admitted module, or failed otherwise. A bug of hotcell or of the engine.
     #[error("the engine of the backend {backend} failed")]
     Engine {
         /// Id of the backend.
@@ -279,20 +279,20 @@ pub enum BackendError {
         /// The engine's error.
         source: BoxError,
     },
-    /// A module was admitted under another policy, or against other imports, than it is used with.
+    /// A module was admitted under another policy, or against other imports, than those it is used with.
     #[error("the module was admitted with {what} {found}, this one is {expected}")]
     Mismatch {
         /// `policy` or `imports`.
         what: &'static str,
-        /// What the module carries.
+        /// The module's fingerprint.
         found: Fingerprint,
-        /// What it was used with.
+        /// The fingerprint that it was used with.
         expected: Fingerprint,
     },
-    /// A module was compiled by another engine than it is used with.
+    /// A module was compiled by another engine than the one it is used with.
     #[error("the module was compiled by another engine")]
     OtherEngine,
-    /// A function was resolved in another session than it is called in.
+    /// A function was resolved in another session than the one it is called in.
     #[error("the function belongs to another session")]
     OtherSession,
 }
@@ -315,7 +315,7 @@ impl BackendError {
     }
 }
 
-/// A byte call that gave no reply. It still tells what was used.
+/// A failed call or instantiation, with what it used.
 #[derive(Debug)]
 pub struct CallError {
     /// Why.
@@ -345,7 +345,7 @@ impl CallError {
     }
 }
 
-/// A module that did not become a plugin.
+/// Loading a module failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {

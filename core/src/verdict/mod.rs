@@ -1,5 +1,5 @@
-//! One vocabulary of verdicts for all backends. Every verdict has a stable kebab-case code, the phase in which it fell,
-//! and somebody to blame.
+//! One vocabulary of verdicts for all backends. Every verdict has a stable kebab-case code, the phase in which it was
+//! reached, and a party to blame.
 
 mod escape;
 mod fault;
@@ -13,22 +13,22 @@ pub use report::{Report, Usage};
 
 use core::fmt;
 
-/// How far a module had come when the verdict fell.
+/// How far a module had come when the verdict was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
-    /// The bytes were examined; no engine has seen them.
+    /// Admission of the bytes; no engine has seen them.
     Admit,
-    /// The engine compiled, and imports were linked.
+    /// Compilation and linking of imports.
     Compile,
-    /// The instance was made: segments were copied, a `start` function ran.
+    /// Instantiation: segments were copied, a `start` function ran.
     Instantiate,
-    /// The guest was asked for its ABI version.
+    /// The call of the guest's version export.
     Abi,
-    /// The guest was asked for room for the input.
+    /// The call of the guest's `alloc` for the input.
     Alloc,
-    /// The entry, or a typed call, ran.
+    /// The call of the entry, or a typed call.
     Call,
-    /// The reply was taken out of the guest's memory.
+    /// Copying the reply out of the guest's memory.
     Reply,
 }
 

@@ -7,7 +7,7 @@ use super::Escaped;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Rejection {
-    /// Byte offset in the module at which the reason was found; `None` where it concerns the whole module.
+    /// Byte offset in the module where the reason was found; `None` when it concerns the whole module.
     pub offset: Option<u64>,
     /// What was found and what is allowed.
     pub reason: Reason,
@@ -35,66 +35,65 @@ impl Rejection {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The magic number is right, but this is a component or a version of the format that nobody runs.
+    /// The magic number is right, but this is a component or an unsupported version of the format.
     NotACoreModule {
         /// The four bytes after the magic number.
         version: [u8; 4],
     },
-    /// The bytes do not begin as WebAssembly does.
+    /// The bytes do not begin with the header of WebAssembly.
     NotWebAssembly {
         /// What is wrong with them.
         message: &'static str,
     },
-    /// The module does not follow the binary format, as far as this build knows it: bytes that mean nothing today may be
-    /// those of a proposal of tomorrow.
+    /// The module does not follow the binary format as this build knows it; it may use a later proposal.
     Malformed {
-        /// The parser's words.
+        /// The parser's message.
         message: String,
     },
     /// The module breaks a rule of the WebAssembly specification.
     Invalid {
-        /// The validator's words.
+        /// The validator's message.
         message: String,
     },
     /// The module needs a proposal that the policy does not allow.
     ProposalDenied {
         /// Name of the proposal.
         proposal: &'static str,
-        /// The validator's words.
+        /// The validator's message.
         message: String,
     },
     /// A count or size is above its cap.
     LimitExceeded {
         /// Key of the cap, as in [`ModuleCaps`](crate::policy::ModuleCaps), [`Shape`](crate::policy::Shape) or
-        /// [`Limits`](crate::policy::Limits).
+        /// [`Limits`](crate::policy::Limits), or the name of an engine's limit on the rewritten module.
         limit: &'static str,
-        /// What the module has; where counting stopped early, the first number above the cap.
+        /// The module's number; if counting stopped early, the first number above the cap.
         found: u64,
-        /// What the policy allows.
+        /// What the policy, or the engine, allows.
         allowed: u64,
     },
-    /// The module imports what the host does not offer.
+    /// The module imports something that the host does not offer.
     ImportDenied {
         /// The first few of them.
         imports: Vec<DeniedImport>,
         /// How many more there are.
         more: usize,
     },
-    /// The module imports a host function under another type.
+    /// The module imports a host function with another type.
     ImportMismatch {
         /// Which one.
         import: DeniedImport,
         /// The type that the host offers.
         offered: String,
     },
-    /// The module does not export what the contract asks for.
+    /// The module does not export what the contract requires.
     ExportMissing {
         /// Name of the export.
         export: String,
         /// What it must be.
         expected: &'static str,
     },
-    /// The module exports something else under the name.
+    /// The module exports something else under a name of the contract, or exports a reserved name.
     ExportMismatch {
         /// Name of the export.
         export: String,

@@ -2,33 +2,35 @@ use core::time::Duration;
 
 use crate::policy::Fingerprint;
 
-/// What an operation has used so far. Read without looking at a clock.
+/// What an operation has used so far. Reading it does not read a clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Fuel; `None` where nobody counts it.
+    /// Fuel; `None` when it is not counted.
     pub fuel_used: Option<u64>,
-    /// Most bytes that all memories and tables of the instance had together; a table element counts 8.
+    /// Maximum bytes of all memories and tables of the instance together; a table element counts 8.
     pub peak_memory_bytes: u64,
-    /// Growths that the policy refused. The guest saw -1.
+    /// Growths that the policy refused. The guest got -1.
     pub refused_growths: u64,
     /// Calls of host functions.
     pub host_calls: u64,
 }
 
-/// What a byte call used, and under what it ran. Comes with every reply and with every failure.
+/// What a call used, and the configuration it ran under. Comes with every reply and every
+/// [`CallError`](super::CallError).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Id of the backend.
     pub backend: &'static str,
     /// Version of its engine.
     pub backend_version: &'static str,
-    /// The policy.
+    /// Fingerprint of the policy.
     pub policy: Fingerprint,
     /// What was used.
     pub usage: Usage,
-    /// Wall clock of the operation, without `host_time`.
+    /// Wall-clock time of the operation, without `host_time`.
     pub guest_time: Duration,
-    /// Time that was not the guest's: what host functions spent [off the clock](crate::HostCx::off_the_clock), and what
-    /// a backend spent on preparing its engine for another thread.
+    /// Time that does not count as the guest's: what host functions spent
+    /// [off the clock](crate::HostCx::off_the_clock), and what a backend spent on preparing its engine for another
+    /// thread.
     pub host_time: Duration,
 }

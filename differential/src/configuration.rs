@@ -9,10 +9,10 @@ use hotcell_core::{
 
 use super::{generate::Kinds, numbers::Numbers};
 
-/// A policy of the comparison. None has a deadline that could end a call: that would depend on the machine.
+/// A policy of the comparison. None has a deadline that could end a call, because that would depend on the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Configuration {
-    /// Room for most of what is generated.
+    /// Enough for most of what is generated.
     Ample,
     /// Little fuel, stack and memory.
     Tight,
@@ -20,9 +20,9 @@ pub enum Configuration {
     Strict,
     /// Much fuel, so that recursion ends at the stack.
     Deep,
-    /// As ample, with pages of one byte.
+    /// Like ample, with pages of one byte.
     Pages,
-    /// As ample, with 64-bit indices and pages of one byte.
+    /// Like ample, with 64-bit indices and pages of one byte.
     Wide,
 }
 
@@ -30,13 +30,13 @@ pub enum Configuration {
 const BACKSTOP: Duration = Duration::from_secs(60);
 
 impl Configuration {
-    /// Those that need nothing which a backend may do without.
+    /// The configurations without proposals that a backend may not support.
     pub const USUAL: [Self; 4] = [Self::Ample, Self::Tight, Self::Strict, Self::Deep];
 
     /// All of them.
     pub const ALL: [Self; 6] = [Self::Ample, Self::Tight, Self::Strict, Self::Deep, Self::Pages, Self::Wide];
 
-    /// The configuration of a seed: with proposals that not every backend has for one seed in eight.
+    /// The configuration of `seed`: one in eight has proposals that not every backend supports.
     pub fn of(seed: u64) -> Self {
         match seed % 8 {
             7 => Numbers::new(!seed).pick(&[Self::Pages, Self::Wide, Self::Wide]),
@@ -92,7 +92,7 @@ impl Configuration {
         rules
     }
 
-    /// The policy without counters in the guest: what it does, it does by itself.
+    /// The policy without counters in the guest, to observe the original behaviour.
     pub fn unmetered(self) -> Policy {
         let mut rules = self.rules();
         rules.metering = Metering::Engine;
@@ -102,12 +102,12 @@ impl Configuration {
         Policy::new(rules).expect("the rules do not contradict each other")
     }
 
-    /// As [`unmetered`](Self::unmetered), for modules without floats: those are not rewritten at all.
+    /// Like [`unmetered`](Self::unmetered), for modules without floats: those are not rewritten at all.
     pub fn untouched(self) -> Policy {
         self.unmetered().with(|rules| rules.floats = Floats::Allow).expect("the rules do not contradict each other")
     }
 
-    /// What a generated module may hold under it.
+    /// The kinds of code that a module generated for it may have.
     pub fn kinds(self) -> Kinds {
         Kinds {
             floats: true,

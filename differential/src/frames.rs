@@ -1,8 +1,9 @@
-//! Guests that recurse to the end of the stack with frames that engines make large: of what they keep that the guest does
-//! not. Constants that are arguments of calls, constants that an engine computes itself, what it takes out of loops, what
-//! it loads for calls, many parameters, many operands.
+//! Guests that recurse to the end of the stack with frames that engines make large, with values that the engine keeps
+//! and the guest does not: constants as call arguments, folded constants, values hoisted out of loops, values loaded
+//! for calls, many parameters, many operands.
 //!
-//! A frame's charge must be above all of that, so that the counter ends the guest, on every backend at the same depth.
+//! A frame's charge must exceed all of that, so that the stack counter ends the guest, on every backend at the same
+//! depth.
 
 use hotcell_core::{Policy, PolicyError, Proposal, Rules, policy::Floats};
 use wasm_encoder::{
@@ -19,7 +20,7 @@ use ValType::{F64, I32, I64, V128};
 /// Bytes of stack of the guests.
 const STACKS: [u64; 5] = [16 << 10, 64 << 10, 256 << 10, 512 << 10, 1 << 20];
 
-/// Enough to come to the end of any of these stacks.
+/// Enough to reach the end of any of these stacks.
 const FUEL: u64 = 1_000_000_000;
 
 /// The export that recurses, and the one that counts its calls.
@@ -40,11 +41,11 @@ impl<A: BackendUnderTest, B: BackendUnderTest> Frames<A, B> {
         Ok(Self(STACKS.into_iter().map(pair).collect::<Result<_, _>>()?))
     }
 
-    /// Runs the module of a seed to the end of the stack on both. Gives what came of it.
+    /// Runs the module of `seed` to the end of the stack on both. Returns what it observed.
     ///
     /// # Errors
     ///
-    /// A [`Difference`], or that something else ended the guest.
+    /// A [`Difference`], or the guest ended otherwise.
     pub fn compare(&self, seed: u64) -> Result<Observed, Difference> {
         let (wasm, shapes) = module(seed);
         let (stack, one, other) = &self.0[Numbers::new(!seed).below(self.0.len() as u64) as usize];
@@ -76,28 +77,28 @@ fn policy(stack_bytes: u64) -> Policy {
     Policy::default().with(change).expect("the rules do not contradict each other")
 }
 
-/// What makes a frame large.
+/// A cause of a large frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shape {
     /// Different constants as the arguments of calls.
     Constants,
-    /// Chains of arithmetic on constants, each link of which is kept.
+    /// Chains of arithmetic on constants, of which each link is kept.
     Folded,
-    /// Operators whose operands never change, in a loop: on vectors, floats and integers.
+    /// Loop-invariant operators: on vectors, floats and integers.
     Invariant,
-    /// Globals that never change, in a loop.
+    /// Immutable globals, in a loop.
     Globals,
     /// Different imported functions in a loop.
     Imports,
-    /// Calls through a table by different types, in a loop.
+    /// Indirect calls of different types, in a loop.
     Types,
-    /// As many parameters as there may be.
+    /// The maximum number of parameters.
     Params,
-    /// Operands that are there across a call.
+    /// Operands that are live across a call.
     Operands,
-    /// What `select` chooses of vectors and floats, in a loop.
+    /// Results of `select` on vectors and floats, in a loop.
     Selected,
-    /// Where elements of several tables, and bytes of several memories, are, in a loop.
+    /// Addresses of elements of several tables, and of bytes of several memories, in a loop.
     Addresses,
 }
 
@@ -117,7 +118,7 @@ impl Shape {
     ];
 }
 
-/// The module of a seed, and its shapes: for most seeds it is one.
+/// The module of `seed`, and its shapes: for most seeds it is one.
 pub fn module(seed: u64) -> (Vec<u8>, Vec<Shape>) {
     let mut numbers = Numbers::new(seed);
     let mut shapes = vec![Shape::ALL[(seed % 10) as usize]];
@@ -136,20 +137,20 @@ fn size(numbers: &mut Numbers, least: u64, most: u64) -> u64 {
 
 const DEPTH_GLOBAL: u32 = 0;
 
-/// What the module declares; the recursive function is written as they are added.
+/// The declarations of a module; the recursive function is written while they are added.
 struct Plan {
     types: TypeSection,
     imports: ImportSection,
     imported: u32,
     globals: GlobalSection,
-    /// Functions that do nothing, by their types.
+    /// Types of the functions that do nothing.
     sinks: Vec<u32>,
-    /// Tables and memories beside the first.
+    /// Number of tables and memories besides the first.
     tables: u32,
     memories: u32,
     params: Vec<ValType>,
     locals: Vec<ValType>,
-    /// What stands before the loop, before the call of itself, and behind it.
+    /// Code before the loop, before the recursive call, and after it.
     outside: Vec<Part>,
     before: Vec<Part>,
     behind: Vec<Part>,
@@ -158,9 +159,9 @@ struct Plan {
 /// A piece of a body, written when all indices are known.
 type Part = Box<dyn Fn(&mut Function, &Indices)>;
 
-/// Where things are.
+/// Indices that are known when the bodies are written.
 struct Indices {
-    /// The first function that does nothing, and the first local that is no parameter.
+    /// The first function that does nothing, and the first local that is not a parameter.
     sink: u32,
     local: u32,
 }
@@ -213,14 +214,14 @@ impl Plan {
         self.types.len() - 1
     }
 
-    /// A function that does nothing with these parameters; how many others there are before it.
+    /// Adds a function with these parameters that does nothing; returns the number of such functions before it.
     fn sink(&mut self, params: &[ValType]) -> u32 {
         let ty = self.ty(params);
         self.sinks.push(ty);
         self.sinks.len() as u32 - 1
     }
 
-    /// A local, counted from the first that is no parameter.
+    /// Adds a local; returns its index among those that are not parameters.
     fn local(&mut self, ty: ValType) -> u32 {
         self.locals.push(ty);
         self.locals.len() as u32 - 1
@@ -243,7 +244,7 @@ impl Plan {
         }));
     }
 
-    /// `local.tee` keeps every link, also of what the engine has computed beforehand; and they are arguments of calls.
+    /// `local.tee` keeps every link, including those that the engine folds; and they are call arguments.
     fn folded(&mut self, numbers: &mut Numbers) {
         let (ty, kept) = (numbers.pick(&[I32, I64, I64]), numbers.once_in(2));
         let count = size(numbers, 64, 6_000);
@@ -278,7 +279,7 @@ impl Plan {
         }));
     }
 
-    /// In a loop around the call of itself, values that are the same in every round.
+    /// Loop-invariant values in a loop around the recursive call.
     fn invariant(&mut self, numbers: &mut Numbers) {
         let ty = numbers.pick(&[V128, V128, V128, F64, I64]);
         let operators = invariant(ty);
@@ -355,7 +356,7 @@ impl Plan {
 
     fn many_types(&mut self, numbers: &mut Numbers) {
         let (count, first) = (size(numbers, 8, 1_500), self.types.len());
-        // The bits of the number are the parameters.
+        // The bits of the number determine the parameters.
         let params = |number: u64| (0..number.ilog2()).map(move |bit| if number >> bit & 1 == 0 { I32 } else { I64 });
         let from = 2 + numbers.below(60);
         for number in from..from + count {
@@ -374,13 +375,13 @@ impl Plan {
 
     fn many_params(&mut self, numbers: &mut Numbers) {
         let types = numbers.pick(&[&[I64][..], &[F64], &[V128], &[I32], &[I32, I64, F64, V128]]);
-        // Those of several shapes are together no more than there may be.
+        // All shapes together must not exceed the maximum.
         let more = 64 - self.params.len();
         let count = (1 + numbers.below(64) as usize).max(if numbers.once_in(2) { 64 } else { 1 }).min(more);
         self.params.extend(types.iter().copied().cycle().take(count));
     }
 
-    /// Computed, so that they are nowhere else.
+    /// Computed, so that no local holds them.
     fn many_operands(&mut self, numbers: &mut Numbers) {
         let (ty, count) = (numbers.pick(&[I64, I32, F64, V128]), size(numbers, 8, 1_600));
         let local = self.local(ty);
@@ -400,7 +401,7 @@ impl Plan {
             0,
             Box::new(move |function, at| {
                 let code = &mut function.instructions();
-                // The last one on top, so that each is used.
+                // From the top, so that each is used.
                 for _ in 1..count {
                     match ty {
                         I64 => code.i64_xor(),
@@ -414,7 +415,7 @@ impl Plan {
         );
     }
 
-    /// Locals of this type, loaded from memory before the loop. Gives the first.
+    /// Locals of this type, loaded from memory before the loop. Returns the first.
     fn loaded(&mut self, ty: ValType, count: u32) -> u32 {
         let first = self.locals.len() as u32;
         for _ in 0..count {
@@ -437,7 +438,7 @@ impl Plan {
         first
     }
 
-    /// Values of two locals, or of two and a condition, that are the same in every round.
+    /// Loop-invariant selections from two locals, or from two and a condition.
     fn selected(&mut self, numbers: &mut Numbers) {
         let (ty, is_chosen) = numbers.pick(&[(V128, true), (V128, true), (F64, true), (F64, false), (F64, false)]);
         let (locals, conditions) = (size(numbers, 2, 60) as u32, if is_chosen { 16 } else { 6 });
@@ -468,7 +469,7 @@ impl Plan {
         }));
     }
 
-    /// Stores to the same places in every round, in each of several memories or tables.
+    /// Stores to loop-invariant addresses, in each of several memories or tables.
     fn addresses(&mut self, numbers: &mut Numbers) {
         let (objects, is_memory) = (1 + numbers.below(7) as u32, numbers.once_in(2));
         let locals = size(numbers, 8, 300) as u32;
@@ -542,7 +543,7 @@ impl Plan {
         module.finish()
     }
 
-    /// The recursive function: it counts its calls, and calls itself in a loop. What is behind the call is never reached.
+    /// The recursive function: counts its calls, and calls itself in a loop. The code after the call is never reached.
     fn write(&self, body: &mut Function, at: &Indices) {
         body.instructions().global_get(DEPTH_GLOBAL).i32_const(1).i32_add().global_set(DEPTH_GLOBAL);
         self.outside.iter().for_each(|part| part(body, at));

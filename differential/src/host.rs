@@ -12,7 +12,7 @@ pub(super) struct HostImport {
     pub(super) results: &'static [ValType],
 }
 
-/// The one that calls the guest back.
+/// The host function that calls the guest back.
 pub(super) const AGAIN: &str = "again";
 
 pub(super) const IMPORTS: &[HostImport] = {
@@ -27,24 +27,24 @@ pub(super) const IMPORTS: &[HostImport] = {
     ]
 };
 
-/// The one of that name.
+/// The host function with this name.
 pub(super) fn import(name: &str) -> &'static HostImport {
     IMPORTS.iter().find(|import| import.name == name).expect("it is in the list")
 }
 
-/// What the host functions saw of one instance.
+/// What the host functions of one instance observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
-    /// How often they were called.
+    /// Number of their calls.
     pub calls: u64,
     /// A hash of all arguments.
     pub arguments: u64,
-    /// A hash of the fuel that was left at each call.
+    /// A hash of the fuel left at each call.
     pub fuel: u64,
 }
 
 impl Host {
-    /// Notes a call.
+    /// Records a call.
     pub fn note(&mut self, arguments: &[u64], fuel_left: Option<u64>) {
         let mix = |hash: u64, value: u64| (hash ^ value).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
         self.calls += 1;
@@ -53,10 +53,10 @@ impl Host {
     }
 }
 
-/// What `step` takes of the guest's fuel.
+/// Fuel that `step` charges.
 pub(super) const STEP_CHARGE: u64 = 7;
 
-/// What `step` makes of its argument.
+/// The result of `step`.
 pub(super) fn step(value: i32) -> i32 {
     value.wrapping_mul(3).wrapping_add(1)
 }

@@ -1,11 +1,12 @@
-//! The same modules on two backends: verdict, code, phase, fuel, results bit for bit, memory, globals, memory peak,
-//! refused growths and what the host functions saw are equal; on each backend the module that was rewritten does what the
-//! module did before; and where the module is of integers alone, both count what the [`mod@reference`] counts.
+//! Compares two backends on the same modules: verdict, code, phase, fuel, results bit for bit, memory, globals, memory
+//! peak, refused growths and the arguments of host calls must be equal. On each backend the rewritten module must
+//! behave like the original. For modules of integers only, both backends must count what the [`mod@reference`] counts.
 //!
-//! Of what a backend states as unsupported nothing is asked of it: a module with 64-bit indices is run by the backends that
-//! have them, and without `metering = engine` no module is run as it was.
+//! A backend is not tested for what it declares unsupported: only backends with 64-bit indices run modules that have
+//! them, and original modules run only with `metering = engine`.
 //!
-//! A case is a seed. It says everything: the generator, the module, the configuration (a policy), the arguments.
+//! A case is a seed, which determines everything: the generator, the module, the configuration (a policy), the
+//! arguments.
 
 mod configuration;
 mod host;
@@ -34,10 +35,10 @@ pub use self::{
 };
 use self::{frames::Frames, generate::Kinds};
 
-/// Budgets at which a call is held against the reference, about.
+/// Approximate number of budgets at which a call is compared with the reference.
 const BUDGETS: u64 = 25;
 
-/// What was compared.
+/// Counts of what was compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Modules.
@@ -46,19 +47,19 @@ pub struct Stats {
     pub rejected: BTreeMap<String, u64>,
     /// Calls, by the code of their verdict.
     pub calls: BTreeMap<String, u64>,
-    /// Calls that were made on the module as it was before the rewrite too.
+    /// Calls that were also made on the original module.
     pub transparent: u64,
-    /// Calls, at many budgets, that were held against the reference interpreter.
+    /// Calls, at many budgets, that were compared with the reference interpreter.
     pub counted: u64,
 }
 
 impl Stats {
-    /// Of one call.
+    /// For one call.
     fn of_one(observed: &Observed) -> Self {
         Self { modules: 1, calls: BTreeMap::from([(observed.code.into(), 1)]), ..Self::default() }
     }
 
-    /// Adds those of other modules.
+    /// Adds the counts of other modules.
     pub fn add(&mut self, other: &Self) {
         self.modules += other.modules;
         self.transparent += other.transparent;
@@ -70,13 +71,13 @@ impl Stats {
         }
     }
 
-    /// Calls of every verdict.
+    /// Number of calls, whatever their verdict.
     pub fn all_calls(&self) -> u64 {
         self.calls.values().sum()
     }
 }
 
-/// Two backends, or a module before and after the rewrite, that are not equal.
+/// A difference between two backends, or between a module before and after the rewrite.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("seed {seed} under {configuration}, {what}:\n{one}\n{other}")]
 pub struct Difference {
@@ -84,11 +85,11 @@ pub struct Difference {
     pub seed: u64,
     /// Name of the configuration.
     pub configuration: &'static str,
-    /// What was done.
+    /// The operation that was compared.
     pub what: String,
-    /// What came of it on one side.
+    /// The outcome on one side.
     pub one: String,
-    /// What came of it on the other.
+    /// The outcome on the other side.
     pub other: String,
     /// The module.
     pub wasm: Vec<u8>,
@@ -100,8 +101,8 @@ pub struct Comparison<A: BackendUnderTest, B: BackendUnderTest> {
     frames: Frames<A, B>,
 }
 
-/// Who runs the modules of a configuration. A backend that is alone is compared with itself, with what it does before the rewrite,
-/// and with the reference.
+/// The backends that run the modules of a configuration. A single backend is compared with itself, with the original
+/// module, and with the reference.
 enum Sides<A: BackendUnderTest, B: BackendUnderTest> {
     Both(Pair<A, B>),
     One(Pair<A, A>),
@@ -116,11 +117,11 @@ struct Pair<A: BackendUnderTest, B: BackendUnderTest> {
     other: Side<B>,
 }
 
-/// A backend that runs modules rewritten, and as they were.
+/// A backend that runs rewritten and original modules.
 struct Side<B: BackendUnderTest> {
     rewritten: Runner<B>,
-    /// What runs modules as they were: with floats, and without. A backend may have no metering of its own, and then no module
-    /// runs there that does not count for itself.
+    /// Run original modules with and without floats. A backend may have no metering of its own, and then cannot run
+    /// original modules.
     original: Option<(Runner<B>, Runner<B>)>,
 }
 
@@ -133,7 +134,7 @@ impl<B: BackendUnderTest> Side<B> {
         Ok(Self { rewritten: Runner::new(&configuration.policy())?, original })
     }
 
-    /// The module as it was, where it can be run.
+    /// Loads the original module, if the backend can run it.
     fn load_original(&self, wasm: &[u8], has_floats: bool) -> Result<Option<Plugin<B, Host>>, LoadError> {
         let Some((with_floats, without)) = &self.original else { return Ok(None) };
         (if has_floats { with_floats } else { without }).load(wasm).map(Some)
@@ -144,7 +145,7 @@ fn has<B: BackendUnderTest>(field: Field) -> bool {
     !matches!(B::enforcement(field), Enforcement::Unsupported { .. })
 }
 
-/// Whether a backend has every proposal that a configuration allows.
+/// Whether a backend supports every proposal that a configuration allows.
 fn takes<B: BackendUnderTest>(configuration: Configuration) -> bool {
     configuration.policy().rules().proposals.iter().all(|proposal| has::<B>(Field::Proposal(proposal)))
 }
@@ -184,7 +185,7 @@ impl<A: BackendUnderTest, B: BackendUnderTest> Comparison<A, B> {
         Ok(Self { sides: Configuration::ALL.into_iter().map(sides).collect::<Result<_, _>>()?, frames: Frames::new()? })
     }
 
-    /// Compares the backends on the case of a seed.
+    /// Compares the backends on the case of `seed`.
     ///
     /// # Errors
     ///
@@ -203,7 +204,7 @@ impl<A: BackendUnderTest, B: BackendUnderTest> Comparison<A, B> {
         }
     }
 
-    /// Compares the backends on a module, under the configuration and with the arguments of a seed.
+    /// Compares the backends on a module, under the configuration and with the arguments of `seed`.
     ///
     /// # Errors
     ///
@@ -217,7 +218,7 @@ impl<A: BackendUnderTest, B: BackendUnderTest> Comparison<A, B> {
         }
     }
 
-    /// The module of a seed.
+    /// The module of `seed`.
     pub fn module(&self, seed: u64) -> Vec<u8> {
         match is_of_frames(seed) {
             true => frames::module(seed / 16).0,
@@ -232,7 +233,7 @@ impl<A: BackendUnderTest, B: BackendUnderTest> Comparison<A, B> {
     }
 }
 
-/// One case in sixteen is of [`frames`].
+/// One case in sixteen is from [`frames`].
 fn is_of_frames(seed: u64) -> bool {
     seed % 16 == 6
 }
@@ -240,14 +241,15 @@ fn is_of_frames(seed: u64) -> bool {
 /// The module of a seed.
 struct Case {
     wasm: Vec<u8>,
-    /// Whether there may be floats in it.
+    /// Whether it may have floats.
     has_floats: bool,
-    /// Where it is of our own generator.
+    /// Set for a module of our own generator.
     kinds: Option<Kinds>,
 }
 
 impl Case {
-    /// Every other one is of our own generator; of those with proposals that not every backend has, two of three.
+    /// Every other module is from our own generator; two of three if the configuration has proposals that not every
+    /// backend supports.
     fn new(seed: u64, configuration: Configuration) -> Self {
         let is_smith = if seed % 8 == 7 { (seed / 8).is_multiple_of(3) } else { seed.is_multiple_of(2) };
         match is_smith {
@@ -281,7 +283,7 @@ impl<A: BackendUnderTest, B: BackendUnderTest> Pair<A, B> {
                 let refused = |error| Observed::refused(&error);
                 let (one, other) = (one.err().map(refused), other.err().map(refused));
                 match (&one, &other) {
-                    // An engine that refuses what was admitted is wrong, even where another does too.
+                    // An engine that refuses an admitted module is wrong, even if the other one does so too.
                     (Some(refused), Some(_)) if one == other && refused.code != "backend" => {
                         stats.rejected.insert(refused.code.into(), 1);
                         return Ok(stats);
@@ -298,7 +300,7 @@ impl<A: BackendUnderTest, B: BackendUnderTest> Pair<A, B> {
         let (mut first, mut second) = (Guest::new(&one), Guest::new(&other));
         let (mut first_before, mut second_before) =
             (one_before.as_ref().map(Guest::new), other_before.as_ref().map(Guest::new));
-        // Once a call has ended by what only the rewrite counts, the instances are no longer alike.
+        // After a call has ended by a limit that only the rewrite counts, the states of the instances differ.
         let mut is_transparent = true;
         for export in &one.summary().exports {
             let ExternType::Function(ty) = &export.ty else { continue };

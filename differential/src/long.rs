@@ -1,5 +1,5 @@
-//! A differential run of hours. The cases run in child processes, each of which writes a case's seed to its journal before
-//! it runs the case: a child that aborts or hangs is a finding, like a difference.
+//! A differential run of several hours. The cases run in child processes, each of which writes a case's seed to its
+//! journal before it runs the case: a child that aborts or hangs is a finding, like a difference.
 
 use std::{
     fs, io,
@@ -12,27 +12,27 @@ use std::{
 use super::{Comparison, Difference, Stats};
 use hotcell_conformance::BackendUnderTest;
 
-/// Cases of one child. A fresh process now and then also keeps what leaks, if anything does, from ending the run.
+/// Cases of one child. A new process now and then also limits the effect of leaks.
 const CASES_OF_A_CHILD: u64 = 2_000;
 
-/// A case that takes longer hangs: its calls have little fuel.
+/// Timeout of a case, whose calls have little fuel.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often the parent looks at its child.
+/// Interval at which the parent checks its child.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A run: which cases, and where its findings go.
+/// A run: its cases, and the directory of its findings.
 #[derive(Clone, Debug)]
 pub struct LongRun {
     /// The first seed.
     pub seed: u64,
-    /// How many cases, with seeds in order.
+    /// Number of cases; their seeds are consecutive.
     pub modules: u64,
     /// Directory of the journal and of the findings.
     pub directory: PathBuf,
 }
 
-/// What a run found.
+/// The result of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     /// What was compared.
@@ -42,8 +42,8 @@ pub struct Findings {
 }
 
 impl LongRun {
-    /// Runs all cases in children that `command` makes: each must come to [`LongRun::child`] with the run that it is given.
-    /// `progress` is told what there is after each child.
+    /// Runs all cases in children that `command` makes: each must call [`LongRun::child`] with the run that it is
+    /// given. `progress` gets the findings so far after each child.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl LongRun {
         Ok(findings)
     }
 
-    /// Runs the cases one after the other in this process.
+    /// Runs the cases one after another in this process.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl LongRun {
         fs::read_to_string(self.journal()).ok()?.parse().ok()
     }
 
-    /// Those of a child that came to its end; what another one compared is not counted.
+    /// The statistics of a child that finished; those of any other child are not counted.
     fn read_statistics(&self) -> Stats {
         fs::read(self.statistics()).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
     }

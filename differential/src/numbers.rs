@@ -1,4 +1,4 @@
-/// A stream of numbers that looks random and is the same for the same seed everywhere (SplitMix64).
+/// A pseudo-random number stream, the same for the same seed everywhere (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Numbers(u64);
 
@@ -26,7 +26,7 @@ impl Numbers {
         self.below(times) == 0
     }
 
-    /// One of `choices`, of which there must be some.
+    /// One of `choices`, which must not be empty.
     pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64) as usize]
     }

@@ -1,4 +1,4 @@
-//! One backend under one policy, and everything about a call that somebody outside can see.
+//! One backend under one policy, and every observable effect of a call.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use hotcell_core::{
 use super::host::{Host, define};
 use hotcell_conformance::BackendUnderTest;
 
-/// Fuel of a slice that every other call goes beyond.
+/// Fuel of a slice that every other call exceeds.
 const SHORT_SLICE: u64 = 61;
 
 /// A backend under one policy, with its host functions.
@@ -23,8 +23,8 @@ pub struct Runner<B: BackendUnderTest> {
 }
 
 impl<B: BackendUnderTest> Runner<B> {
-    /// An engine for `policy`. Where it generates code, slices are short, so that a difference that they make is one
-    /// between backends.
+    /// Makes an engine for `policy`. A JIT gets short slices, so that an effect of slices shows as a difference between
+    /// backends.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl<B: BackendUnderTest> Runner<B> {
         self.load_as(wasm, &Contract::None)
     }
 
-    /// The same for a module of another contract.
+    /// Loads a module with another contract.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl<B: BackendUnderTest> Runner<B> {
         self.loader.load(wasm, &self.imports, contract)
     }
 
-    /// One call on a fresh instance.
+    /// One call on a new instance.
     pub fn call(&self, wasm: &[u8], export: &str, params: &[Value]) -> Observed {
         match self.load(wasm) {
             Ok(plugin) => Guest::new(&plugin).call(export, params),
@@ -64,24 +64,24 @@ impl<B: BackendUnderTest> Runner<B> {
     }
 }
 
-/// Everything about a call that somebody outside can see.
+/// Every observable effect of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
     /// The code of the verdict; `ok` for a success.
     pub code: &'static str,
-    /// Where it ended.
+    /// The phase in which it ended.
     pub phase: &'static str,
     /// Results, floats as bits.
     pub values: Vec<Value>,
     /// Fuel, memory peak, refused growths, host calls.
     pub usage: Usage,
-    /// What the host functions saw.
+    /// What the host functions observed.
     pub host: Host,
     /// Exported globals, in order.
     pub globals: Vec<Option<Value>>,
     /// The exported memory.
     pub memory: Memory,
-    /// What a backend says about a failure of its own.
+    /// The backend's message for a failure of its own.
     pub message: Option<String>,
 }
 
@@ -110,7 +110,7 @@ impl Observed {
         }
     }
 
-    /// A module that did not load.
+    /// For a module that was not loaded.
     pub(super) fn refused(error: &LoadError) -> Self {
         let message = Some(format!("{error}: {:?}", std::error::Error::source(error)));
         Self { message, ..Self::ended(error.code(), error.phase().name(), Usage::default()) }
@@ -125,12 +125,12 @@ impl Observed {
     ///
     /// # Panics
     ///
-    /// Nobody counts it under the policy.
+    /// If the policy does not count fuel.
     pub fn fuel(&self) -> u64 {
         self.usage.fuel_used.expect("the policy counts")
     }
 
-    /// The same without what only `metering = exact` counts.
+    /// Without what only `metering = exact` counts.
     #[must_use]
     pub fn without_fuel(mut self) -> Self {
         self.usage.fuel_used = None;
@@ -139,7 +139,7 @@ impl Observed {
     }
 }
 
-/// An instance on which several calls are made in turn; a fresh one after each failure.
+/// An instance for several calls in sequence; replaced after each failure.
 pub struct Guest<'p, B: BackendUnderTest> {
     plugin: &'p Plugin<B, Host>,
     session: Option<Session<B, Host>>,
@@ -147,7 +147,7 @@ pub struct Guest<'p, B: BackendUnderTest> {
 }
 
 impl<'p, B: BackendUnderTest> Guest<'p, B> {
-    /// Nothing is instantiated yet.
+    /// Instantiates nothing yet.
     pub fn new(plugin: &'p Plugin<B, Host>) -> Self {
         Self { plugin, session: None, globals: exported_globals(plugin.summary()) }
     }
@@ -178,7 +178,7 @@ impl<'p, B: BackendUnderTest> Guest<'p, B> {
         observed
     }
 
-    /// A call on a fresh instance with `fuel` in place of the policy's.
+    /// A call on a new instance with `fuel` instead of the policy's.
     pub fn call_with_fuel(&mut self, export: &str, params: &[Value], fuel: u64) -> Observed {
         self.session = None;
         let mut session = match self.session() {

@@ -1,4 +1,4 @@
-//! Modules of wasm-smith, made so that a policy admits nearly all of them.
+//! Modules of wasm-smith, configured so that a policy admits nearly all of them.
 
 use arbitrary::Unstructured;
 use hotcell_core::{Policy, admit::summarize};
@@ -6,11 +6,10 @@ use wasm_smith::{Config, Module};
 
 use super::numbers::Numbers;
 
-/// How often another module is made in place of one that the policy does not admit. The generator knows no cap on the
-/// number of results.
+/// Attempts to find a module that the policy admits. The generator has no limit on the number of results.
 const ATTEMPTS: u64 = 8;
 
-/// The module of a seed, and whether it may hold floats.
+/// The module of `seed`, and whether it may have floats.
 pub fn module(seed: u64, policy: &Policy) -> (Vec<u8>, bool) {
     let has_floats = !seed.is_multiple_of(3);
     let mut numbers = Numbers::new(seed);
@@ -29,7 +28,7 @@ pub fn module(seed: u64, policy: &Policy) -> (Vec<u8>, bool) {
     (module, has_floats)
 }
 
-/// Half of the modules are made so that they do not trap.
+/// Half of the modules are generated so that they do not trap.
 fn config(seed: u64, policy: &Policy, has_floats: bool, several_results: bool) -> Config {
     use hotcell_core::Proposal::{CustomPageSizes, Memory64, ReferenceTypes, Simd, TailCall};
     let allows = |proposal| policy.rules().proposals.contains(proposal);
@@ -48,7 +47,7 @@ fn config(seed: u64, policy: &Policy, has_floats: bool, several_results: bool) -
         disallow_traps: seed.is_multiple_of(2),
         multi_value_enabled: several_results && !seed.is_multiple_of(4),
         allow_start_export: policy.rules().module.start && seed % 16 == 3,
-        // With references come those that no policy allows.
+        // Reference types enable some that no policy allows.
         reference_types_enabled: allows(ReferenceTypes) && seed % 5 == 1,
         simd_enabled: allows(Simd) && has_floats,
         tail_call_enabled: allows(TailCall) && seed % 3 == 1,
@@ -79,7 +78,7 @@ mod tests {
                     *refused.entry(format!("{:?}", rejection.reason)).or_default() += 1;
                 }
             }
-            // With references come types that no policy allows.
+            // Reference types enable some that no policy allows.
             assert!(refused.values().sum::<u64>() <= 30, "{}: {refused:?}", configuration.name());
         }
     }

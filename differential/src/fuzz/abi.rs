@@ -7,22 +7,22 @@ use wasm_smith::{Config, Module};
 use crate::{Configuration, Host, Memory, Numbers, Runner};
 use hotcell_conformance::{BackendUnderTest, Failure};
 
-/// What a module of the byte contract exports; the bodies are random.
+/// Exports of a module of the byte contract; the bodies are random.
 const EXPORTS: &str = r#"(module
     (memory (export "memory") 1)
     (func (export "__hotcell_abi_version") (result i32) (unreachable))
     (func (export "alloc") (param i32) (result i32) (unreachable))
     (func (export "process") (param i32 i32) (result i64) (unreachable)))"#;
 
-/// What it may import.
+/// Its possible imports.
 const IMPORTS: &str = r#"(module
     (import "env" "nop" (func))
     (import "env" "charge" (func (param i32)))
     (import "env" "step" (func (param i32) (result i32)))
     (import "env" "mix" (func (param f32 f64) (result f64))))"#;
 
-/// Two backends, on which modules of the byte contract with random bodies are called with bytes: with the handshake, and
-/// without it, so that random code comes to be `alloc` and the entry.
+/// Two backends that call modules of the byte contract with random bodies: with the handshake, and without it, so that
+/// random code also becomes `alloc` and the entry.
 pub struct BehindAbi<A: BackendUnderTest, B: BackendUnderTest> {
     with_handshake: (Runner<A>, Runner<B>),
     without: (Runner<A>, Runner<B>),
@@ -30,7 +30,7 @@ pub struct BehindAbi<A: BackendUnderTest, B: BackendUnderTest> {
     imports: Vec<u8>,
 }
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Debug, PartialEq, Eq)]
 struct Replied {
     code: &'static str,
@@ -61,7 +61,7 @@ impl<A: BackendUnderTest, B: BackendUnderTest> BehindAbi<A, B> {
         })
     }
 
-    /// Calls the module of a seed on both backends; gives the phase in which the call ended.
+    /// Calls the module of `seed` on both backends; returns the phase in which the call ended.
     ///
     /// # Errors
     ///

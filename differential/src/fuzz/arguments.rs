@@ -5,7 +5,7 @@ use hotcell_core::{Contract, HostOptions, Loader, Policy, Value};
 use crate::Numbers;
 use hotcell_conformance::{BackendUnderTest, Failure};
 
-/// Where things turn in a memory of one or two pages.
+/// Boundaries of a memory of one or two pages.
 const EDGES: [u32; 18] = [
     0,
     1,
@@ -27,7 +27,7 @@ const EDGES: [u32; 18] = [
     0xffff_ffff,
 ];
 
-/// A guest passes a pointer and a length on to the host, which reads there, writes there, and tells what it saw.
+/// A guest that passes a pointer and a length to the host, which reads or writes there and reports the result.
 const GUEST: &str = r#"(module
     (import "env" "read" (func $read (param i32 i32) (result i32)))
     (import "env" "write" (func $write (param i32 i32)))
@@ -36,11 +36,11 @@ const GUEST: &str = r#"(module
     (func (export "write") (param i32 i32) (call $write (local.get 0) (local.get 1)))
     (func (export "grow") (drop (memory.grow (i32.const 1)))))"#;
 
-/// A host function can read and write exactly what is inside the guest's memory.
+/// A host function can read and write exactly the guest's memory.
 ///
 /// # Errors
 ///
-/// It could do more or less, or a failed write wrote something.
+/// It could access more or less, or a failed write wrote something.
 pub fn host_arguments<B: BackendUnderTest>(seed: u64) -> Result<(), Failure> {
     let mut numbers = Numbers::new(seed);
     let policy = Policy::default().with(|rules| rules.abi = None)?;
@@ -50,7 +50,7 @@ pub fn host_arguments<B: BackendUnderTest>(seed: u64) -> Result<(), Failure> {
         Ok(cx.read(pointer, length)?.iter().fold(0u32, |sum, byte| sum.wrapping_add(u32::from(*byte))))
     })?;
     imports.func("env", "write", |cx, (pointer, length): (u32, u32)| {
-        // A host that asks for no more than there is.
+        // Limits the host's allocation.
         let length = length.min(200_000);
         Ok(cx.write(pointer, &vec![1; length as usize])?)
     })?;

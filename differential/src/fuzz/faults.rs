@@ -1,4 +1,4 @@
-//! Something fails at the n-th turn; afterwards everything is as before.
+//! Failures at the n-th iteration, after which other instances must be unaffected.
 
 use hotcell_core::{Contract, Fault, HostError, HostOptions, Loader, Policy, Value};
 
@@ -31,12 +31,12 @@ struct Turns {
     fails_at: Option<(u32, Failing)>,
 }
 
-/// A host function fails at its n-th call, or growths are refused from the n-th on; the call ends as it must, its instance is
-/// of no use any more, and the next one does what the first one would have done.
+/// A host function fails at its n-th call, or growths are refused from the n-th on. The call must end with the right
+/// verdict, its instance must be poisoned, and a new instance must behave like the first one without the failure.
 ///
 /// # Errors
 ///
-/// One of that did not happen.
+/// One of these did not hold.
 pub fn injected_faults<B: BackendUnderTest>(seed: u64) -> Result<(), Failure> {
     let mut numbers = Numbers::new(seed);
     let pages = 1 + numbers.below(12);
@@ -64,7 +64,7 @@ pub fn injected_faults<B: BackendUnderTest>(seed: u64) -> Result<(), Failure> {
     let plugin = loader.load(&wat::parse_str(GUEST)?, &imports, &Contract::None)?;
 
     let turns = 1 + numbers.below(15);
-    // The first page is there from the start.
+    // The first page is there at instantiation.
     let refused = turns.saturating_sub(pages - 1);
     let control = |what: &str| {
         let mut session = plugin.session(Turns::default())?;

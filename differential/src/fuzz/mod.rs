@@ -1,5 +1,5 @@
-//! What fuzzing asks: one function for each question, which gives a [`Failure`] when the answer is wrong. A fuzz target is a
-//! call of one of them; a test asks each a few hundred times.
+//! The properties that fuzzing checks: one function for each, which returns a [`Failure`] when the property does not
+//! hold. A fuzz target calls one of them; a test calls each a few hundred times.
 
 mod abi;
 mod arguments;
@@ -17,11 +17,11 @@ pub use self::{
 use crate::Runner;
 use hotcell_conformance::{BackendUnderTest, Failure};
 
-/// Admission gives any bytes a verdict, and gives it again.
+/// Admission returns a verdict for any bytes, and the same one again.
 ///
 /// # Errors
 ///
-/// The second verdict is another one, or points outside the bytes.
+/// The second verdict differs, or its offset is outside the bytes.
 pub fn admission(bytes: &[u8]) -> Result<(), Failure> {
     for policy in [Policy::strict(), Policy::default()] {
         let verdict = || {
@@ -33,7 +33,7 @@ pub fn admission(bytes: &[u8]) -> Result<(), Failure> {
             return Err(Failure::new("another verdict the second time"));
         }
         if let Err(rejection) = first {
-            // Its text is made of what the guest wrote.
+            // Its text contains what the guest wrote.
             let text = rejection.to_string();
             if rejection.offset.is_some_and(|offset| offset > bytes.len() as u64) {
                 return Err(Failure::new(format!("{text}: at an offset outside the module")));
@@ -43,7 +43,7 @@ pub fn admission(bytes: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A backend that compiles whatever is admitted.
+/// A backend that must compile every admitted module.
 pub struct Compiles<B: BackendUnderTest>(Runner<B>);
 
 impl<B: BackendUnderTest> Compiles<B> {
@@ -56,11 +56,11 @@ impl<B: BackendUnderTest> Compiles<B> {
         Runner::new(policy).map(Self)
     }
 
-    /// Loads a module. Gives whether it was admitted.
+    /// Loads a module. Returns whether it was admitted.
     ///
     /// # Errors
     ///
-    /// It was admitted, and the engine refuses it.
+    /// The module was admitted, but the engine refuses it.
     pub fn check(&self, wasm: &[u8]) -> Result<bool, Failure> {
         match self.0.load(wasm) {
             Ok(_) => Ok(true),

@@ -1,10 +1,10 @@
-//! Mutations of good modules.
+//! Mutations of valid modules.
 
 use crate::{Comparison, Numbers, Stats};
 use hotcell_conformance::{BackendUnderTest, Failure};
 
-/// Mutants of the module of a seed: flips, truncations, pieces that were left out or doubled, sections in another order.
-/// Each gets the same verdict on both backends, and does the same where it is admitted.
+/// Mutates the module of `seed`: bit flips, truncations, omitted or repeated pieces, reordered sections. Each mutant
+/// must get the same verdict on both backends, and behave the same if it is admitted.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub fn mutations<A: BackendUnderTest, B: BackendUnderTest>(
 fn mutant(module: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     let mut mutant = module.to_vec();
     match numbers.below(9) {
-        // One flip: more of them seldom leave a module valid. Rather in the code, which is near the end.
+        // One flip: more of them seldom leave a module valid. Mostly in the code, which is near the end.
         0..5 => {
             let from = mutant.len() * numbers.pick(&[0, 1, 1, 1]) / 2;
             let at = from + numbers.below((mutant.len() - from) as u64) as usize;
@@ -53,7 +53,7 @@ fn piece(length: usize, numbers: &mut Numbers) -> std::ops::Range<usize> {
     from..length.min(from + 1 + numbers.below(20) as usize)
 }
 
-/// Two sections change places, or one is there twice or not at all.
+/// Swaps two sections, or repeats or omits one.
 fn shuffled(module: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     let mut sections = Vec::new();
     let mut at = 8;
@@ -74,7 +74,7 @@ fn shuffled(module: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     [&module[..8], &sections.concat()].concat()
 }
 
-/// Where the section at `at` ends.
+/// The end of the section at `at`.
 fn section_end(module: &[u8], at: usize) -> Option<(usize, u8)> {
     let id = *module.get(at)?;
     let (mut size, mut next) = (0usize, at + 1);

@@ -1,4 +1,4 @@
-//! Policies of every kind: nothing, one, the most, and contradictions.
+//! Random policies: zeros, ones, maxima, and contradictions.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ const GUEST: &str = r#"(module
             (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
         (i32.load8_u (i32.const 7))))"#;
 
-/// Any rules are a policy or a typed error, any policy is enforced or refused, and two backends that enforce it give the same
-/// verdict under it. Gives whether they did.
+/// Any rules are a policy or a typed error, any policy is enforced or refused, and two backends that enforce it give
+/// the same verdict under it. Returns whether they did.
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub fn policies<A: BackendUnderTest, B: BackendUnderTest>(seed: u64) -> Result<b
     };
     let is_same = match policy.is_exact() {
         true => one == other,
-        // What an engine counts by itself is its own.
+        // Engines count differently.
         false => true,
     };
     match is_same && one.0 != "backend" && other.0 != "backend" {
@@ -78,7 +78,7 @@ fn rules(numbers: &mut Numbers) -> Rules {
         5 => 1 << numbers.below(40),
         _ => otherwise,
     };
-    // Enough is a call that ends soon, however little else ends it.
+    // Bounded, so that the call ends soon, whatever the other limits.
     limits.fuel = Some(number(100_000));
     limits.memory_bytes = number(limits.memory_bytes);
     limits.table_elements = number(limits.table_elements);

@@ -1,4 +1,4 @@
-//! Everything at once.
+//! All properties at once.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -9,11 +9,11 @@ use super::{BehindAbi, host_arguments, injected_faults, mutations, policies};
 use crate::Comparison;
 use hotcell_conformance::{BackendUnderTest, Failure};
 
-/// Asks all questions on `threads` threads at once, `cases` of them in all. Gives how many were answered.
+/// Checks all properties on `threads` threads at once, `cases` of them in total. Returns how many held.
 ///
 /// # Errors
 ///
-/// The first wrong answer.
+/// The first failure.
 pub fn soak<A: BackendUnderTest, B: BackendUnderTest>(
     comparison: &Comparison<A, B>,
     behind_abi: &BehindAbi<A, B>,

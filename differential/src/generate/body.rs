@@ -1,4 +1,4 @@
-//! The bodies: operators put one after the other, with the types of the operand stack kept beside.
+//! The bodies: a sequence of operators, generated along with the types of the operand stack.
 
 mod control;
 
@@ -12,17 +12,17 @@ use crate::numbers::Numbers;
 
 use ValType::{F32, F64, I32, I64, V128};
 
-/// Blocks nested in each other.
+/// Maximum nesting of blocks.
 const MOST_NESTED: usize = 7;
-/// Operands of one block; beyond, they are dropped.
+/// Maximum number of operands of one block; more are dropped.
 const MOST_OPERANDS: usize = 12;
 
-/// Lengths and indices at which bulk operators turn.
+/// Lengths and indices at the boundaries of bulk operators.
 const EDGES: [u32; 16] = [0, 0, 1, 1, 2, 15, 16, 17, 31, 100, 4_096, 65_535, 65_536, 65_537, 0x7fff_ffff, 0xffff_ffff];
-/// The same for indices of 64 bits, beside those.
+/// Additional ones for 64-bit indices.
 const EDGES64: [u64; 7] =
     [0x1_0000_0000, 0x1_0000_0001, 0xffff_ffff_ffff, 0x7fff_ffff_ffff_ffff, 1 << 63, u64::MAX - 15, u64::MAX];
-/// By how many pages a memory grows: of the usual size, and of one byte.
+/// Deltas in pages for memory growth: of the usual size, and of one byte.
 const GROWTHS: [i64; 8] = [0, 0, 1, 1, 2, 100, 65_536, -1];
 const GROWTHS_OF_BYTES: [i64; 12] = [0, 1, 15, 16, 17, 100, 1_000, 70_000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, -1];
 const FLOATS32: [u32; 14] = [
@@ -94,7 +94,7 @@ pub(super) fn body(plan: &mut Plan, numbers: &mut Numbers, function: u32) -> Vec
 }
 
 struct Frame {
-    /// What a branch to it takes along.
+    /// Types of the values that a branch to it carries.
     label: Vec<ValType>,
     /// Operands below it.
     height: usize,
@@ -112,7 +112,7 @@ struct Body<'p> {
     stack: Vec<ValType>,
     frames: Vec<Frame>,
     code: Vec<u8>,
-    /// Operators that may still be written.
+    /// Number of operators that may still be written.
     left: i64,
 }
 
@@ -154,14 +154,14 @@ impl Body<'_> {
         self.left -= 1;
     }
 
-    /// Writes an operator whose operands are there.
+    /// Writes an operator whose operands are on the stack.
     fn apply(&mut self, operator: &I<'_>, params: &[ValType], results: &[ValType]) {
         self.emit(operator);
         self.pop(params.len());
         self.stack.extend_from_slice(results);
     }
 
-    /// Writes an operator, and before it what it needs.
+    /// Writes an operator, preceded by what it needs.
     fn with_operands(&mut self, operator: &I<'_>, params: &[ValType], results: &[ValType]) {
         self.ensure_operands(params);
         self.apply(operator, params, results);
@@ -173,7 +173,7 @@ impl Body<'_> {
         self.stack.truncate(self.stack.len() - count.min(above));
     }
 
-    /// Whether the stack ends in these types, or in unreachable code may be taken to.
+    /// Whether the top of the stack has these types, or may be assumed to in unreachable code.
     fn has(&self, types: &[ValType]) -> bool {
         let above = &self.stack[self.frame().height..];
         let count = types.len().min(above.len());
@@ -181,9 +181,9 @@ impl Body<'_> {
             && above[above.len() - count..] == types[types.len() - count..]
     }
 
-    /// Makes the stack end in these types.
+    /// Makes the top of the stack have these types.
     fn ensure_operands(&mut self, types: &[ValType]) {
-        // As much as possible of what is there is used.
+        // Reuses as many of the operands as possible.
         let missing = (0..=types.len()).find(|missing| self.has(&types[..types.len() - missing]));
         let missing = match self.numbers.once_in(8) {
             true => types.len(),
@@ -231,7 +231,7 @@ impl Body<'_> {
         self.apply(&constant, &[], &[ty]);
     }
 
-    /// A local of this type, when there is one.
+    /// A local of this type, if there is one.
     fn local(&mut self, ty: ValType, may_be_set: bool) -> Option<u32> {
         let locals = (0..self.locals.len() as u32)
             .filter(|local| self.locals[*local as usize] == ty && !(may_be_set && self.counters.contains(local)));
@@ -244,7 +244,7 @@ impl Body<'_> {
         self.locals.len() as u32 - 1
     }
 
-    /// The first one belongs to recursion.
+    /// The first one is reserved for recursion.
     fn globals(&self, ty: ValType, mutable: bool) -> Vec<u32> {
         let globals = self.plan.globals.iter().enumerate().skip(1);
         let globals = globals.filter(|(_, global)| global.0 == ty && (global.1 || !mutable));
@@ -253,7 +253,8 @@ impl Body<'_> {
 
     // Statements.
 
-    /// Values that an interpreter's translator may leave where they are, until something in between changes one.
+    /// Values that an interpreter's translator may read from their locals later, until something in between changes
+    /// one.
     fn run_of_locals(&mut self) {
         if self.locals.is_empty() {
             return self.constant(I32);
@@ -275,7 +276,7 @@ impl Body<'_> {
             (_, true) => &[INTEGERS, FLOATS],
             _ => &[INTEGERS],
         };
-        // Rather one whose operands are there.
+        // Prefers one whose operands are on the stack.
         for attempt in 0..8 {
             let families = self.numbers.pick(tables);
             let family = &families[self.numbers.below(families.len() as u64) as usize];
@@ -287,7 +288,7 @@ impl Body<'_> {
         }
     }
 
-    /// Takes the value on top away.
+    /// Removes the value on top.
     fn consume(&mut self) {
         let Some(ty) = self.stack[self.frame().height..].last().copied() else {
             return self.run_of_locals();
@@ -316,7 +317,7 @@ impl Body<'_> {
         self.apply(&I::Select, &[ty, ty, I32], &[ty]);
     }
 
-    /// An address, mostly one inside the memory.
+    /// An address, mostly inside the memory.
     fn address(&mut self) {
         let index = self.plan.memory_index();
         match self.numbers.below(12) {
@@ -348,7 +349,7 @@ impl Body<'_> {
         self.index(ty, edge);
     }
 
-    /// A length, mostly a short one.
+    /// A length, mostly short.
     fn length(&mut self, ty: ValType) {
         match self.numbers.once_in(6) {
             true => self.edge(ty),
@@ -447,7 +448,7 @@ impl Body<'_> {
                 self.apply(&I::TableFill(table), &[index, FUNCREF, index], &[]);
             }
             5 => {
-                // The narrower index counts.
+                // The narrower index type determines that of the length.
                 let length = if index == first { index } else { I32 };
                 let operands = [index, first, length];
                 operands.iter().for_each(|ty| self.element(*ty));
@@ -478,7 +479,7 @@ impl Body<'_> {
         }
     }
 
-    /// An index or length of a table or segment, mostly a small one.
+    /// An index or length of a table or segment, mostly small.
     fn element(&mut self, ty: ValType) {
         match self.numbers.once_in(20) {
             true => self.edge(ty),
@@ -489,7 +490,7 @@ impl Body<'_> {
         }
     }
 
-    /// An index of the first table, mostly one where a function of this type is.
+    /// An index of the first table, mostly of a function of this type.
     fn index_of(&mut self, type_index: u32) {
         let holds = |index: &u32| {
             let function = self.plan.table[*index as usize];

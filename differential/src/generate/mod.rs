@@ -1,6 +1,6 @@
-//! A generator of modules of its own kind: it looks for trouble where a rewrite and an interpreter's translator have it.
-//! Runs of `local.get`s under branches with several values, loops that end and loops that do not, bulk operators with
-//! lengths at every edge, deep and mutual recursion, unreachable code of every shape, NaNs with payloads, host calls.
+//! A generator of modules that stress a rewrite and an interpreter's translator: runs of `local.get`s under branches
+//! with several values, loops that end and loops that do not, bulk operators with lengths at every boundary, deep and
+//! mutual recursion, unreachable code of every shape, NaNs with payloads, host calls.
 
 mod body;
 mod operators;
@@ -17,13 +17,13 @@ use super::{
     numbers::Numbers,
 };
 
-/// Most values that a block, a branch or a function passes on: the cap of every policy.
+/// Maximum number of values of a block, a branch or a function: the cap of every policy.
 const MOST_RESULTS: u64 = 3;
 
-/// Most parameters of a function: the cap of the strict policy.
+/// Maximum number of parameters of a function: the cap of the strict policy.
 const MOST_PARAMS: u64 = 64;
 
-/// What a generated module may hold.
+/// The kinds of code that a generated module may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kinds {
     /// Scalar floats.
@@ -54,13 +54,13 @@ impl Kinds {
         byte_pages: false,
     };
 
-    /// As many of these kinds as the [reference interpreter](super::reference) knows.
+    /// The subset of these kinds that the [reference interpreter](super::reference) supports.
     #[must_use]
     pub fn integers(self) -> Self {
         Self { memory64: self.memory64, byte_pages: self.byte_pages, ..Self::INTEGERS }
     }
 
-    /// Whether the [reference interpreter](super::reference) knows them.
+    /// Whether the [reference interpreter](super::reference) supports them.
     pub fn are_integers(self) -> bool {
         self == self.integers()
     }
@@ -78,7 +78,7 @@ impl Kinds {
     }
 }
 
-/// The module of a seed, of any kind that `allowed` has.
+/// The module of `seed`, with any of the `allowed` kinds.
 pub fn module(seed: u64, allowed: Kinds) -> (Vec<u8>, Kinds) {
     let mut numbers = Numbers::new(seed);
     let any = Kinds::any(&mut numbers);
@@ -88,14 +88,14 @@ pub fn module(seed: u64, allowed: Kinds) -> (Vec<u8>, Kinds) {
         references: any.references && allowed.references,
         tail_calls: any.tail_calls && allowed.tail_calls,
         start: any.start && allowed.start,
-        // Nothing is drawn where they are not allowed: the other modules stay what they are.
+        // No number is drawn when they are not allowed: the other modules stay the same.
         memory64: allowed.memory64 && !numbers.once_in(4),
         byte_pages: allowed.byte_pages && !numbers.once_in(4),
     };
     (Plan::new(kinds, &mut numbers).module(&mut numbers), kinds)
 }
 
-/// Every operator that makes a value of a type out of one of the same type, and neither traps nor changes anything.
+/// Every operator on one type that neither traps nor has side effects.
 pub(super) fn invariant(ty: ValType) -> Vec<Instruction<'static>> {
     let families = [operators::INTEGERS, operators::FLOATS, operators::VECTORS].into_iter().flatten();
     let unary = families.filter(|family| family.params == [ty] && family.result == ty && !family.traps);
@@ -105,7 +105,7 @@ pub(super) fn invariant(ty: ValType) -> Vec<Instruction<'static>> {
 /// Parameters and results.
 type Type = (Vec<ValType>, Vec<ValType>);
 
-/// What a module declares, known before its bodies are written.
+/// The declarations of a module, known before its bodies are written.
 struct Plan {
     kinds: Kinds,
     types: Vec<Type>,
@@ -119,11 +119,11 @@ struct Plan {
     tables: Vec<(u64, Option<u64>)>,
     /// Whether the tables have 64-bit indices.
     tables64: Vec<bool>,
-    /// What the first table holds.
+    /// Functions in the first table.
     table: Vec<u32>,
     passive_data: Vec<usize>,
     passive_elements: Vec<usize>,
-    /// About how many operators a body gets.
+    /// Approximate number of operators of a body.
     operators: u64,
 }
 
@@ -154,7 +154,7 @@ impl Plan {
                 plan.functions.push(ty);
             }
         }
-        // The first one is what a host function calls back.
+        // The first one is called back by a host function.
         let again = plan.ty(vec![ValType::I32], vec![ValType::I32]);
         plan.functions.push(again);
         for _ in 0..numbers.below(6) {
@@ -180,7 +180,7 @@ impl Plan {
             plan.memory = (minimum, numbers.pick(&[None, Some(70_001), Some(200_000), Some(u32::MAX.into())]));
         }
         let functions = plan.functions.len() as u64;
-        // Now and then the table is larger than what is put into it.
+        // Sometimes the table is larger than its contents.
         let filled = plan.tables[0].0.saturating_sub(numbers.pick(&[0, 0, 0, 2]));
         plan.table = (0..filled).map(|_| numbers.below(functions) as u32).collect();
         plan
@@ -200,7 +200,7 @@ impl Plan {
         (0..numbers.below(most + 1)).map(|_| self.value_type(numbers)).collect()
     }
 
-    /// Index of a type, which is added when it is new.
+    /// Index of a type, which is added if it is new.
     fn ty(&mut self, params: Vec<ValType>, results: Vec<ValType>) -> u32 {
         let ty = (params, results);
         let index = self.types.iter().position(|known| *known == ty).unwrap_or_else(|| {
@@ -231,7 +231,7 @@ impl Plan {
     fn module(mut self, numbers: &mut Numbers) -> Vec<u8> {
         let start = self.kinds.start.then(|| self.ty(Vec::new(), Vec::new()));
         self.functions.extend(start);
-        // Bodies first: they ask for types of blocks.
+        // Bodies first: they determine the types of blocks.
         let mut code = CodeSection::new();
         for function in self.defined() {
             code.raw(&body(&mut self, numbers, function));
@@ -332,7 +332,7 @@ impl Plan {
         for length in &self.passive_elements {
             segments.passive(Elements::Functions(functions(*length).into()));
         }
-        // So that every function may be referred to.
+        // So that `ref.func` may name every function.
         segments.declared(Elements::Functions((0..count as u32).collect()));
         segments
     }
@@ -343,7 +343,7 @@ impl Plan {
             segments.passive(numbers.bytes(*length));
         }
         if self.memory.0 > 0 && !numbers.once_in(3) {
-            // Once in many modules it reaches past the end.
+            // Rarely, it reaches past the end.
             let end = if self.kinds.byte_pages { self.memory.0 - 6 } else { 65_530 * self.memory.0 };
             let places = if self.kinds.byte_pages { end.saturating_sub(60).max(1) } else { 60_000 };
             let at = if numbers.once_in(40) { end } else { numbers.below(places) };
@@ -354,7 +354,7 @@ impl Plan {
     }
 }
 
-/// Where a segment goes.
+/// The offset of a segment.
 fn offset(index: ValType, at: u64) -> ConstExpr {
     match index {
         ValType::I64 => ConstExpr::i64_const(at.cast_signed()),

@@ -25,7 +25,7 @@ macro_rules! families {
     };
 }
 
-/// Of integers alone.
+/// On integers only.
 pub(super) const INTEGERS: &[Family] = families! {
     false (I32) -> I32: I::I32Clz I::I32Ctz I::I32Popcnt I::I32Eqz I::I32Extend8S I::I32Extend16S;
     false (I64) -> I64: I::I64Clz I::I64Ctz I::I64Popcnt I::I64Extend8S I::I64Extend16S I::I64Extend32S;

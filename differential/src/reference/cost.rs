@@ -1,11 +1,10 @@
-//! The cost table, from the document.
+//! The cost table, written from the document.
 
 use wasmparser::Operator;
 
 use super::program::Program;
 
-/// Every operator costs 1, but for these. Where control goes on elsewhere or comes together, it costs 1 more for every 16
-/// locals.
+/// Every operator costs 1, with these exceptions. Branches and joins cost 1 more for every 16 locals.
 pub(super) fn operator(operator: &Operator<'_>, locals: usize) -> u64 {
     use Operator::{
         Block, Br, BrIf, BrTable, Call, CallIndirect, Drop, Else, End, If, Loop, MemoryCopy, MemoryFill, MemoryGrow,
@@ -26,18 +25,19 @@ pub(super) fn entry(cells: i64, constants: u64) -> i64 {
     1 + cells / 16 + (constants / 32).cast_signed()
 }
 
-/// Bulk operators, and a growth that succeeds: 1 for every 16 bytes.
+/// Bulk operators, and successful growths: 1 for every 16 bytes.
 pub(super) fn bytes(bytes: u64) -> i64 {
     (bytes / 16).cast_signed()
 }
 
-/// A frame has a cell for each local, one for each operand at its highest, 8 for what an engine keeps, and one for every 24
-/// parts that it may keep for the operators of the body. (Vectors, which take more, are not known here.)
+/// A frame has a cell for each local, one for each operand at the maximum height, 8 for what an engine keeps, and one
+/// for every 24 parts that it may keep for the operators of the body. (Vectors, which take more, are not supported
+/// here.)
 pub(super) fn frame(locals: u64, height: u64, kept: u64) -> i64 {
     (locals + height + 8 + kept.div_ceil(24)).cast_signed()
 }
 
-/// For the operators of a body, the parts that an engine may keep, and how many may make a constant.
+/// For the operators of a body: the parts that an engine may keep, and the number that may make a constant.
 pub(super) fn kept(program: &Program<'_>, operators: &[Operator<'_>]) -> (u64, u64) {
     use Operator as O;
     let (mut parts, mut constants) = (0, 0);
@@ -75,15 +75,15 @@ pub(super) fn kept(program: &Program<'_>, operators: &[Operator<'_>]) -> (u64, u
     (parts, constants)
 }
 
-/// A straight run that costs so much is cut, and fuel is checked there.
+/// Cost at which a straight run is split and fuel checked.
 pub(super) const LONG_RUN: i64 = 8_192;
 
-/// To enter a loop costs 1 for every 16 operators that compute something or access memory and are not in its first run.
+/// Entering a loop costs 1 for every 16 operators outside its first run that compute something or access memory.
 pub(super) fn loop_entry(operators: i64) -> i64 {
     operators / 16
 }
 
-/// Whether an operator counts there.
+/// Whether [`loop_entry`] counts an operator.
 pub(super) fn is_speculated(operator: &Operator<'_>) -> bool {
     let is_other = matches!(operator, Operator::Select | Operator::GlobalGet { .. });
     is_other || is_load(operator) || is_store(operator) || (is_numeric(operator) && !is_constant(operator))

@@ -15,10 +15,10 @@ use crate::{
     runner::Memory,
 };
 
-/// log2 of the size of a page, where the memory does not say it.
+/// log2 of the default page size.
 const PAGE_LOG2: u32 = 16;
 
-/// Why a call ends before its time.
+/// Why a call ends early.
 enum Stop {
     Trap(&'static str),
     OutOfFuel,
@@ -39,7 +39,7 @@ const ZERO: Stop = Stop::Trap("trap-integer-division-by-zero");
 enum Way {
     /// By `call`.
     Name,
-    /// By the host or through a table.
+    /// By the host or by an indirect call.
     Other,
 }
 
@@ -47,7 +47,7 @@ enum Way {
 pub(super) struct Machine<'p> {
     program: &'p Program<'p>,
     memory: Vec<u8>,
-    /// Bytes of a page, and the most pages.
+    /// Bytes of a page, and the maximum number of pages.
     page: u64,
     most_pages: u64,
     /// Whether the memory has 64-bit indices.
@@ -59,11 +59,11 @@ pub(super) struct Machine<'p> {
     /// The counters as they were stored last.
     fuel: i64,
     stack: i64,
-    /// What was executed, operator by operator.
+    /// Cost of the executed operators.
     executed: u64,
 }
 
-/// A frame, with the counters as it keeps them.
+/// A frame, with its copies of the counters.
 struct Frame<'p> {
     body: &'p Body<'p>,
     locals: Vec<u64>,
@@ -73,12 +73,12 @@ struct Frame<'p> {
     stack: i64,
 }
 
-/// A block that is open.
+/// An open block.
 #[derive(Clone, Copy)]
 struct Label {
     /// Operands below it.
     height: usize,
-    /// How many values a branch to it takes along, and where it goes.
+    /// Number of values that a branch to it carries, and its target.
     arity: usize,
     to: usize,
     is_loop: bool,
@@ -99,7 +99,7 @@ impl<'p> Machine<'p> {
             program,
             memory,
             page,
-            // Every budget is below what a memory could have.
+            // Every budget is below the maximum size of a memory.
             most_pages: maximum.unwrap_or(u64::MAX).min(budget / page),
             is_memory64: program.memory.is_some_and(|memory| memory.memory64),
             globals: program.globals.iter().map(|global| global.1).collect(),
@@ -138,7 +138,7 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// Calls a function with what is stored.
+    /// Calls a function with the stored counters.
     fn function(&mut self, function: u32, params: Vec<u64>, way: Way) -> Result<Vec<u64>, Stop> {
         let imported = self.program.imports.len();
         if (function as usize) < imported {
@@ -186,7 +186,7 @@ impl<'p> Machine<'p> {
         Ok(())
     }
 
-    /// A host function.
+    /// Calls a host function.
     fn import(&mut self, name: &str, params: &[u64]) -> Result<Vec<u64>, Stop> {
         if self.host.calls >= self.most_host_calls {
             return Err(Stop::HostCallLimit);
@@ -221,7 +221,7 @@ impl<'p> Machine<'p> {
         Ok(results)
     }
 
-    /// Executes one operator; gives the next.
+    /// Executes one operator; returns the index of the next.
     fn operator(&mut self, frame: &mut Frame<'_>, operator: &Operator<'_>, at: usize) -> Result<usize, Stop> {
         use Operator as O;
         let next = at + 1;
@@ -269,7 +269,7 @@ impl<'p> Machine<'p> {
                 if self.program.tables_reach_host {
                     self.check(frame)?;
                 }
-                // The counters are stored before the engine looks at the table.
+                // The counters are stored before the engine reads the table.
                 (self.fuel, self.stack) = (frame.fuel, frame.stack);
                 let index = index(frame.pop(), self.program.is_table64);
                 let element = self.program.table.get(index as usize).ok_or(TABLE)?;
@@ -322,8 +322,8 @@ impl<'p> Machine<'p> {
         self.check(frame)
     }
 
-    /// The operands of a bulk operator, the last one first, when they are paid for. One that does not fit costs nothing: it
-    /// traps.
+    /// The operands of a bulk operator, the last one first, once it is charged. An operator that is out of bounds costs
+    /// nothing: it traps.
     fn bulk(&mut self, frame: &mut Frame<'_>, is_copy: bool) -> Result<(u64, u64, u64), Stop> {
         let length = self.index(frame);
         let (second, to) = (frame.pop(), frame.pop());
@@ -337,7 +337,7 @@ impl<'p> Machine<'p> {
         Ok((length, second, to))
     }
 
-    /// An index of the memory.
+    /// Pops an index of the memory.
     fn index(&self, frame: &mut Frame<'_>) -> u64 {
         index(frame.pop(), self.is_memory64)
     }
@@ -346,7 +346,7 @@ impl<'p> Machine<'p> {
         self.memory.get_mut(at as usize..).and_then(|bytes| bytes.get_mut(..length as usize)).ok_or(MEMORY)
     }
 
-    /// Loads and stores; what is neither does not concern the instance.
+    /// Loads and stores; other operators do not access the instance.
     fn access(&mut self, frame: &mut Frame<'_>, operator: &Operator<'_>) -> Result<(), Stop> {
         use Operator as O;
         match operator {
@@ -401,20 +401,20 @@ impl Frame<'_> {
         self.labels.push(Label { height, arity, to, is_loop });
     }
 
-    /// Where a branch goes on.
+    /// Takes a branch; returns its target.
     fn branch(&mut self, depth: u32) -> usize {
         let index = self.labels.len() - 1 - depth as usize;
         let label = self.labels[index];
         let taken = self.operands.split_off(self.operands.len() - label.arity);
         self.operands.truncate(label.height);
         self.operands.extend(taken);
-        // A loop stays open.
+        // A branch to a loop leaves it open.
         self.labels.truncate(index + usize::from(label.is_loop));
         label.to
     }
 }
 
-/// An index of 32 or of 64 bits.
+/// An index of 32 or 64 bits.
 fn index(bits: u64, is_64: bool) -> u64 {
     if is_64 { bits } else { (bits as u32).into() }
 }

@@ -1,7 +1,7 @@
-//! A reference interpreter that counts fuel and stack by the document (`docs/metering.md`), with code of its own: it runs
-//! the module as it was, before any rewrite. It knows integers, locals, globals, control flow, calls, one memory with its
-//! bulk operators, a table that does not change, and the host functions of the comparison: what
-//! [`Kinds::integers`](super::generate::Kinds::integers) makes. Indices may be of 64 bits, and pages of one byte.
+//! A reference interpreter that counts fuel and stack as documented (`docs/metering.md`), independently of the rewrite:
+//! it runs the original module. It supports integers, locals, globals, control flow, calls, one memory with its bulk
+//! operators, a table that does not change, and the host functions of the comparison: what
+//! [`Kinds::integers`](super::generate::Kinds::integers) generates. Indices may have 64 bits, and pages one byte.
 
 mod cost;
 mod machine;
@@ -15,11 +15,11 @@ pub use self::program::{Program, Unsupported};
 use super::{Configuration, Difference, Guest, Host, Memory, Numbers, Observed, Runner, argument};
 use hotcell_conformance::BackendUnderTest;
 
-/// Fuel of the first call, which tells what enough is.
+/// Fuel of the first call, which determines how much is enough.
 const PLENTY: u64 = 30_000;
 
-/// Holds a backend against the reference on a module of the integer subset: each export with arguments of the seed, at
-/// about `budgets` budgets from nothing to one more than enough. Gives how many calls that were.
+/// Compares a backend with the reference on a module of the integer subset: each export with arguments of the seed, at
+/// about `budgets` budgets from zero to one more than enough. Returns the number of calls.
 ///
 /// # Errors
 ///
@@ -74,18 +74,18 @@ pub fn compare<B: BackendUnderTest>(
     Ok(calls)
 }
 
-/// How a call on a fresh instance ends.
+/// How a call on a new instance ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// The code of the verdict; `ok` for a success.
     pub code: &'static str,
     /// Results.
     pub values: Vec<Value>,
-    /// Fuel that the report tells.
+    /// Fuel in the report.
     pub fuel_used: u64,
-    /// Fuel of everything that was executed, whatever the report tells.
+    /// Fuel of everything that was executed, whatever the report says.
     pub executed: u64,
-    /// What the host functions saw.
+    /// What the host functions observed.
     pub host: Host,
     /// Exported globals.
     pub globals: Vec<Option<Value>>,
@@ -94,7 +94,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Whether a backend did the same.
+    /// Whether a backend observed the same.
     fn is(&self, observed: &Observed) -> bool {
         let Self { code, values, fuel_used, executed, host, globals, memory } = self;
         let is_exact = *code != "ok" || fuel_used == executed;
@@ -109,8 +109,8 @@ impl Counted {
 }
 
 impl Program<'_> {
-    /// Calls an export on a fresh instance with `fuel`; `None` when it cannot be instantiated, because an active segment
-    /// does not fit.
+    /// Calls an export on a new instance with `fuel`; `None` when instantiation fails because an active segment is out
+    /// of bounds.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! A module, read for the interpreter.
+//! A module, parsed for the interpreter.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::{
     runs::{Runs, height},
 };
 
-/// The module has something that the reference does not know.
+/// The module uses something that the reference does not support.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the reference interpreter does not know {0}")]
 pub struct Unsupported(String);
@@ -33,14 +33,14 @@ pub struct Program<'a> {
     pub(super) types: Vec<FuncType>,
     /// Names of imported functions.
     pub(super) imports: Vec<&'a str>,
-    /// Whether an import is exported, or in a segment: a table may hold it then.
+    /// Whether an import is exported, or in a segment: a table may contain it then.
     pub(super) tables_reach_host: bool,
     /// Type of every function, imported ones first.
     pub(super) functions: Vec<u32>,
     pub(super) bodies: Vec<Body<'a>>,
     /// Type and initial bits.
     pub(super) globals: Vec<(ValType, u64)>,
-    /// Whether each may change.
+    /// Whether each is mutable.
     pub(super) is_mutable: Vec<bool>,
     pub(super) memory: Option<MemoryType>,
     pub(super) table: Vec<Option<u32>>,
@@ -54,7 +54,7 @@ pub struct Program<'a> {
 
 pub(super) struct Body<'a> {
     pub(super) operators: Vec<Operator<'a>>,
-    /// For each operator that opens a block, where its `else` and its `end` are.
+    /// For each operator that opens a block, the positions of its `else` and `end`.
     pub(super) blocks: BTreeMap<usize, Extent>,
     pub(super) runs: Runs,
     /// Locals, parameters included.
@@ -76,7 +76,7 @@ impl<'a> Program<'a> {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`] names what the reference does not know.
+    /// [`Unsupported`] names what the reference does not support.
     pub fn read(wasm: &'a [u8]) -> Result<Self, Unsupported> {
         let mut program = Self::default();
         let mut bodies = Vec::new();
@@ -93,7 +93,7 @@ impl<'a> Program<'a> {
         Ok(program)
     }
 
-    /// A segment or an export refers to `function`.
+    /// Records that a segment or an export refers to `function`.
     fn refer(&mut self, function: u32) {
         self.tables_reach_host |= (function as usize) < self.imports.len();
     }

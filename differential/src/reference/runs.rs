@@ -1,4 +1,4 @@
-//! What the document says of a body: its straight runs, and the height of its operands.
+//! Properties of a body as documented: its straight runs, and the height of its operand stack.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use super::{
 
 /// The straight runs of a body.
 pub(super) struct Runs {
-    /// By the operator with which each begins.
+    /// By the operator at which each begins.
     runs: BTreeMap<usize, Run>,
-    /// What each operator costs where it is executed.
+    /// The cost of each operator where it is executed.
     costs: Vec<i64>,
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     pub(super) cost: i64,
-    /// Whether fuel is checked where it begins: at the head of a loop, and where a long run is cut.
+    /// Whether fuel is checked where it begins: at the head of a loop, and where a long run is split.
     pub(super) is_checked: bool,
 }
 
@@ -28,22 +28,22 @@ struct Open {
     is_loop: bool,
     /// The operator that opens it.
     at: usize,
-    /// The run that ends before the loop, and with which it begins.
+    /// The run before the loop, and the first run of the loop.
     outside: usize,
     first: usize,
-    /// Operators that may be moved in front of it: all, and those behind its first run.
+    /// Operators that may be hoisted out of it: all, and those after its first run.
     all: i64,
     later: i64,
-    /// An `if` that has had no `else` so far.
+    /// An `if` without an `else` so far.
     is_bare_if: bool,
     is_reachable: bool,
-    /// Whether somebody branches to its end.
+    /// Whether there is a branch to its end.
     is_joined: bool,
 }
 
 impl Runs {
-    /// The runs begin at the entry, at loop heads, at the arms of an `if`, behind a branch, behind a call, and where branches
-    /// meet. What cannot be reached costs nothing.
+    /// Runs begin at the entry, at loop heads, at the arms of an `if`, after a branch, after a call, and at joins.
+    /// Unreachable code costs nothing.
     pub(super) fn of(operators: &[Operator<'_>], locals: usize) -> Self {
         let mut runs = BTreeMap::from([(0, Run { cost: 0, is_checked: false })]);
         let block = Open {
@@ -147,18 +147,18 @@ impl Runs {
         Self { runs, costs }
     }
 
-    /// The run that begins there.
+    /// The run that begins at `operator`.
     pub(super) fn at(&self, operator: usize) -> Option<Run> {
         self.runs.get(&operator).copied()
     }
 
-    /// What an operator costs where it is executed.
+    /// The cost of an operator where it is executed.
     pub(super) fn cost(&self, operator: usize) -> u64 {
         self.costs[operator].cast_unsigned()
     }
 }
 
-/// The most operands that are ever on the stack, as validation counts them: in unreachable code none is ever missing.
+/// The maximum height of the operand stack, as validation counts it: in unreachable code no operand is missing.
 pub(super) fn height(program: &Program<'_>, function: u32, operators: &[Operator<'_>]) -> Result<u64, Unsupported> {
     let results = program.function_type(function).results().len();
     let mut open = vec![Level { base: 0, is_unreachable: false, params: 0, results, label: results }];
@@ -227,11 +227,11 @@ struct Level {
     is_unreachable: bool,
     params: usize,
     results: usize,
-    /// How many values a branch to it takes along.
+    /// Number of values that a branch to it carries.
     label: usize,
 }
 
-/// How many parameters and results a block has.
+/// Numbers of parameters and results of a block.
 pub(super) fn arity(program: &Program<'_>, ty: BlockType) -> (usize, usize) {
     match ty {
         BlockType::Empty => (0, 0),
@@ -243,7 +243,7 @@ pub(super) fn arity(program: &Program<'_>, ty: BlockType) -> (usize, usize) {
     }
 }
 
-/// How many values an operator takes and gives.
+/// Numbers of operands and results of an operator.
 fn plain(operator: &Operator<'_>) -> Result<(usize, usize), Unsupported> {
     use Operator as O;
     Ok(match operator {

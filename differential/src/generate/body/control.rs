@@ -24,8 +24,8 @@ impl Body<'_> {
         }
     }
 
-    /// A block whose results are locals in order and values that were just computed, and a branch with them: an engine that
-    /// keeps the locals where they are and the others where they must go has something to copy and something not to.
+    /// A block whose results are locals in order and values that were just computed, and a branch with them: an engine
+    /// that reads the locals from their slots and the others from the stack must copy some of them only.
     pub(super) fn run_under_branch(&mut self) {
         if self.locals.is_empty() || self.frames.len() > MOST_NESTED {
             return self.run_of_locals();
@@ -63,7 +63,7 @@ impl Body<'_> {
         self.close(&results);
     }
 
-    /// A value that no local or constant is.
+    /// A value that is not in a local and not a constant.
     fn computed(&mut self, ty: ValType) {
         self.value(ty);
         let operator = match ty {
@@ -121,7 +121,7 @@ impl Body<'_> {
         self.stack.extend_from_slice(results);
     }
 
-    /// Leaves these types and nothing else in the current frame.
+    /// Leaves exactly these types in the current frame.
     pub(super) fn finish(&mut self, results: &[ValType]) {
         let height = self.frame().height;
         if self.stack[height..] == *results {
@@ -139,7 +139,7 @@ impl Body<'_> {
             self.consume_or_drop();
         }
         if kept.is_empty() {
-            // At the end of unreachable code nothing need be there.
+            // At the end of unreachable code the operands may be missing.
             if !(self.frame().is_unreachable && self.numbers.once_in(2)) {
                 results.iter().for_each(|ty| self.value(*ty));
             }
@@ -170,7 +170,7 @@ impl Body<'_> {
         counter
     }
 
-    /// Leaves what the counter comes to.
+    /// Leaves the decremented counter.
     fn count_down(&mut self, counter: u32) {
         self.apply(&I::LocalGet(counter), &[], &[I32]);
         self.apply(&I::I32Const(1), &[], &[I32]);
@@ -178,7 +178,7 @@ impl Body<'_> {
         self.apply(&I::LocalTee(counter), &[I32], &[I32]);
     }
 
-    /// A loop that is left by conditional branches, each to a block that nothing else leads to the end of.
+    /// A loop with conditional exits, each to the end of a block that has no other predecessor.
     fn loop_with_exits(&mut self) {
         let counter = self.counter();
         let exits: Vec<_> =
@@ -215,7 +215,7 @@ impl Body<'_> {
         }
     }
 
-    /// A loop that ends when its counter does, unless something inside jumps to its head too.
+    /// A loop that ends with its counter, unless a branch inside targets its head too.
     fn counted_loop(&mut self) {
         let counter = self.counter();
         let (params, results) = self.block_type();
@@ -233,7 +233,7 @@ impl Body<'_> {
     fn if_else(&mut self) {
         self.ensure_operands(&[I32]);
         if self.stack.len() == self.frame().height {
-            // Unreachable: the condition may be there or not.
+            // Unreachable: the condition may be missing.
             self.constant(I32);
         }
         self.pop(1);
@@ -277,15 +277,15 @@ impl Body<'_> {
         }
         self.apply(&I::BrIf(depth), &[I32], &[]);
         if self.frame().is_unreachable {
-            // The branch has given its operands their types.
+            // The branch has determined the types of its operands.
             self.pop(label.len());
             self.stack.extend_from_slice(&label);
         }
     }
 
-    /// An operator behind which nothing is reached.
+    /// An operator after which the code is unreachable.
     pub(super) fn stop(&mut self) {
-        // A body that ends at once says little.
+        // A body that ends at once tests little.
         if self.frames.len() == 1 && self.left > 3 && !self.numbers.once_in(10) {
             return self.operator();
         }
@@ -323,7 +323,7 @@ impl Body<'_> {
         self.emit(&I::BrTable(targets.into(), default));
     }
 
-    /// Whether some function could be called in place of this one.
+    /// Whether a function could be tail-called here.
     fn tail_call(&mut self) -> bool {
         let fits = |function: &u32| self.plan.function_type(*function).1 == self.results;
         let functions: Vec<u32> = (0..self.plan.functions.len() as u32).filter(fits).collect();
@@ -343,7 +343,7 @@ impl Body<'_> {
         true
     }
 
-    /// Mostly functions that come later; others as long as the first global is not used up.
+    /// Mostly later functions; others as long as the first global is above zero.
     pub(super) fn call(&mut self) {
         let function = self.numbers.below(self.plan.functions.len() as u64) as u32;
         let (params, results) = self.plan.function_type(function);

@@ -1,4 +1,4 @@
-//! What works on operands and locals alone.
+//! Operators that use only operands and locals.
 
 use wasmparser::Operator;
 

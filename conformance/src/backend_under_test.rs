@@ -1,10 +1,10 @@
 use hotcell_core::{Backend, HostFn};
 
-/// Names the host functions' types once, for the trait and for its blanket impl.
+/// Lists the host functions' types once, for the trait and for its blanket impl.
 macro_rules! backend_under_test {
     ($($params:ty => $results:ty,)*) => {
-        /// A backend that the suite can hold to the contract: one with the host functions that its checks define.
-        /// Whoever implements [`HostFn`] for every arity has it.
+        /// A backend that the suite can test: one with the host functions that its checks define. Every backend that
+        /// implements [`HostFn`] for every arity is one.
         pub trait BackendUnderTest: Backend $(+ HostFn<$params, $results>)* {}
 
         impl<B> BackendUnderTest for B where B: Backend $(+ HostFn<$params, $results>)* {}

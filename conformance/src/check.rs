@@ -16,7 +16,7 @@ use crate::{
 /// How a check ended.
 pub type Outcome = Result<(), Failure>;
 
-/// Whether a backend may do without what a check proves.
+/// Whether a backend may lack what a check proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// Every backend must pass.
@@ -34,7 +34,7 @@ impl fmt::Display for Need {
     }
 }
 
-/// One sentence of the contract, and what proves it.
+/// One sentence of the contract, and its proof.
 pub struct Check {
     id: Cow<'static, str>,
     proves: Cow<'static, str>,
@@ -43,7 +43,7 @@ pub struct Check {
     run: Box<dyn Fn() -> Outcome + Send + Sync>,
 }
 
-/// Checks that run alone hold it for writing, all others for reading.
+/// Checks that run alone lock it for writing, all others for reading.
 static TURN: RwLock<()> = RwLock::new(());
 
 impl Check {
@@ -64,12 +64,12 @@ impl Check {
         Self { need: Need::Optional(field), ..Self::mandatory(id, proves, run) }
     }
 
-    /// Lets no other check of the process run at the same time: for what measures the process.
+    /// Runs the check without any other in the process: for measurements of the process.
     pub(crate) fn alone(self) -> Self {
         Self { alone: true, ..self }
     }
 
-    /// The stable id: the family, a dot, and the rest.
+    /// The stable id: the family, a dot, and a name.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -84,14 +84,14 @@ impl Check {
         &self.proves
     }
 
-    /// Whether a backend may do without.
+    /// Whether a backend may lack it.
     pub fn need(&self) -> Need {
         self.need
     }
 
-    /// Runs the check itself, whatever the backend says of itself. A panic is a failure.
+    /// Runs the check, whatever the backend states. A panic is a failure.
     pub(crate) fn run(&self) -> (Outcome, Tally, Duration) {
-        // A check that panicked while it was alone has left nothing behind.
+        // A check that panicked while it was alone has left no state behind.
         let (_shared, _alone) = match self.alone {
             false => (Some(TURN.read().unwrap_or_else(PoisonError::into_inner)), None),
             true => (None, Some(TURN.write().unwrap_or_else(PoisonError::into_inner))),
@@ -99,7 +99,7 @@ impl Check {
         self.run_instead(&self.run)
     }
 
-    /// Runs `other` in the check's place.
+    /// Runs `other` instead of the check.
     pub(crate) fn run_instead(&self, other: impl Fn() -> Outcome) -> (Outcome, Tally, Duration) {
         tally::take();
         let begin = Instant::now();

@@ -2,7 +2,7 @@ use std::{error::Error, fmt, panic::Location, thread};
 
 use hotcell_core::HostError;
 
-/// What a check found to be wrong, and where in the suite it was found.
+/// What is wrong, and where in the suite it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     message: String,
@@ -10,18 +10,18 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure in the caller's line.
+    /// A failure at the caller's line.
     #[track_caller]
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), at: Some(Location::caller()) }
     }
 
-    /// What is wrong, without the place.
+    /// What is wrong, without the location.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The failure of what panicked with this payload.
+    /// The failure for a panic with this payload.
     pub fn of_panic(payload: &(dyn std::any::Any + Send)) -> Self {
         let message = payload.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
@@ -39,7 +39,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What was to succeed has failed.
+/// Something failed that should have succeeded.
 impl<E: Error> From<E> for Failure {
     #[track_caller]
     fn from(error: E) -> Self {
@@ -53,14 +53,14 @@ impl<E: Error> From<E> for Failure {
     }
 }
 
-/// A check may find something wrong inside a host function.
+/// A check may fail inside a host function.
 impl From<Failure> for HostError {
     fn from(failure: Failure) -> Self {
         Self::message(failure.to_string())
     }
 }
 
-/// What was to fail.
+/// A result that should be an error.
 pub(crate) trait Denied<E> {
     /// The error; a failure when there is none.
     fn denied(self) -> Result<E, Failure>;
@@ -76,7 +76,7 @@ impl<T, E> Denied<E> for Result<T, E> {
     }
 }
 
-/// What was to be there.
+/// A value that should be present.
 pub(crate) trait Present<T> {
     /// The value; a failure when there is none.
     fn present(self) -> Result<T, Failure>;
@@ -89,7 +89,7 @@ impl<T> Present<T> for Option<T> {
     }
 }
 
-/// The end of a thread of the suite.
+/// A thread of the suite that should not panic.
 pub(crate) trait Joined<T> {
     /// What it returned; a failure when it panicked.
     fn joined(self) -> Result<T, Failure>;

@@ -4,11 +4,11 @@ use hotcell_core::{Contract, HostOptions, Imports, LoadError, Loader, Plugin, Po
 
 use crate::{BackendUnderTest, Failure, tally};
 
-/// Fuel for a guest that a deadline or a token must end: seconds of it, so that a backend which never ends it fails the
-/// check and does not hang the suite.
+/// Fuel for a guest that a deadline or a token must end: enough for seconds, so that a backend which never ends it
+/// fails the check and does not hang the suite.
 pub(crate) const BACKSTOP: Option<u64> = Some(3_000_000_000);
 
-/// The default policy with a change, and without the vectors that not every backend has.
+/// The default policy with a change, and without vectors, which not every backend supports.
 pub(crate) fn policy(change: impl FnOnce(&mut Rules)) -> Policy {
     let policy = Policy::default().with(|rules| {
         rules.proposals.deny(Proposal::Simd);
@@ -22,7 +22,7 @@ pub(crate) fn wasm(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|error| panic!("the suite's own guest: {error}\n{text}"))
 }
 
-/// A guest of the byte contract: `body` has its imports, if any, and its entries. Its input is put at 1024.
+/// A guest of the byte contract: `body` has its imports, if any, and its entries. Its input is at address 1024.
 pub(crate) fn guest(body: &str) -> Vec<u8> {
     wasm(&format!(
         r#"(module {body}
@@ -56,7 +56,7 @@ impl<B: BackendUnderTest> Fixture<B> {
         self.0.imports()
     }
 
-    /// A guest of the byte contract that imports nothing; its entry is `process`.
+    /// Loads a guest of the byte contract that imports nothing; its entry is `process`.
     pub(crate) fn load(&self, wasm: &[u8]) -> Result<Plugin<B>, LoadError> {
         self.load_with(wasm, &self.imports(), &Contract::bytes("process"))
     }
@@ -83,7 +83,7 @@ pub(crate) fn plain_plugin<B: BackendUnderTest>(policy: Policy, wasm: &[u8]) -> 
     Ok(fixture.load_with(wasm, &fixture.imports(), &Contract::None)?)
 }
 
-/// A plugin of the byte contract with the host functions that `define` makes.
+/// A plugin of the byte contract with the host functions that `define` adds.
 pub(crate) fn hosted_plugin<B: BackendUnderTest, T: Send + 'static>(
     policy: Policy,
     wasm: &[u8],

@@ -11,7 +11,7 @@ pub fn test<B: BackendUnderTest>() -> ! {
     test_with::<B>(&[])
 }
 
-/// As [`test()`], for a backend with known defects.
+/// Like [`test()`], for a backend with known defects.
 pub fn test_with<B: BackendUnderTest>(deviations: &'static [Deviation]) -> ! {
     let arguments = Arguments::from_args();
     let suite = Arc::new(Suite::<B>::with_deviations(deviations));

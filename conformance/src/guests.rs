@@ -1,5 +1,4 @@
-//! The guests that are written as text. Each says at its top what it is for, what must become of it, and which checks
-//! use it.
+//! The guests that are written as text. Each begins with its purpose, the expected outcome, and the checks that use it.
 
 /// A guest in the text format.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +16,7 @@ impl Guest {
     }
 }
 
-/// The guest of that name.
+/// The guest with that name.
 pub fn guest(id: &str) -> Option<&'static Guest> {
     GUESTS.iter().find(|guest| guest.id == id)
 }

@@ -1,7 +1,7 @@
-//! One suite that holds every backend to the contract of [`hotcell_core::backend`].
+//! One suite that tests every backend against the contract of [`hotcell_core::backend`].
 //!
-//! A [`Check`] stands once in the list: a stable id, the sentence of the contract that it proves, and a generic function
-//! that returns what went wrong. A backend's whole test file is
+//! A [`Check`] has a stable id, the sentence of the contract that it proves, and a generic function that returns what
+//! is wrong. A backend's whole test file is
 //!
 //! ```ignore
 //! fn main() {
@@ -11,8 +11,8 @@
 //!
 //! with `harness = false`; a program runs the same list through a [`Suite`] and gets a [`Report`].
 //!
-//! Nothing is skipped. A check of a capability that the backend states as unsupported proves that a policy which asks for
-//! it is refused. A known defect is declared as a [`Deviation`]; its check runs, and must fail as declared.
+//! Nothing is skipped. A check of a capability that the backend states as unsupported proves that a policy which
+//! requires it is refused. A known defect is declared as a [`Deviation`]; its check runs, and must fail as declared.
 
 #![forbid(unsafe_code)]
 

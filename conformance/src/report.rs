@@ -5,20 +5,20 @@ use serde::{Serialize, Serializer};
 
 use crate::Need;
 
-/// What the suite found of one backend.
+/// The results of the suite for one backend.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Id of the backend.
     pub backend: &'static str,
     /// Version of its engine.
     pub backend_version: &'static str,
-    /// How many checks ended how.
+    /// Number of checks by outcome.
     pub counts: Counts,
     /// The checks, in the order of the list.
     pub checks: Vec<Entry>,
 }
 
-/// How many checks ended how.
+/// Number of checks by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Checks that ran.
@@ -29,15 +29,15 @@ pub struct Counts {
     pub optional: u64,
     /// Passed.
     pub passed: u64,
-    /// Failed, or passed where a failure was declared.
+    /// Failed, or passed although a failure was declared.
     pub failed: u64,
     /// Failed as declared.
     pub expected_failures: u64,
-    /// Stated as unsupported, and seen to be refused.
+    /// Stated as unsupported, and refused.
     pub unsupported: u64,
-    /// Things that the checks looked at.
+    /// Assertions that the checks made.
     pub assertions: u64,
-    /// Modules that the backend was given.
+    /// Modules that the backend got.
     pub modules: u64,
 }
 
@@ -48,17 +48,17 @@ pub struct Entry {
     pub id: String,
     /// The sentence of the contract.
     pub proves: String,
-    /// Whether a backend may do without.
+    /// Whether a backend may lack it.
     #[serde(serialize_with = "as_text")]
     pub need: Need,
     /// How it ended.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// Things that it looked at.
+    /// Assertions that it made.
     pub assertions: u64,
     /// Modules that it gave to the backend.
     pub modules: u64,
-    /// What it measured.
+    /// Its measurements.
     pub notes: Vec<String>,
     /// How long it took.
     #[serde(rename = "took_us", serialize_with = "as_micros")]
@@ -69,26 +69,26 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The backend does what the contract says.
+    /// The backend meets the contract.
     Passed,
-    /// It does not.
+    /// The backend breaks the contract.
     Failed {
         /// What is wrong.
         failure: String,
     },
-    /// It does not, as declared.
+    /// It fails as declared.
     ExpectedFailure {
         /// Why, as declared.
         reason: &'static str,
         /// What is wrong.
         failure: String,
     },
-    /// It does, and was declared not to: the declaration must go.
+    /// It passes, but was declared to fail: remove the declaration.
     UnexpectedPass {
         /// Why it should have failed.
         declared: &'static str,
     },
-    /// The backend states that it cannot, and refuses policies that ask for it.
+    /// The backend states that it lacks the capability, and refuses policies that require it.
     Unsupported {
         /// What is missing.
         reason: &'static str,
@@ -96,7 +96,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// What is wrong, where something is that was not declared.
+    /// What is wrong, unless it was declared.
     pub fn failure(&self) -> Option<String> {
         match self {
             Self::Failed { failure } => Some(failure.clone()),
@@ -139,7 +139,7 @@ impl Report {
         families
     }
 
-    /// Whether nothing failed that was not declared to.
+    /// Whether nothing failed, except as declared.
     pub fn is_conforming(&self) -> bool {
         self.counts.failed == 0
     }

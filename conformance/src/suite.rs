@@ -12,15 +12,15 @@ use crate::{
 /// A known defect of a backend: the check is run, and must fail as declared.
 #[derive(Clone, Copy, Debug)]
 pub struct Deviation {
-    /// Id of an optional check. What is mandatory cannot be deviated from.
+    /// Id of an optional check. Mandatory checks have no deviations.
     pub check: &'static str,
     /// Why the backend fails it.
     pub reason: &'static str,
-    /// Words of the failure.
+    /// A part of the failure's message.
     pub fails_with: &'static str,
 }
 
-/// The list of checks for one backend, with what is known of its defects.
+/// The list of checks for one backend, with its known defects.
 pub struct Suite<B> {
     checks: Vec<Check>,
     deviations: &'static [Deviation],
@@ -51,7 +51,7 @@ impl<B: BackendUnderTest> Suite<B> {
         &self.checks
     }
 
-    /// Runs the checks that are `wanted`, one after the other, and tells `progress` of each as it ends.
+    /// Runs the checks that are `wanted`, one after another, and calls `progress` for each as it ends.
     pub fn run(&self, wanted: impl Fn(&Check) -> bool, mut progress: impl FnMut(&Entry)) -> Report {
         let wanted = self.checks.iter().filter(|check| wanted(check));
         Report::new::<B>(wanted.map(|check| self.judge(check)).inspect(|entry| progress(entry)).collect())
@@ -92,7 +92,8 @@ impl<B: BackendUnderTest> Default for Suite<B> {
     }
 }
 
-/// `unsupported` is why the backend does without, where it does; then the outcome is that of the refusal.
+/// `unsupported` is the stated reason of a backend that does not support the field; the outcome is then that of the
+/// refusal.
 fn verdict(need: Need, outcome: Outcome, deviation: Option<&Deviation>, unsupported: Option<&'static str>) -> Verdict {
     match (outcome, deviation) {
         (Ok(()), Some(deviation)) => Verdict::UnexpectedPass { declared: deviation.reason },

@@ -1,4 +1,4 @@
-//! What a check did, counted on the thread that it runs on.
+//! Counts of what a check did, on the thread that runs it.
 
 use std::cell::RefCell;
 
@@ -14,28 +14,28 @@ thread_local! {
     static TALLY: RefCell<Tally> = RefCell::default();
 }
 
-/// One thing was looked at.
+/// Counts one assertion.
 pub(crate) fn assertion() {
     TALLY.with_borrow_mut(|tally| tally.assertions += 1);
 }
 
-/// So many things were looked at by somebody else.
+/// Counts assertions that were made elsewhere.
 #[cfg(feature = "spec-suite")]
 pub(crate) fn assertions(count: u64) {
     TALLY.with_borrow_mut(|tally| tally.assertions += count);
 }
 
-/// A module was given to the backend.
+/// Counts a module that the backend got.
 pub(crate) fn module() {
     TALLY.with_borrow_mut(|tally| tally.modules += 1);
 }
 
-/// Something that was measured, for the report.
+/// Adds a measurement to the report.
 pub(crate) fn note(text: String) {
     TALLY.with_borrow_mut(|tally| tally.notes.push(text));
 }
 
-/// The numbers so far; the next ones begin at zero.
+/// Returns the counts so far, and resets them to zero.
 pub(crate) fn take() -> Tally {
     TALLY.take()
 }

@@ -1,5 +1,5 @@
-//! The version handshake: every instance must answer before anything else is asked of it, and whatever it does there is
-//! an answer.
+//! The version handshake: every instance must answer before any other call, and every behaviour of the guest gets a
+//! verdict.
 
 use hotcell_core::{
     CallError, Phase, Plugin, Rules,
@@ -44,7 +44,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// A guest whose version function is `abi`.
+/// A guest with the version function `abi`.
 fn answering<B: BackendUnderTest>(abi: &str, change: impl FnOnce(&mut Rules)) -> Result<Plugin<B>, Failure> {
     let text = format!(
         r#"(module
@@ -66,7 +66,7 @@ fn answer(body: &str) -> String {
 
 const ABI_LOOP: &str = "(loop $again (br $again)) (unreachable)";
 
-/// Code and phase of a byte call and of a session, which must be the same.
+/// Code and phase of a byte call and of a session, which must be equal.
 fn verdict<B: BackendUnderTest>(plugin: &Plugin<B>) -> Result<(&'static str, Phase), Failure> {
     let of = |error: CallError| (error.code(), error.phase);
     let call = of(plugin.call("process", b"").denied()?);
@@ -148,7 +148,7 @@ fn range<B: BackendUnderTest>() -> Outcome {
 }
 
 fn once<B: BackendUnderTest>() -> Outcome {
-    // The first answer is 1, the second would be 2.
+    // The first call returns 1, a second would return 2.
     let counting = answer("(global.set $asked (i32.add (global.get $asked) (i32.const 1))) (global.get $asked)");
     let plugin = answering::<B>(&counting, |_| ())?;
     for _ in 0..3 {

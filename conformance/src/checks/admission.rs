@@ -1,4 +1,4 @@
-//! Admission as a backend meets it: what the policy refuses never reaches the engine, and what it admits compiles.
+//! Admission seen from the backend: the engine never gets what the policy refuses, and compiles what it admits.
 
 use std::time::{Duration, Instant};
 
@@ -138,9 +138,8 @@ fn custom<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// A function that is long enough for a lazy engine to put off, among others.
-/// A function whose translation takes milliseconds, and whose calls take none: an engine that translates it at the first
-/// call is seen by that. The bound is far from both, and the best of several modules counts.
+/// A function whose translation takes milliseconds and whose calls take none, to detect an engine that translates it at
+/// the first call. The bound is far from both, and the best of several modules counts.
 fn eager<B: BackendUnderTest>() -> Outcome {
     let fixture = Fixture::<B>::on(policy(|_| ()))?;
     let long: String = (0..60_000).map(|n| format!("(i32.const {}) i32.add local.get 0 i32.mul ", n % 1_000)).collect();
@@ -167,14 +166,14 @@ fn eager<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// A module that needs one proposal, and what its `run` returns where it has it.
+/// A module that needs one proposal, and the result of its `run`.
 struct Sample {
     proposal: Proposal,
     text: &'static str,
     result: Value,
 }
 
-/// At least two for each: another operator, or another place.
+/// At least two for each: another operator, or another position.
 const PROPOSALS: &[Sample] = &[
     Sample {
         proposal: Proposal::MutableGlobal,
@@ -393,7 +392,7 @@ impl Sample {
     }
 }
 
-/// Modules that need what no policy can allow.
+/// Modules that need a proposal that no policy can allow.
 const DENIED: &[(&str, &str)] = &[
     ("threads", "(memory 1 1 shared)"),
     ("exceptions", "(tag) (func (throw 0))"),
@@ -422,11 +421,11 @@ fn denied<B: BackendUnderTest>(name: &str, text: &str) -> Outcome {
     Ok(())
 }
 
-/// How far from a cap a generator may look for a number that some module has: no prime number of locals and blocks
-/// multiplies to every product, and constant expressions have an odd number of operators.
+/// Maximum distance from a cap at which a generator may look for a number that some module has: not every number is a
+/// product of locals and blocks within their caps, and constant expressions have an odd number of operators.
 const REACH: u64 = 64;
 
-/// The presets whose modules are of a size to be built here, and whether to compile them too.
+/// The presets whose modules are small enough to build here, and whether to compile them too.
 const PRESETS: [(Preset, bool); 3] = [(Preset::Embedded, true), (Preset::Strict, true), (Preset::Default, false)];
 
 fn at_cap<B: BackendUnderTest>(key: &'static str, build: Build) -> Outcome {
@@ -450,7 +449,7 @@ fn at_cap<B: BackendUnderTest>(key: &'static str, build: Build) -> Outcome {
     Ok(())
 }
 
-/// The module imports what its policy's generator offers, under names as long as may be.
+/// The module imports what its policy's generator offers, under names of the maximum length.
 fn compile<B: BackendUnderTest>(policy: &Policy, module: &[u8]) -> Outcome {
     let fixture = Fixture::<B>::on(policy.clone())?;
     let longest = "n".repeat(policy.shape().name_bytes as usize);
@@ -463,12 +462,12 @@ fn compile<B: BackendUnderTest>(policy: &Policy, module: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// The policy of a preset, with what stands before this cap out of the way.
+/// The policy of a preset, without the limits that apply before this cap.
 fn preset_for(preset: Preset, cap: &str) -> Result<Policy, Failure> {
     let mut rules = Rules::preset(preset);
     rules.proposals.deny(Proposal::Simd);
     match cap {
-        // More than one also needs the proposal, and without it the proposal is what a rejection names.
+        // More than one also needs the proposal; without it, a rejection names the proposal.
         "module.memories" => rules.proposals.allow(Proposal::MultiMemory),
         // The default preset has one number for both.
         "module.custom_bytes" => rules.module.bytes *= 2,

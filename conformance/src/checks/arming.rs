@@ -1,5 +1,4 @@
-//! Limits hold from the first instruction that comes from the guest: start functions and segments are under the same
-//! budget as the call.
+//! Limits apply from the guest's first instruction: start functions and segments have the same budget as the call.
 
 use std::{thread, time::Duration};
 
@@ -46,7 +45,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// A guest whose start function is `start`.
+/// A guest with the start function `start`.
 fn starting<B: BackendUnderTest>(start: &str, change: impl FnOnce(&mut Rules)) -> Result<Plugin<B>, Failure> {
     let body = format!(
         r#"(global $state (mut i32) (i32.const 0))
@@ -64,7 +63,7 @@ fn starting<B: BackendUnderTest>(start: &str, change: impl FnOnce(&mut Rules)) -
     byte_plugin(policy, &guest(&body))
 }
 
-/// Code and phase of a byte call and of a session, which must be the same.
+/// Code and phase of a byte call and of a session, which must be equal.
 fn verdict<B: BackendUnderTest>(plugin: &Plugin<B>) -> Result<(&'static str, Phase), Failure> {
     let of = |error: CallError| (error.code(), error.phase);
     let call = of(plugin.call("process", b"").denied()?);
@@ -115,7 +114,7 @@ fn start_budget<B: BackendUnderTest>() -> Outcome {
     };
     let (little, much) = (used(10)?, used(10_000)?);
     ensure!(much.1 > little.1 + 9_990, "{little:?} {much:?}");
-    // What the start function used is no longer there for the entry.
+    // The entry gets only what the start function has left.
     let plugin = starting::<B>(&count(10_000), |rules| rules.limits.fuel = Some(much.0))?;
     let error = plugin.call("process", b"").denied()?;
     ensure_eq!((error.code(), error.phase), ("out-of-fuel", Phase::Call));
@@ -150,7 +149,7 @@ fn budget<B: BackendUnderTest>() -> Outcome {
     let wasm = wasm(r#"(module (memory 1) (table 10 funcref) (func (export "run")))"#);
     let admitted = admit(&wasm, fixture.policy(), imports.offered(), &Contract::None)?;
     let linked = loader.link(&loader.compile(&admitted)?, &imports)?;
-    // Less than the policy's, under which the module was admitted.
+    // Less than in the policy under which the module was admitted.
     let instantiate = |memory_bytes, table_elements| {
         let mut budget = Budget::new(fixture.policy(), linked.exports(), SystemClock::new().now(), None);
         (budget.memory_bytes, budget.table_elements, budget.deadline) = (memory_bytes, table_elements, None);

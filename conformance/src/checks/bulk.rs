@@ -1,4 +1,4 @@
-//! Bulk operators and tables, with indices of 32 and of 64 bits: what they do, what they cost, and where they trap.
+//! Bulk operators and tables, with 32-bit and 64-bit indices: effects, costs and traps.
 
 use hotcell_core::{Enforcement, Field, Policy, Proposal, Rules, Session, Value};
 
@@ -62,7 +62,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// The width of the indices of a guest's memory and table.
+/// The index width of a guest's memory and table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Index {
     Narrow,
@@ -84,7 +84,7 @@ impl Index {
         }
     }
 
-    /// Where indices end, and turn.
+    /// Boundary values of indices.
     fn far(self) -> &'static [u64] {
         match self {
             Self::Narrow => &[0x7fff_ffff, 0x8000_0000, 0xffff_fff0, 0xffff_ffff],
@@ -92,7 +92,7 @@ impl Index {
         }
     }
 
-    /// A policy with its proposal.
+    /// A policy that allows its proposal.
     fn policy(self, change: impl FnOnce(&mut Rules)) -> Policy {
         policy(|rules| {
             if self == Self::Wide {
@@ -114,7 +114,7 @@ fn narrow(index: u64) -> Value {
 }
 
 const PAGE: u64 = 1 << 16;
-/// Fuel that is enough for an operator on all of the memory, and for none that is much longer.
+/// Fuel that is enough for an operator on the whole memory, but not for a much longer one.
 const ALL_OF_IT: u64 = 10_000;
 
 /// A page of memory, a table of ten elements with `$one` and `$two` at 1 and 2, and an export for each operator.
@@ -176,7 +176,7 @@ impl<B: BackendUnderTest> Guest<B> {
         }
     }
 
-    /// Calls an export whose result is a number.
+    /// Calls an export whose result is an i32.
     fn number_at(&mut self, export: &str, index: u64) -> Result<i32, Failure> {
         let params = self.indices(&[index]);
         match self.session.call_values(export, &params)?[..] {
@@ -185,7 +185,7 @@ impl<B: BackendUnderTest> Guest<B> {
         }
     }
 
-    /// What each element of the table is: the number that its function gives, 0 for null.
+    /// The elements of the table: the result of each function, 0 for null.
     fn elements(&mut self) -> Result<Vec<i32>, Failure> {
         let mut elements = Vec::new();
         for index in 0..self.index_of("table.size", &[])? {
@@ -320,7 +320,7 @@ fn between<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// By how much a call with a length is dearer than one with none.
+/// Checks the additional cost of a call with a length over one with length zero.
 fn costs<B: BackendUnderTest>(index: Index) -> Outcome {
     let mut guest = index.guest::<B>(|_| ())?;
     let mut dearer = |export: &str, params: &dyn Fn(u64) -> Vec<Value>, length: u64| -> Result<u64, Failure> {
@@ -360,7 +360,7 @@ fn costs<B: BackendUnderTest>(index: Index) -> Outcome {
     Ok(())
 }
 
-/// Every operator with places and lengths outside, under this much fuel.
+/// Checks every operator with operands out of bounds, under this much fuel.
 fn traps<B: BackendUnderTest>(index: Index, fuel: Option<u64>) -> Outcome {
     let plugin =
         plain_plugin::<B>(index.policy(|rules| rules.limits.fuel = fuel), &wasm(&GUEST.replace("INDEX", index.ty())))?;
@@ -395,7 +395,7 @@ fn traps<B: BackendUnderTest>(index: Index, fuel: Option<u64>) -> Outcome {
             traps(export, &[value(far)], "table")?;
         }
     }
-    // Segments are counted in 32 bits, whatever the memory is.
+    // Segment indices have 32 bits, whatever the memory's have.
     for far in [17, 0x7fff_ffff, 0xffff_ffff] {
         traps("memory.init", &[value(0), narrow(0), narrow(far)], "memory")?;
         traps("memory.init", &[value(0), narrow(far), narrow(1)], "memory")?;

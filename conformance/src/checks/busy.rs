@@ -1,4 +1,4 @@
-//! How many instances there may be at once, and how long each lives.
+//! How many instances may exist at once, and how long each lives.
 
 use std::{
     panic::resume_unwind,
@@ -39,19 +39,19 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// Every check asks for a number of its own: a backend may let sandboxes of the same policy and number share their room.
+/// Every check uses a number of its own: a backend may share a pool among sandboxes with the same policy and number.
 fn few_instances<B: BackendUnderTest>(max_instances: u32) -> Result<Fixture<B>, Failure> {
     let options = HostOptions { max_instances, ..HostOptions::default() };
     Ok(Fixture::with_options(policy(|_| ()), &options)?)
 }
 
-/// Replies with nothing.
+/// Returns an empty reply.
 const QUIET: &str = r#"(func (export "process") (param i32 i32) (result i64) (i64.const 0))"#;
 
 fn one_too_many<B: BackendUnderTest>() -> Outcome {
     let fixture = few_instances::<B>(3)?;
     let plugin = fixture.load(&guest(QUIET))?;
-    // The number is the fixture's, not the plugin's.
+    // The limit is the fixture's, not the plugin's.
     let other = fixture.load(&guest(&format!("{QUIET} (global i32 (i32.const 1))")))?;
     let mut sessions = vec![plugin.session(())?, plugin.clone().session(())?, other.session(())?];
     for _ in 0..3 {
@@ -63,7 +63,7 @@ fn one_too_many<B: BackendUnderTest>() -> Outcome {
             ensure_eq!(error.code(), "busy");
             ensure!(error.to_string().contains('3'), "{error}");
         }
-        // Those that are there go on.
+        // The existing ones still work.
         for session in &mut sessions {
             session.call("process", b"in")?;
         }
@@ -71,7 +71,7 @@ fn one_too_many<B: BackendUnderTest>() -> Outcome {
         plugin.call("process", b"")?;
         sessions.push(other.session(())?);
     }
-    // A call that fails gives its place back too.
+    // A failed call releases its slot too.
     sessions.pop();
     for _ in 0..10 {
         ensure_eq!(plugin.call("nothing", b"").denied()?.code(), "no-such-export");

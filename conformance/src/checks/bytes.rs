@@ -1,4 +1,4 @@
-//! Bytes in, bytes out: every number that comes from the guest is held against its memory and the policy.
+//! Bytes in, bytes out: every number from the guest is checked against its memory and the policy.
 
 use hotcell_core::{CallError, Phase, verdict::Fault};
 
@@ -56,7 +56,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// Replies with as many bytes as it got.
+/// Replies with its input.
 const ECHO: &str = r#"(func (export "process") (param i32 i32) (result i64)
     (i64.or (i64.shl (i64.extend_i32_u (local.get 0)) (i64.const 32)) (i64.extend_i32_u (local.get 1))))"#;
 
@@ -108,10 +108,10 @@ fn echo<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// Fuel for guests that do little or never end: at the end of it even a slow interpreter soon is.
+/// Fuel for guests that do little or never end: even a slow interpreter uses it up quickly.
 const LITTLE: u64 = 1_000_000;
 
-/// `alloc` and `process` with these bodies, over a memory of one page.
+/// `alloc` and `process` with these bodies, and a memory of one page.
 fn lying<B: BackendUnderTest>(alloc: &str, process: &str) -> Result<Result<Vec<u8>, CallError>, Failure> {
     let text = format!(
         r#"(module

@@ -1,4 +1,4 @@
-//! A token ends the calls that carry it, from another thread, whatever they are doing.
+//! A token ends the calls that carry it, from another thread, whatever they do.
 
 use std::{
     sync::{
@@ -57,7 +57,7 @@ const GUEST: &str = r#"
         (call $began) (loop $again (br $again)) (unreachable))
     (func (export "wait") (param i32 i32) (result i64) (call $wait) (i64.const 0))"#;
 
-/// What the guest tells, and the token that the host function `wait` waits for.
+/// The guest's signal, and the token that the host function `wait` waits for.
 #[derive(Clone)]
 struct Signals {
     began: Arc<AtomicBool>,
@@ -69,7 +69,7 @@ impl Signals {
         Self { began: Arc::default(), token: token.clone() }
     }
 
-    /// Waits for the guest to be where it is to be cancelled, however long the machine takes for that, and cancels the call.
+    /// Waits until the guest has begun, however long the machine takes, and cancels the call.
     fn cancel<T>(&self, call: &thread::ScopedJoinHandle<'_, T>) {
         while !self.began.load(Ordering::SeqCst) && !call.is_finished() {
             thread::sleep(Duration::from_millis(1));
@@ -91,7 +91,7 @@ fn plugin<B: BackendUnderTest>(policy: Policy) -> Result<Plugin<B, Signals>, Fai
         while !cx.state().token.is_cancelled() {
             thread::sleep(Duration::from_millis(1));
         }
-        // Long enough for every backend to see that time has passed.
+        // Long enough for every backend to notice that time has passed.
         thread::sleep(Duration::from_millis(50));
         Ok(())
     })?;
@@ -138,7 +138,7 @@ fn before_the_call<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// Whether the guest happens to be quick must not decide.
+/// The result must not depend on how quick the guest is.
 fn before_a_call_that_would_have_been_short<B: BackendUnderTest>() -> Outcome {
     let plugin = plugin::<B>(hardly_limited())?;
     let token = CancelToken::new();

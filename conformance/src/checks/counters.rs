@@ -1,4 +1,4 @@
-//! The counters of exact metering: fuel and stack are the same numbers on every backend, however a call is cut to pieces.
+//! The counters of exact metering: fuel and stack are the same numbers on every backend, however a call is sliced.
 
 use hotcell_core::{Contract, Field, Policy, Rules, Value, meter::CELL_BYTES};
 
@@ -59,7 +59,7 @@ const WORK: &str = r#"(module
             (table.fill (i32.const 0) (ref.null func) (i32.const 64))
             (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
 
-/// The policy with and without anything that may interrupt a call.
+/// The policy with and without interruption.
 fn policies(change: impl Fn(&mut Rules)) -> [Policy; 2] {
     [true, false].map(|interruptible| {
         policy(|rules| {
@@ -75,14 +75,13 @@ fn fuel<B: BackendUnderTest>() -> Outcome {
     for policy in policies(|_| ()) {
         let plugin = plain_plugin::<B>(policy, &wasm(WORK))?;
         for (export, argument, expected) in [
-            // To enter, the loop, and five operators in each round.
+            // Entry and loop; five operators per iteration.
             ("loop", 1, 2 + 5),
             ("loop", 1_000_000, 2 + 5_000_000),
             // 10,946 leaves of 6 units and 10,945 inner calls of 16.
             ("fib", 20, 240_796),
-            // Seventeen operators in each round, of which three are bulk operators: two of 65,536 bytes in a memory, and one
-            // of 64 elements in a table.
-            // To enter it is 1 more, because its frame has more than 16 cells.
+            // Seventeen operators per iteration, of which three are bulk operators: two of 65,536 bytes in a memory,
+            // and one of 64 elements in a table. Entry costs 1 more, because the frame has more than 16 cells.
             ("bulk", 100, 3 + 100 * (17 + 3 + 2 * 65_536 / 16 + 64)),
         ] {
             let (_, report) = plugin.call_values(export, &[Value::I32(argument)], (), None)?;
@@ -97,8 +96,7 @@ fn exhausted<B: BackendUnderTest>() -> Outcome {
         (global $rounds (export "rounds") (mut i32) (i32.const 0))
         (func $round (global.set $rounds (i32.add (global.get $rounds) (i32.const 1))))
         (func (export "run") (loop $again (call $round) (br $again))))"#;
-    // To enter, and the loop; in each round 2 for the call, 1 for the branch, and 5 in the function: to enter it, and four
-    // operators.
+    // Entry and loop; per iteration 2 for the call, 1 for the branch, and 5 in the function: entry and four operators.
     const ROUND: u64 = 8;
     for policy in policies(|rules| rules.limits.fuel = Some(2 + ROUND * 300_000)) {
         let mut session = plain_plugin::<B>(policy, &wasm(text))?.session(())?;
@@ -120,7 +118,7 @@ fn trap<B: BackendUnderTest>() -> Outcome {
     for policy in policies(|_| ()) {
         let mut session = plain_plugin::<B>(policy, &wasm(text))?.session(())?;
         ensure_eq!(session.call_values("run", &[Value::I32(1_000_000)]).denied()?.code(), "trap-unreachable");
-        // To enter, 2 for the call, and to enter what it calls.
+        // Entry, 2 for the call, and the entry of the callee.
         ensure_eq!(session.usage().fuel_used, Some(4));
     }
     Ok(())
@@ -132,7 +130,7 @@ fn host<B: BackendUnderTest>() -> Outcome {
         (table funcref (elem $note))
         (func (export "name") (call $note) (drop (i32.const 1)) (call $note))
         (func (export "table") (call $note) (call_indirect (i32.const 0))))"#;
-    // To enter, the first call, and the two operators behind it.
+    // Entry, the first call, and the two operators after it.
     const ENOUGH: u64 = 1 + 1 + 2;
     for policy in policies(|rules| rules.limits.fuel = Some(ENOUGH - 1)) {
         let fixture = Fixture::<B>::on(policy)?;
@@ -152,7 +150,7 @@ fn host<B: BackendUnderTest>() -> Outcome {
 }
 
 fn stack<B: BackendUnderTest>() -> Outcome {
-    // One local, two operands at the highest, 8 cells for the engine, and one for its eight operators.
+    // One local, two operands at the maximum height, 8 cells for the engine, and one for its eight operators.
     const FRAME: u64 = 1 + 2 + 8 + 1;
     let text = r#"(module (func $down (export "down") (param i32)
         (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1)))))))"#;
@@ -168,8 +166,8 @@ fn stack<B: BackendUnderTest>() -> Outcome {
 }
 
 fn stack_nested<B: BackendUnderTest>() -> Outcome {
-    // A frame as in `stack`, with a cell more for the call of an imported function. The host function's parameter and the
-    // host's own frames do not count.
+    // A frame as in `stack`, with another cell for the call of an imported function. The host function's parameter and
+    // the host's own frames do not count.
     const FRAME: u64 = 1 + 2 + 8 + 2;
     const FRAMES: u64 = 50;
     let text = r#"(module

@@ -1,4 +1,4 @@
-//! A deadline is a point on a clock: it counts what the host does, and ticks have nothing to do with it.
+//! A deadline is a point on a clock: it includes the time of host functions, and does not depend on ticks.
 
 use std::{
     panic::resume_unwind,
@@ -87,7 +87,7 @@ const WAITING: &str = r#"
     (func (export "both") (param i32 i32) (result i64) (call $wait_off) (call $wait) (i64.const 0))
     (func (export "spin") (loop $again (br $again)))"#;
 
-/// A plugin whose host functions wait with `wait`.
+/// A plugin whose host functions wait by calling `wait`.
 fn waiting<B: BackendUnderTest>(
     policy: Policy,
     options: &HostOptions,
@@ -108,18 +108,18 @@ fn waiting<B: BackendUnderTest>(
     Ok(fixture.load_with(&guest(WAITING), &imports, &Contract::bytes("process"))?)
 }
 
-/// Replies with nothing.
+/// Returns an empty reply.
 const QUIET: &str = r#"(func (export "process") (param i32 i32) (result i64) (i64.const 0))"#;
 
 fn deadline(deadline: Duration) -> Policy {
     policy(|rules| (rules.limits.fuel, rules.limits.deadline) = (BACKSTOP, Some(deadline)))
 }
 
-/// Long enough for a backend that does not look at the clock at every turn to do so at the next one.
+/// Long enough for a backend that does not check the clock at every opportunity to do so at the next one.
 const NOTICED: Duration = Duration::from_millis(50);
 
-/// A plugin with a deadline of an hour, whose host functions turn the clock by so much and then sleep: how fast the machine is
-/// does not matter.
+/// A plugin with a deadline of an hour, whose host functions advance the clock by `by` and then sleep: the speed of the
+/// machine does not matter.
 fn turning<B: BackendUnderTest>(by: Duration, sleep: Duration) -> Result<Plugin<B>, Failure> {
     let clock = Arc::new(Turned::default());
     let turn = clock.clone();
@@ -129,8 +129,8 @@ fn turning<B: BackendUnderTest>(by: Duration, sleep: Duration) -> Result<Plugin<
     })
 }
 
-/// All the memory that the policy allows, and long enough after it for the clock to be looked at. On a machine with too
-/// few cores a guest may well be late once; one that must always be, always is.
+/// Fills all the memory that the policy allows, and runs long enough after it for the clock to be checked. On a machine
+/// with too few cores a guest may be late once; a wrong backend always is.
 fn memory<B: BackendUnderTest>() -> Outcome {
     let policy = deadline(Duration::from_millis(100));
     let spin = "(loop $again (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))";
@@ -170,7 +170,7 @@ fn host<B: BackendUnderTest>() -> Outcome {
     let mut session = plugin.session(())?;
     ensure_eq!(session.call_values("process", &[Value::I32(0); 2]).denied()?.code(), "deadline-exceeded");
 
-    // The same by the clock on the wall, with time enough to come to the host function.
+    // The same by the system clock, with enough time to reach the host function.
     const LIMIT: Duration = Duration::from_secs(1);
     let plugin = waiting::<B>(deadline(LIMIT), &HostOptions::default(), || thread::sleep(LIMIT))?;
     let error = plugin.call("process", b"").denied()?;
@@ -188,7 +188,7 @@ fn off_the_clock<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// The host function came too late to refuse.
+/// The host function was too late to refuse.
 fn comes_first<B: BackendUnderTest>() -> Outcome {
     for panics in [false, true] {
         let clock = Arc::new(Turned::default());
@@ -219,7 +219,7 @@ fn goes_on<B: BackendUnderTest>() -> Outcome {
     thread::scope(|scope| -> Outcome {
         let call = scope.spawn(|| plugin.call("patient_then_spin", b""));
         while !call.is_finished() {
-            // By now the guest loops, or soon does.
+            // By now the guest loops, or soon will.
             if waited.load(Ordering::SeqCst) {
                 clock.turn(HOUR / 2);
             }
@@ -234,7 +234,7 @@ fn goes_on<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// Alone: nothing else keeps a backend's timers awake.
+/// Alone, so that nothing else keeps a backend's timers running.
 fn rest<B: BackendUnderTest>() -> Outcome {
     let plugin = plain_plugin::<B>(
         deadline(Duration::from_millis(100)),
@@ -248,7 +248,7 @@ fn rest<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// A clock that goes only when somebody turns it.
+/// A clock that advances only when it is turned.
 #[derive(Default)]
 struct Turned(AtomicU64);
 
@@ -266,10 +266,10 @@ impl Clock for Turned {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// As when the machine is suspended and wakes up.
+/// As when the machine resumes from suspend.
 fn jump<B: BackendUnderTest>() -> Outcome {
     let clock = Arc::new(Turned::default());
-    // Less fuel than elsewhere: a slow backend that never looks at the clock is to come to its end, too.
+    // Less fuel than elsewhere, so that a slow backend that never checks the clock ends too.
     let policy = deadline(HOUR).with(|rules| rules.limits.fuel = Some(1_000_000_000))?;
     let plugin = waiting::<B>(policy, &HostOptions::new(clock.clone()), || ())?;
     thread::scope(|scope| -> Outcome {
@@ -312,7 +312,7 @@ fn report<B: BackendUnderTest>() -> Outcome {
     let report = plugin.call("both", b"")?.report;
     ensure_eq!((report.guest_time, report.host_time), (HOUR / 2, HOUR / 2));
 
-    // Half an hour of every call counts, so a session may go on for ever.
+    // Half an hour of every call counts, so a session may continue indefinitely.
     let mut session = plugin.session(())?;
     for _ in 0..10 {
         let report = session.call("both", b"")?.report;
@@ -321,7 +321,7 @@ fn report<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// As a clock that is no better than the wall's.
+/// As an unreliable clock does.
 fn backwards<B: BackendUnderTest>() -> Outcome {
     struct Backwards(AtomicU64);
     impl Clock for Backwards {
@@ -336,7 +336,7 @@ fn backwards<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// What the deadline of an overshoot is, and how late it may be: loosely, for a machine that does much else.
+/// The deadline in the overshoot check, and how late it may be: generous, for a busy machine.
 const LIMIT: Duration = Duration::from_millis(100);
 const LOOSE: Duration = Duration::from_secs(2);
 

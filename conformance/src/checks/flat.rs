@@ -1,4 +1,4 @@
-//! Plugins come and go, and the host's memory stays as it was.
+//! Loading and dropping plugins does not grow the host's memory.
 
 use std::fs;
 
@@ -20,12 +20,11 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// What thousands of loads may leave behind: a small part of what they hold, so that what is free in the heap hides no
-/// leak.
+/// The growth that thousands of loads may cause: a small part of their size, so that free heap memory hides no leak.
 const MOST: u64 = 64 << 20;
 
 fn leaves_nothing_behind<B: BackendUnderTest>() -> Outcome {
-    // Code and a large data segment, so that a module that stays is seen to stay.
+    // Code and a large data segment, so that a leaked module is noticed.
     let functions: String =
         (0..4).map(|n| format!("(func (param i32) (result i32) (i32.add (local.get 0) (i32.const {n})))")).collect();
     let wasm = wasm(&format!(
@@ -43,7 +42,7 @@ fn leaves_nothing_behind<B: BackendUnderTest>() -> Outcome {
         }
         Ok(())
     };
-    // Held over all loads, so that the engine is one.
+    // Kept over all loads, so that they share the engine.
     let _engine = Fixture::<B>::on(policy(|_| ()))?;
     load_and_drop(200)?;
     let before = resident_bytes()?;
@@ -54,7 +53,7 @@ fn leaves_nothing_behind<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// Pages of this process that are in memory, in bytes.
+/// Resident memory of this process, in bytes.
 fn resident_bytes() -> Result<u64, Failure> {
     let statm = fs::read_to_string("/proc/self/statm")?;
     let pages: u64 = statm.split(' ').nth(1).present()?.parse()?;

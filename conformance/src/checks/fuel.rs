@@ -1,4 +1,4 @@
-//! The fuel budget at its edges: zero, one, exactly enough, the largest number, none.
+//! The fuel budget at its boundaries: zero, one, exactly enough, the maximum, none.
 
 use hotcell_core::{Field, Phase, Policy, policy::Metering};
 
@@ -57,7 +57,7 @@ fn nothing<B: BackendUnderTest>() -> Outcome {
         let error = plugin.session(()).denied()?;
         ensure_eq!((error.code(), error.phase), ("out-of-fuel", Phase::Abi), "{fuel}");
     }
-    // Without a handshake, the first thing to run is the call.
+    // Without a handshake, the call runs first.
     let calls_itself = wasm(r#"(module (func $run (export "run") (call $run)))"#);
     for fuel in [0, 1] {
         let error =
@@ -92,7 +92,7 @@ fn largest<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(SUM);
     let used = |fuel| -> Result<_, Failure> {
         let plugin = byte_plugin::<B>(with_fuel(fuel), &wasm)?;
-        // Twice in one session: what is left of the first call must not be added to the second.
+        // Twice in one session: fuel left from the first call must not be added to the second.
         let mut session = plugin.session(())?;
         let first = session.call("process", &[1; 1_000])?;
         let second = session.call("process", &[1; 1_000])?;
@@ -105,7 +105,7 @@ fn largest<B: BackendUnderTest>() -> Outcome {
     for fuel in [EDGE - 1, EDGE, EDGE + 1, u64::MAX - 1, u64::MAX] {
         ensure_eq!(used(Some(fuel))?, expected, "{fuel}");
     }
-    // The ABI check has a limit of its own, so the fuel is counted all the same.
+    // The ABI check has its own limit, so fuel is counted nevertheless.
     ensure_eq!(used(None)?, expected);
     Ok(())
 }

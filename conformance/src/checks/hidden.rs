@@ -1,4 +1,4 @@
-//! Names that only the host may use: those of what metering adds to a module.
+//! Reserved names: those that metering adds to a module.
 
 use hotcell_core::{
     Contract, Enforcement, Field, HostError, Phase, Rules, Value,
@@ -33,14 +33,14 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// What metering exports.
+/// Exports that metering adds.
 const HIDDEN: [&str; 3] = [FUEL, STACK, START];
 
-/// Names like those, which a guest may have.
+/// Similar names, which a guest may use.
 const SIMILAR: [&str; 7] =
     ["__hotcell", "__hotcell_", "__hotcell_fuel_", "__hotcell_stac", "__hotcell_START", "start", ""];
 
-/// Exports something under each similar name, which holds its place in the list.
+/// Makes an item for each similar name and its index.
 fn similar(item: impl Fn(&str, usize) -> String) -> String {
     SIMILAR.iter().enumerate().map(|(place, name)| item(name, place)).collect()
 }
@@ -59,12 +59,12 @@ fn globals<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// Whether the backend takes start functions. The others have one name less to hide.
+/// Whether the backend supports start functions. The others have one name less to hide.
 fn takes_start<B: BackendUnderTest>() -> bool {
     !matches!(B::enforcement(Field::Start), Enforcement::Unsupported { .. })
 }
 
-/// A function under each similar name, and a start function that counts how often it has run.
+/// A function under each similar name, and a start function that counts its runs.
 fn counting<B: BackendUnderTest>() -> String {
     let functions = similar(|name, place| format!(r#"(func (export "{name}") (result i32) (i32.const {place}))"#));
     let start = if takes_start::<B>() { "(start $start)" } else { "" };
@@ -75,7 +75,7 @@ fn counting<B: BackendUnderTest>() -> String {
     )
 }
 
-/// How often the start function must have run.
+/// The number of times that the start function must have run.
 fn once<B: BackendUnderTest>() -> Option<Value> {
     Some(Value::I32(takes_start::<B>().into()))
 }
@@ -114,7 +114,7 @@ fn functions<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// The guest's input is the name that the host calls. The reply has a byte with what that gave.
+/// The guest's input is the name that the host calls. The reply has a byte with the outcome.
 fn reentry<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(&format!(
         r#"(import "env" "call" (func $call (param i32 i32) (result i32)))

@@ -1,4 +1,4 @@
-//! What a call that failed leaves behind: its session refuses to go on, and nothing else has noticed.
+//! The effects of a failed call: its session refuses further calls, and nothing else is affected.
 
 use std::{panic::resume_unwind, thread, time::Duration};
 
@@ -94,7 +94,7 @@ fn poison<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// No kind of call gets through, however often it is tried.
+/// Every kind of call is refused, however often it is tried.
 fn refuses<B: BackendUnderTest>(session: &mut Session<B>) -> Outcome {
     ensure!(session.is_poisoned());
     for _ in 0..2 {
@@ -139,7 +139,7 @@ fn mistakes<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// `dirty` changes everything that an instance has; `first_stain` names the first thing that is not as declared.
+/// `dirty` changes all the state of an instance; `first_stain` returns the first item that is not as declared.
 const STAINED: &str = r#"(module
     (memory (export "memory") 2 4)
     (table $small 8 16 funcref)
@@ -190,7 +190,7 @@ const STAINED: &str = r#"(module
 
 fn fresh<B: BackendUnderTest>() -> Outcome {
     const SLOTS: u32 = 4;
-    // As few slots as instances at once, so that every fresh instance gets a used one.
+    // As many slots as instances at once, so that every new instance gets a used one.
     let options = HostOptions { max_instances: SLOTS, ..HostOptions::default() };
     let fixture = Fixture::<B>::with_options(policy(|_| ()), &options)?;
     let plugin = fixture.load_with::<()>(&wasm(STAINED), &fixture.imports(), &Contract::None)?;

@@ -1,4 +1,4 @@
-//! The memory budget: the sum of all memories and tables, inclusive, from the first byte on.
+//! The memory budget: the sum of all memories and tables, inclusive, from instantiation on.
 
 use hotcell_core::{Contract, Field, LoadError, Policy, Proposal, Report, Rules, Value, verdict::Reason};
 
@@ -196,7 +196,7 @@ fn declared<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// However far the growth would have gone beyond the budget.
+/// However far the growth exceeds the budget.
 fn refused<B: BackendUnderTest>() -> Outcome {
     for (table, growth) in [("0", "0x100001"), ("0", "-1"), ("1 0xffffffff", "0x7fffffff")] {
         let text = format!(
@@ -359,7 +359,7 @@ fn byte_pages<B: BackendUnderTest>() -> Outcome {
         ("0", "0x80000000", (-1, 0, 1)),
         ("16", "0x80000000", (-1, 16, 1)),
         ("16", "0xffff0000", (-1, 16, 1)),
-        // No memory could do that.
+        // No memory can have that size.
         ("0", "0xffffffff", (-1, 0, 0)),
         ("16", "0xffffffff", (-1, 16, 0)),
         ("16 17", "0x80000000", (-1, 16, 0)),
@@ -368,7 +368,7 @@ fn byte_pages<B: BackendUnderTest>() -> Outcome {
         let found = (result, report.usage.peak_memory_bytes, report.usage.refused_growths);
         ensure_eq!(found, expected, "{memory} {growth}");
     }
-    // A refused growth costs what no growth costs, and one that succeeds its bytes.
+    // A refused growth costs as much as one by zero; a successful one costs its bytes.
     let fuel = |growth: &str| -> Result<_, Failure> {
         Ok(run::<B>(bytes(1_000), &grows("16", growth))?.1.usage.fuel_used.unwrap_or_default())
     };
@@ -401,7 +401,7 @@ fn wide<B: BackendUnderTest>() -> Outcome {
         ensure_eq!(grow("memory.grow", growth)?, refused(PAGE + 32), "{growth:#x} pages");
         ensure_eq!(grow("table.grow", growth)?, refused(PAGE + 32), "{growth:#x} elements");
     }
-    // Beyond what any memory could have it does not matter who refuses.
+    // Beyond the size of any memory it does not matter what refuses.
     for growth in [1 << 32, 1 << 47, 1 << 48, i64::MAX as u64, 1 << 63, u64::MAX] {
         for export in ["memory.grow", "table.grow"] {
             let (is_refused, before, held, _) = grow(export, growth)?;

@@ -1,4 +1,4 @@
-//! Every message is short and shows nothing that moves a cursor, whatever the guest is called.
+//! Every message is short and contains nothing that moves a cursor, whatever names the guest uses.
 
 use std::{error::Error, panic::resume_unwind};
 
@@ -22,11 +22,11 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     )]
 }
 
-/// Bytes of the longest message. A list of imports shows five of them, each with two names of up to 1 KiB and a type.
+/// Maximum bytes of a message. A list of imports shows five of them, each with two names of up to 1 KiB and a type.
 pub const LONGEST: usize = 16 << 10;
 
-/// A name of about so many bytes: colours, a new line, a bell, text from right to left, a byte order mark, what shows
-/// nothing, and more than any line holds.
+/// A name of about `len` bytes: colours, a new line, a bell, right-to-left text, a byte order mark, invisible
+/// characters, and more than fits in a line.
 pub fn evil(len: usize) -> String {
     let mut name = "\x1b[2J\x1b]0;title\x07\n\r\0\u{202e}live\u{2066}\u{feff}\u{200b}\u{2028}\u{9b}1m\u{600}\u{fe0f}\u{3164}\u{a0}\u{e000}é".to_owned();
     while name.len() < len {
@@ -40,7 +40,7 @@ pub fn evil(len: usize) -> String {
     name
 }
 
-/// A module in which everything that can have a name has this one, with a type of so many parameters.
+/// A module in which every name is this one, with a type of `params` parameters.
 fn named(name: &str, imports: usize, exports: usize, params: usize) -> Vec<u8> {
     let mut module = Module::new();
     let mut types = TypeSection::new();
@@ -74,7 +74,7 @@ fn named(name: &str, imports: usize, exports: usize, params: usize) -> Vec<u8> {
     module.finish()
 }
 
-/// Texts of an error and of all its sources, with a word that says where they are from.
+/// Messages of an error and of all its sources, with a label for their origin.
 struct Messages(Vec<(String, String)>);
 
 impl Messages {
@@ -83,11 +83,11 @@ impl Messages {
     }
 }
 
-/// All that can be made to fail with somebody else's words in it: where each is from, and what it says.
+/// Collects the messages of all failures that can contain a guest's text, each with its origin.
 ///
 /// # Errors
 ///
-/// What should have failed did not.
+/// Something that should have failed did not.
 pub fn collect<B: BackendUnderTest>() -> Result<Vec<(String, String)>, Failure> {
     let mut messages = Messages(Vec::new());
     let mut rules = Rules { limits: Policy::default().rules().limits.clone(), ..Rules::preset(Preset::Ceiling) };
@@ -135,7 +135,7 @@ fn calls<B: BackendUnderTest>(messages: &mut Messages, name: &str) -> Outcome {
     let mut imports = fixture.imports::<String>();
     imports
         .func("env", "fail", |cx, ()| Err::<(), _>(HostError::message(cx.state().clone())))?
-        // Past the hook, which would write the words to the terminal as they are.
+        // Bypasses the panic hook, which would write the unescaped message to the terminal.
         .func("env", "panic", |cx, ()| -> Result<(), HostError> { resume_unwind(Box::new(cx.state().clone())) })?;
     messages.add(
         "duplicate",
@@ -201,8 +201,8 @@ pub fn harm(message: &str) -> Option<String> {
     Some(format!("has {moves:?}: {:.200}", message.escape_debug().to_string()))
 }
 
-/// Whether it shows itself and moves nothing: what is escaped for a programmer is not, but for quotation marks, nor is
-/// what nobody sees.
+/// Whether it is visible and moves nothing: characters that `Debug` escapes are not, except quotation marks and
+/// backslashes, nor are invisible ones.
 fn is_harmless(char: char) -> bool {
     let is_shown = matches!(char, '"' | '\'' | '\\') || char.escape_debug().len() == 1;
     is_shown && !matches!(char, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{fe00}'..='\u{fe0f}')

@@ -1,4 +1,4 @@
-//! What one call does to the others: nothing.
+//! One call does not affect others.
 
 use std::{
     thread,
@@ -34,7 +34,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// `compute` goes round so many times and gives a number that depends on all of them.
+/// `compute` runs `rounds` iterations and returns a number that depends on all of them.
 const BUSY: &str = r#"
     (func (export "compute") (param $rounds i64) (result i64)
         (local $value i64)
@@ -50,12 +50,12 @@ fn busy() -> Vec<u8> {
     wasm(&format!("(module {BUSY})"))
 }
 
-/// What `compute` gives.
+/// The result of `compute`.
 fn computed(rounds: i64) -> i64 {
     (1..=rounds).rev().fold(1, |value: i64, round| value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round))
 }
 
-/// How many rounds of `compute` take about that long, here and now.
+/// The number of iterations of `compute` that take about `wanted` on this machine.
 fn rounds_of<B: BackendUnderTest>(plugin: &Plugin<B>, wanted: Duration) -> Result<i64, Failure> {
     let mut rounds = 1 << 16;
     loop {
@@ -69,8 +69,8 @@ fn rounds_of<B: BackendUnderTest>(plugin: &Plugin<B>, wanted: Duration) -> Resul
     }
 }
 
-/// The neighbour computes for about two seconds. All the while, calls of the same module on the same engine end by
-/// their own deadline, and so do calls of another fixture of the same profile, which shares the engine.
+/// The neighbour computes for about two seconds. Meanwhile, calls of the same module on the same engine end by their
+/// own deadline, and so do calls of another fixture of the same profile, which shares the engine.
 fn neighbour<B: BackendUnderTest>() -> Outcome {
     const SHORT: Duration = Duration::from_millis(200);
     let wasm = busy();
@@ -124,7 +124,7 @@ fn many<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// The neighbour computes for about a second. All the while, calls of the same plugin are cancelled.
+/// The neighbour computes for about a second. Meanwhile, calls of the same plugin are cancelled.
 fn cancelled_neighbour<B: BackendUnderTest>() -> Outcome {
     let plugin = plain_plugin::<B>(policy(|rules| rules.limits.fuel = None), &busy())?;
     let rounds = rounds_of(&plugin, Duration::from_secs(1))?;

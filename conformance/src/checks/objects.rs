@@ -1,4 +1,4 @@
-//! Objects that do not belong together are told apart, by type or by a typed error.
+//! Objects that do not belong together are distinguished, by type or by a typed error.
 
 use std::sync::Arc;
 
@@ -96,7 +96,8 @@ fn same_policy<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// Another stack is another engine. A backend whose host functions belong to an engine refuses them, another takes them.
+/// Another stack size needs another engine. A backend whose host functions belong to an engine refuses them, another
+/// accepts them.
 fn imports_of_another_engine<B: BackendUnderTest>() -> Outcome {
     let one = Fixture::<B>::on(policy(|_| ()))?;
     let other = Fixture::<B>::on(policy(|rules| rules.limits.stack_bytes = 128 << 10))?;
@@ -137,7 +138,7 @@ fn other_session<B: BackendUnderTest>() -> Outcome {
     let wasm = guest(FIRST_AND_SECOND);
     let plugin = byte_plugin::<B>(policy(|_| ()), &wasm)?;
     let same_policy = byte_plugin::<B>(policy(|_| ()), &wasm)?;
-    // Another stack is another engine.
+    // Another stack size needs another engine.
     let elsewhere = byte_plugin::<B>(policy(|rules| rules.limits.stack_bytes = 128 << 10), &wasm)?;
     for other in [&plugin, &same_policy, &elsewhere] {
         let (mut session, mut stranger) = (plugin.session(())?, other.session(())?);
@@ -145,7 +146,7 @@ fn other_session<B: BackendUnderTest>() -> Outcome {
         for _ in 0..2 {
             ensure!(is_mismatch(session.call_typed(&second, ())));
             ensure!(is_mismatch(stranger.call_typed(&first, ())));
-            // Nothing of a guest ran, so nothing is poisoned.
+            // No guest code ran, so nothing is poisoned.
             ensure_eq!(session.call_typed(&first, ())?, 1);
             ensure_eq!(stranger.call_typed(&second, ())?, 2);
         }

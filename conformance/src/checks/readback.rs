@@ -1,4 +1,4 @@
-//! Read-back: what a backend states about a field is what is observed.
+//! What a backend states about a field must be what is observed.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     tally,
 };
 
-/// The fields with a policy of their own; those of proposals are the checks `admission.proposal.*`.
+/// The fields with a check here; those of proposals have the checks `admission.proposal.*`.
 const FIELDS: [(Field, &str); 12] = [
     (Field::Fuel, "fuel"),
     (Field::Deadline, "deadline"),
@@ -53,7 +53,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     checks
 }
 
-/// Unsupported is refused; emulated keeps the promise; enforced keeps it in the policy's own unit.
+/// Unsupported is refused; emulated enforces the limit; enforced does so in the policy's own unit.
 fn is_as_stated<B: BackendUnderTest>(field: Field) -> Outcome {
     match B::enforcement(field) {
         Enforcement::Unsupported { .. } => is_refused::<B>(field),
@@ -89,7 +89,7 @@ const GUEST: &str = r#"
             (br_if $next (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
     (func (export "nothing"))"#;
 
-/// The guest under the policy, with a host function that calls `nothing` where `calls_back` is set.
+/// Calls the guest under the policy, with a host function that calls `nothing` if `calls_back` is set.
 fn call<B: BackendUnderTest>(
     policy: Policy,
     calls_back: bool,
@@ -109,7 +109,7 @@ fn call<B: BackendUnderTest>(
     Ok(plugin.call_values(export, params, (), cancel).map(|(values, _)| values))
 }
 
-/// The rule of the field is kept: what is within it works, what is beyond it ends with its own code.
+/// The field is enforced: a call within it works, one beyond it ends with its own code.
 fn observe<B: BackendUnderTest>(field: Field) -> Outcome {
     let ends = |change: fn(&mut Rules), export: &str, code: &str| -> Outcome {
         let error = call::<B>(policy(change), false, export, &[], None)?.denied()?;
@@ -178,7 +178,7 @@ fn observe<B: BackendUnderTest>(field: Field) -> Outcome {
     }
 }
 
-/// What a call used is what it needs, to the unit.
+/// The reported fuel is exactly what a call needs.
 fn has_exact_fuel<B: BackendUnderTest>() -> Outcome {
     let text = wasm(
         r#"(module (func (export "run") (param i32) (result i32)
@@ -194,7 +194,7 @@ fn has_exact_fuel<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// Twice the stack is twice the depth.
+/// Twice the stack allows twice the depth.
 fn has_exact_stack<B: BackendUnderTest>() -> Outcome {
     let depth = |stack_bytes: u64| -> Result<_, Failure> {
         let text = r#"(module (global (export "depth") (mut i32) (i32.const 0))
@@ -237,7 +237,8 @@ pub(crate) fn setting(field: Field) -> Policy {
     })
 }
 
-/// A backend that states the field as unsupported must refuse a policy that sets it, and name a field of which it said so.
+/// A backend that states the field as unsupported must refuse a policy that sets it, and name a field that it stated as
+/// such.
 pub(crate) fn is_refused<B: BackendUnderTest>(field: Field) -> Outcome {
     match Loader::<B>::new(setting(field), &HostOptions::default()).denied()? {
         PolicyError::NotEnforceable { backend, field: named, reason } => {

@@ -46,7 +46,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// `down` asks the host for one less, until there is nothing more to ask for.
+/// `down` asks the host for one less, until the number is zero.
 const DOWN: &str = r#"
     (import "env" "again" (func $again (param i32) (result i32)))
     (func (export "process") (param i32) (param i32) (result i64)
@@ -56,7 +56,7 @@ const DOWN: &str = r#"
             (then (call $again (i32.sub (local.get 0) (i32.const 1))))
             (else (i32.const 0))))"#;
 
-/// The state counts how deep it went. With `swallow` the host says that all is well.
+/// The state counts the depth. With `swallow` the host reports success.
 fn going_down<B: BackendUnderTest>(reentry: u32, swallow: bool) -> Result<Plugin<B, u32>, Failure> {
     hosted_plugin::<B, u32>(policy(|rules| rules.limits.reentry = reentry), &guest(DOWN), |imports| {
         imports.func("env", "again", move |cx, (number,): (u32,)| {
@@ -92,7 +92,7 @@ fn reentry_depth<B: BackendUnderTest>() -> Outcome {
         for swallow in [false, true] {
             let plugin = going_down::<B>(allowed, swallow)?;
             let mut session = plugin.session(0)?;
-            // Twice: what was entered was also left.
+            // Twice: the depth must return to zero.
             for _ in 0..2 {
                 let values = session.call_values("down", &[Value::I32(allowed.cast_signed())])?;
                 ensure_eq!(values, [Value::I32(allowed.cast_signed())]);
@@ -124,7 +124,7 @@ fn reentry_budget<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// The host calls `inner` and does not say that it failed.
+/// The host calls `inner` and ignores its failure.
 const INNER: &str = r#"
     (import "env" "inner" (func $inner))
     (func $deeper (call $deeper))

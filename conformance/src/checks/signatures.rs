@@ -16,7 +16,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     )]
 }
 
-/// A number as the text format and a dynamic call write it.
+/// A number in the text format and in a dynamic call.
 trait Number: Copy {
     const TYPE: &'static str;
     fn text(self) -> String;
@@ -49,7 +49,7 @@ numbers! {
     f64, "f64", |n| format!("(f64.reinterpret_i64 (i64.const {}))", n.to_bits()), |n| Value::F64(n.to_bits());
 }
 
-/// A host function of this type gets these arguments from the guest, and the guest gets these results from it.
+/// A host function of this type gets these arguments from the guest, and returns these results to it.
 macro_rules! signature {
     ($fixture:ident, ($($param:ty = $argument:expr),*) -> $returns:ty = $result:expr, [$($value:ty = $expected:expr),*]) => {{
         let mut imports = $fixture.imports::<()>();

@@ -1,4 +1,4 @@
-//! A guest's stack is the policy's, not the thread's.
+//! The guest's stack limit is the policy's, not the thread's.
 
 use std::{hint::black_box, thread};
 
@@ -44,7 +44,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// `down` calls itself so many times; `endless` never stops.
+/// `down` recurses `more` times; `endless` never stops.
 const DEEP: &str = r#"(module
     (func $down (export "down") (param $more i32) (result i32)
         (if (result i32) (local.get $more)
@@ -53,7 +53,7 @@ const DEEP: &str = r#"(module
     (func $endless (export "endless") (param i64) (result i64)
         (i64.add (local.get 0) (call $endless (i64.add (local.get 0) (i64.const 1))))))"#;
 
-/// Runs `work` on a thread with a stack of that size.
+/// Runs `work` on a thread with a stack of this size.
 fn on_a_thread_of(stack_kib: usize, work: impl FnOnce() -> Outcome + Send) -> Outcome {
     thread::scope(|scope| thread::Builder::new().stack_size(stack_kib << 10).spawn_scoped(scope, work)?.joined()?)
 }
@@ -82,7 +82,7 @@ fn small_thread<B: BackendUnderTest>() -> Outcome {
     })
 }
 
-/// Uses so many KiB of the host's stack, for real.
+/// Uses this many KiB of the host's stack.
 #[inline(never)]
 fn use_stack<const KIB: usize>() -> u8 {
     let mut bytes = [[0u8; 1 << 10]; KIB];
@@ -118,7 +118,7 @@ fn host_at_the_bottom<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// The guest's `process` asks the host, which calls `process` again.
+/// The guest's `process` calls the host, which calls `process` again.
 fn reentry<B: BackendUnderTest>() -> Outcome {
     const DEEPEST: u32 = 64;
     let fixture = Fixture::<B>::on(policy(|rules| rules.limits.reentry = DEEPEST))?;
@@ -159,7 +159,7 @@ fn everything<B: BackendUnderTest>() -> Outcome {
     })
 }
 
-/// A function of blocks nested in each other, with a branch out of all of them: a compiler that recurses goes deep.
+/// A function of nested blocks with a branch out of all of them: a recursive compiler needs a deep stack.
 fn nested(blocks: usize) -> Vec<u8> {
     let (open, close) = ("block ".repeat(blocks), "end ".repeat(blocks));
     wasm(&format!(
@@ -200,7 +200,7 @@ fn every_call<B: BackendUnderTest>() -> Outcome {
     Ok(())
 }
 
-/// No policy may ask for a stack that its backend then cannot have.
+/// No policy may allow a stack that its backend cannot provide.
 fn presets<B: BackendUnderTest>() -> Outcome {
     for preset in Preset::ALL {
         let mut rules = Rules::preset(preset);

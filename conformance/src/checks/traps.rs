@@ -1,4 +1,4 @@
-//! Every trap of WebAssembly, wherever a guest may run.
+//! Every trap of WebAssembly, wherever guest code may run.
 
 use hotcell_core::{Field, Phase, Rules, TrapKind};
 
@@ -28,7 +28,7 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// Code, and what raises it in a guest that [`module`] makes.
+/// Code, and an expression that raises it in a guest of [`module`].
 const TRAPS: &[(&str, &str)] = &[
     ("trap-unreachable", "(unreachable)"),
     ("trap-memory-out-of-bounds", "(i32.store (i32.const -1) (i32.const 0))"),
@@ -52,7 +52,7 @@ const TRAPS: &[(&str, &str)] = &[
     ("stack-overflow", "(call $deeper)"),
 ];
 
-/// Where a guest calls its function `$trap`.
+/// The function of a guest that calls `$trap`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Start,
@@ -62,7 +62,7 @@ enum Place {
     Export,
 }
 
-/// A guest of the byte contract that traps in that place, and nowhere else.
+/// A guest of the byte contract that traps only there.
 fn module(trap: &str, place: Place) -> Vec<u8> {
     let at = |here: Place| if here == place { "(call $trap)" } else { "" };
     let (abi, alloc, entry) = (at(Place::Abi), at(Place::Alloc), at(Place::Entry));
@@ -85,7 +85,7 @@ fn module(trap: &str, place: Place) -> Vec<u8> {
     ))
 }
 
-/// Each trap in that place comes out of a byte call in that phase.
+/// Each trap there is reported by a byte call with that phase.
 fn each<B: BackendUnderTest>(place: Place, phase: Phase, change: fn(&mut Rules)) -> Outcome {
     for (code, trap) in TRAPS {
         let error = byte_plugin::<B>(policy(change), &module(trap, place))?.call("process", b"input").denied()?;

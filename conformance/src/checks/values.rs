@@ -41,11 +41,11 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
     ]
 }
 
-/// Numbers of each type at their edges; no two have the same bits in one half.
+/// Boundary values of each type; no two have the same bits in one half.
 fn edges() -> impl Iterator<Item = Value> {
     let narrow = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x1234_5678];
     let wide = [0, 1, u64::MAX >> 1, 1 << 63, u64::MAX, 0x1234_5678_9abc_def0];
-    // One, minus zero, an infinity, the smallest number, NaNs that are quiet, negative with a payload, and signalling.
+    // One, minus zero, an infinity, the smallest number, NaNs: quiet, negative with a payload, and signalling.
     let singles = [0x3f80_0000, 0x8000_0000, 0xff80_0000, 1, 0x7fc0_0000, 0xffc1_2345, 0x7fa0_0001];
     let doubles = [1023 << 52, 1 << 63, 0xfff << 52, 1, 0x7ff8 << 48, 0xfff8_1234_5678_9abc, 0x7ff4_0000_0000_0001];
     narrow
@@ -66,7 +66,7 @@ fn numbers<B: BackendUnderTest>() -> Outcome {
         ensure_eq!(session.call_values(value.ty().name(), &[value])?, [value]);
         ensure_eq!(plugin.call_values(value.ty().name(), &[value], (), None)?.0, [value]);
     }
-    // The guest has seen the same bits.
+    // The guest must have got the same bits.
     let plugin = plain_plugin::<B>(
         policy(|_| ()),
         &wasm(

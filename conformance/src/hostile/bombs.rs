@@ -1,4 +1,4 @@
-//! Hostile guests that are too big or too broken to be written as text.
+//! Hostile guests that are too large or too malformed to be written as text.
 //!
 //! Each builder makes one module at its hostile size. `table.toml` has the verdict it must get.
 
@@ -11,7 +11,7 @@ use wasm_encoder::{
 
 use super::builder::{Guest, NO_ARGUMENTS, custom, empty_type, function, global, gzip, leb, memory, raw, table};
 
-/// The id of a generated guest, and what builds it.
+/// The id and the builder of a generated guest.
 pub(crate) type Bomb = (&'static str, fn() -> Vec<u8>);
 
 /// Every generated guest.
@@ -71,7 +71,7 @@ pub(crate) fn bomb(id: &str) -> Option<Vec<u8>> {
     Some(build())
 }
 
-/// A file without a byte.
+/// An empty file.
 fn empty_file() -> Vec<u8> {
     Vec::new()
 }
@@ -171,7 +171,7 @@ fn custom_100k() -> Vec<u8> {
     bytes
 }
 
-/// A good guest with 8 MiB of padding, compressed: for a host that unpacks what it is given.
+/// A valid guest with 8 MiB of padding, compressed: for a host that unpacks its input.
 fn gzip_module() -> Vec<u8> {
     const PADDING: u32 = 8 << 20;
     let mut head = Guest::new().finish();
@@ -181,7 +181,7 @@ fn gzip_module() -> Vec<u8> {
     gzip(&head, PADDING)
 }
 
-/// The header of an ELF file, which is what precompiled modules look like. Loading one runs native code.
+/// The header of an ELF file, as precompiled modules have it. Loading one runs native code.
 fn cwasm_elf() -> Vec<u8> {
     let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
     bytes.resize(64, 0);
@@ -206,7 +206,7 @@ fn code_count_mismatch() -> Vec<u8> {
     module.finish()
 }
 
-/// An import with names of 100,000 bytes, one of them full of terminal escapes: for error texts that quote it.
+/// An import with names of 100,000 bytes, one of them full of terminal escapes: for error messages that quote it.
 fn name_100k() -> Vec<u8> {
     let mut guest = Guest::new();
     let (module, field) = ("\x1b[31m".repeat(19_999), "B".repeat(99_999));
@@ -227,7 +227,7 @@ fn dwarf_garbage_trap() -> Vec<u8> {
     bytes
 }
 
-/// 50,000 locals in one function, the most that the engines take.
+/// 50,000 locals in one function, the engines' maximum.
 fn locals_50k() -> Vec<u8> {
     with_function(&[], &[], &[(50_000, ValType::I64)], |_| ())
 }
@@ -283,7 +283,7 @@ fn br_table_1m() -> Vec<u8> {
     })
 }
 
-/// 100,000 divisions in a row, each one expensive to lower.
+/// 100,000 divisions in sequence, each one expensive to lower.
 fn rem_chain_100k() -> Vec<u8> {
     with_function(&[ValType::I64; 2], &[ValType::I64], &[], |code| {
         code.local_get(0);
@@ -293,7 +293,7 @@ fn rem_chain_100k() -> Vec<u8> {
     })
 }
 
-/// 100,000 additions in a row: one deep expression, for optimisers that recurse.
+/// 100,000 additions in sequence: one deep expression, for optimisers that recurse.
 fn add_chain_80k() -> Vec<u8> {
     with_function(&[ValType::I32], &[ValType::I32], &[], |code| {
         code.local_get(0);
@@ -356,7 +356,7 @@ fn types_wide_5k() -> Vec<u8> {
     guest.finish()
 }
 
-/// 200,000 imports: for error texts that list them.
+/// 200,000 imports: for error messages that list them.
 fn imports_200k() -> Vec<u8> {
     let mut guest = Guest::new();
     for _ in 0..200_000 {
@@ -380,7 +380,7 @@ fn memories_100() -> Vec<u8> {
     module.finish()
 }
 
-/// 20,000 functions of as many types, all in a table: each needs its own way in from the host.
+/// 20,000 functions of as many types, all in a table: each needs its own host-to-guest trampoline.
 fn signatures_20k() -> Vec<u8> {
     const TYPES: [ValType; 4] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
     let empty = function(&[], |_| ());
@@ -431,7 +431,7 @@ fn operand_stack_60k() -> Vec<u8> {
     })
 }
 
-/// 40,000 conditionals in a row that write one local.
+/// 40,000 conditionals in sequence that write one local.
 fn if_ladder_40k() -> Vec<u8> {
     with_function(&[ValType::I32], &[], &[], |code| {
         for _ in 0..40_000 {
@@ -469,7 +469,7 @@ fn ssa_loop_phis() -> Vec<u8> {
     })
 }
 
-/// 50,000 functions that are little but a loop: what is added to each function and loop adds up.
+/// 50,000 functions with little but a loop: for costs per function and loop.
 fn tiny_funcs_with_loops_50k() -> Vec<u8> {
     let tiny = function(&[], |code| {
         code.loop_(BlockType::Empty).i32_const(0).br_if(0).end();
@@ -490,7 +490,7 @@ fn tables_100() -> Vec<u8> {
     guest.finish()
 }
 
-/// Seven segments of 1 MiB over the same memory: copying that no fuel pays for.
+/// Seven segments of 1 MiB over the same memory: copying that no fuel is charged for.
 fn data_8mb_overlap() -> Vec<u8> {
     let mut guest = Guest::new();
     guest.memory = memory(16, 16);
@@ -501,7 +501,7 @@ fn data_8mb_overlap() -> Vec<u8> {
     guest.finish()
 }
 
-/// Two bytes of data 1 GiB apart: a memory image must not be built of all between.
+/// Two bytes of data 1 GiB apart: a memory image must not include everything between them.
 fn memory_init_dense_sparse() -> Vec<u8> {
     let mut guest = Guest::new();
     guest.memory = memory(16_385, 16_385);
@@ -525,7 +525,7 @@ fn ssa_seq_loops() -> Vec<u8> {
     })
 }
 
-/// 200 imports that nobody offers, with long and distinct names: an error may name only a few.
+/// 200 imports that no host offers, with long and distinct names: an error may name only a few.
 fn export_import_200_names() -> Vec<u8> {
     let mut guest = Guest::new();
     for index in 0..200 {
@@ -536,7 +536,7 @@ fn export_import_200_names() -> Vec<u8> {
     guest.finish()
 }
 
-/// The echo guest with one more function, which nobody calls.
+/// The echo guest with one more function, which is never called.
 fn with_function(
     params: &[ValType],
     results: &[ValType],
@@ -549,7 +549,7 @@ fn with_function(
     guest.finish()
 }
 
-/// The echo guest with `section`, as it stands, before its first section.
+/// The echo guest with `section`, unchanged, before its first section.
 fn after_header(section: &[u8]) -> Vec<u8> {
     let mut bytes = Guest::new().finish();
     bytes.splice(8..8, section.iter().copied());

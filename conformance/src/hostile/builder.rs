@@ -1,4 +1,4 @@
-//! What the generated guests are made of: a well-behaved module with room for a bomb, and a gzip writer.
+//! The parts of the generated guests: a well-behaved module to which a bomb is added, and a gzip writer.
 
 use wasm_encoder::{
     CodeSection, CustomSection, DataCountSection, DataSection, ElementSection, Encode, ExportKind, ExportSection,
@@ -9,7 +9,7 @@ use wasm_encoder::{
 /// The type `() -> ()` of every [`Guest`].
 pub(crate) const NO_ARGUMENTS: u32 = 3;
 
-/// A module with the contract's four exports. Without more in it, it answers with its input.
+/// A module with the contract's four exports. By default it replies with its input.
 pub(crate) struct Guest {
     types: TypeSection,
     functions: FunctionSection,
@@ -31,7 +31,7 @@ impl Guest {
         })
     }
 
-    /// A guest whose `process` has another body: `(i32, i32) -> i64`.
+    /// A guest with another body of `process`: `(i32, i32) -> i64`.
     pub(crate) fn with_process(process: impl FnOnce(&mut InstructionSink<'_>)) -> Self {
         let mut guest = Self {
             types: TypeSection::new(),
@@ -83,7 +83,7 @@ impl Guest {
         self.code.function(function);
     }
 
-    /// The module in binary. Empty sections are left out.
+    /// The binary, without empty sections.
     pub(crate) fn finish(self) -> Vec<u8> {
         let first = self.imports.len();
         let mut exports = ExportSection::new();
@@ -126,7 +126,7 @@ pub(crate) fn memory(minimum: u64, maximum: u64) -> MemoryType {
     MemoryType { minimum, maximum: Some(maximum), memory64: false, shared: false, page_size_log2: None }
 }
 
-/// A function with these runs of locals. `write` gives the instructions, the final `end` is added here.
+/// A function with these groups of locals. `write` writes the instructions; the final `end` is appended.
 pub(crate) fn function(locals: &[(u32, ValType)], write: impl FnOnce(&mut InstructionSink<'_>)) -> Function {
     let mut function = Function::new(locals.iter().copied());
     let mut code = function.instructions();
@@ -230,7 +230,7 @@ fn crc32(head: &[u8], zeros: u32) -> u32 {
     !crc
 }
 
-/// Takes one byte through the checksum's register.
+/// Updates the checksum's register with one byte.
 fn shift(crc: u32) -> u32 {
     (0..8).fold(crc, |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
 }

@@ -1,4 +1,4 @@
-//! The hostile guests: each comes to its one verdict, on every backend.
+//! The hostile guests: each gets its one verdict, on every backend.
 
 mod bombs;
 mod builder;
@@ -17,7 +17,7 @@ use crate::{
 
 /// Bytes that one call may log.
 const LOG_BYTES: u32 = 64 << 10;
-/// The deadline of a run that must end by it.
+/// The deadline of a run that the deadline must end.
 const DEADLINE: Duration = Duration::from_millis(200);
 
 #[derive(Deserialize)]
@@ -72,7 +72,8 @@ fn check<B: BackendUnderTest>(row: Row) -> Check {
 }
 
 impl Row {
-    /// Whether the guest comes to its verdict; one that never ends by itself does so twice, by fuel and by the deadline.
+    /// Whether the guest gets its verdict; one that never ends by itself is run twice, to be ended by fuel and by the
+    /// deadline.
     fn holds<B: BackendUnderTest>(&self) -> Outcome {
         let policy = self.policy()?;
         self.judge(&policy, &self.run::<B>(&policy)?)?;
@@ -191,7 +192,7 @@ impl From<LoadError> for End {
     }
 }
 
-/// What the host keeps for one instance.
+/// The host's state for one instance.
 #[derive(Default)]
 struct Host {
     logged: u32,

@@ -1,7 +1,7 @@
-//! Modules that have exactly so many of what a cap counts.
+//! Modules with an exact number of what a cap counts.
 //!
-//! Each generator stays within the other caps of the policy that it is given, where one shape allows it. The benchmark
-//! `compile_cost` builds the same modules.
+//! Each generator stays within the other caps of the given policy, if its shape allows. The benchmark `compile_cost`
+//! builds the same modules.
 
 mod parts;
 
@@ -12,11 +12,11 @@ use std::iter::repeat_n;
 use hotcell_core::{Offered, Policy, Signature, admit::FuncType, policy::Limits, policy::Shape};
 use wasm_encoder::{BlockType, ConstExpr, Elements, InstructionSink, RefType, ValType};
 
-/// Builds a module with exactly so many; `None` where no module has exactly that many.
+/// Builds a module with exactly that number; `None` if no module has it.
 pub type Build = fn(u64, &Policy) -> Option<Vec<u8>>;
 
-/// Every generator under the key of its cap. A cap may have several, one for each way to reach it; a word tells them
-/// apart.
+/// Every generator, by the key of its cap. A cap may have several, one for each way to reach it, with a word to
+/// distinguish them.
 pub const GENERATORS: &[(&str, &str, Build)] = &[
     ("module.bytes", "", bytes),
     ("module.functions", "", functions),
@@ -70,7 +70,7 @@ pub const GENERATORS: &[(&str, &str, Build)] = &[
 const PAGE: u64 = 1 << 16;
 const TABLE_ELEMENT: u64 = 8;
 
-/// Every cap that admission holds a module against.
+/// Every cap that admission checks.
 pub fn caps(policy: &Policy) -> Vec<(&'static str, u64)> {
     let Limits { memory_bytes, table_elements, .. } = policy.rules().limits;
     let limits = [("limits.memory_bytes", memory_bytes), ("limits.table_elements", table_elements)];
@@ -82,12 +82,12 @@ pub fn cap(policy: &Policy, key: &str) -> u64 {
     caps(policy).into_iter().find_map(|(name, cap)| (name == key).then_some(cap)).expect(key)
 }
 
-/// The first of `numbers` that a module can have, with the module.
+/// The first of `numbers` for which a module exists, with the module.
 pub fn first(mut numbers: impl Iterator<Item = u64>, build: Build, policy: &Policy) -> Option<(u64, Vec<u8>)> {
     numbers.find_map(|n| Some((n, build(n, policy)?)))
 }
 
-/// The functions that the modules import, under names as long as they may be, too.
+/// The functions that the modules import, also under names of the maximum length.
 pub fn offered(policy: &Policy) -> Offered {
     let longest = "n".repeat(policy.shape().name_bytes as usize);
     let mut offered = Offered::default();
@@ -116,7 +116,7 @@ fn functions(n: u64, _: &Policy) -> Option<Vec<u8>> {
 }
 
 fn body_bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
-    // One byte counts the groups of locals, one ends the body.
+    // One byte is the count of local groups, one the final `end`.
     let nops = n.checked_sub(2)?;
     function(0, 0, |code| {
         for _ in 0..nops {
@@ -267,7 +267,7 @@ fn ifs(n: u64, _: &Policy) -> Option<Vec<u8>> {
     })
 }
 
-/// Blocks that one loop counts as.
+/// Blocks that a loop counts as.
 const BLOCKS_OF_A_LOOP: u64 = 4;
 
 fn loops_as_blocks(n: u64, _: &Policy) -> Option<Vec<u8>> {
@@ -331,7 +331,7 @@ fn locals_x_blocks(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     function(0, locals, |code| row(blocks, code, block))
 }
 
-/// Every branch brings every local to one place.
+/// Every branch carries every local to one join.
 fn locals_x_branches(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let Shape { locals, branches, .. } = *policy.shape();
     let (locals, branches) = factors(n, locals, branches)?;
@@ -455,7 +455,7 @@ fn memory_bytes(n: u64, _: &Policy) -> Option<Vec<u8>> {
     memory_and_table(n / PAGE, n % PAGE)
 }
 
-/// With as large a table as may be, so that the sum counts.
+/// With the largest table, so that the sum counts.
 fn memory_and_table_bytes(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let table = policy.rules().limits.table_elements * TABLE_ELEMENT;
     let pages = n.saturating_sub(table).div_ceil(PAGE);
@@ -469,7 +469,7 @@ fn memory_and_table(pages: u64, table_bytes: u64) -> Option<Vec<u8>> {
     Some(parts.finish())
 }
 
-/// In as many tables as there may be.
+/// In the maximum number of tables.
 fn table_elements(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     for elements in shares(n, n.div_ceil(policy.rules().module.tables)) {
@@ -490,7 +490,7 @@ fn loop_(code: &mut InstructionSink<'_>) {
     code.loop_(BlockType::Empty);
 }
 
-/// So many empty blocks, one after the other.
+/// `n` empty blocks in sequence.
 fn row(n: u64, code: &mut InstructionSink<'_>, open: impl Fn(&mut InstructionSink<'_>)) {
     for _ in 0..n {
         open(code);
@@ -498,7 +498,7 @@ fn row(n: u64, code: &mut InstructionSink<'_>, open: impl Fn(&mut InstructionSin
     }
 }
 
-/// So many blocks, one in the other.
+/// `n` nested blocks.
 fn nest(n: u64, code: &mut InstructionSink<'_>, open: impl Fn(&mut InstructionSink<'_>)) {
     for _ in 0..n {
         open(code);
@@ -508,18 +508,18 @@ fn nest(n: u64, code: &mut InstructionSink<'_>, open: impl Fn(&mut InstructionSi
     }
 }
 
-/// A jump on parameter 0.
+/// A `br_table` on parameter 0.
 fn switch(targets: u64, code: &mut InstructionSink<'_>) {
     code.local_get(0).br_table(repeat_n(0, targets as usize), 0);
 }
 
-/// A sum of so many operators. Each addition takes one more constant, so their number is odd.
+/// A sum with this number of operators. Each addition takes one more constant, so the number is odd.
 fn sum(operators: u64) -> Option<ConstExpr> {
     let additions = divided(operators.checked_sub(1)?, 2)?;
     Some((0..additions).fold(ConstExpr::i32_const(0), |sum, _| sum.with_i32_const(0).with_i32_add()))
 }
 
-/// `n` in as few shares of at most `most` as there can be.
+/// `n` in the minimum number of shares of at most `most`.
 fn shares(n: u64, most: u64) -> impl Iterator<Item = u64> {
     (0..n.div_ceil(most)).map(move |index| most.min(n - index * most))
 }
@@ -528,15 +528,15 @@ fn divided(n: u64, by: u64) -> Option<u64> {
     n.is_multiple_of(by).then(|| n / by)
 }
 
-/// Two factors of `n`, the second as large as can be, neither above its limit.
+/// Two factors of `n`, the second as large as possible, neither above its limit.
 fn factors(n: u64, first: u64, second: u64) -> Option<(u64, u64)> {
     (1..=second).rev().find_map(|b| Some((divided(n, b).filter(|a| *a <= first)?, b)))
 }
 
-/// The module that has `n` bytes with the right padding.
+/// The module with `n` bytes, by the right padding.
 fn padded(n: u64, build: impl Fn(usize) -> Parts) -> Option<Vec<u8>> {
     let n = n as usize;
-    // The lengths before the padding grow with it.
+    // The length fields before the padding grow with it.
     let most = n.checked_sub(build(0).finish().len())?;
     let bytes = (most.saturating_sub(16)..=most).map(|padding| build(padding).finish());
     bytes.into_iter().find(|bytes| bytes.len() == n)

@@ -1,4 +1,4 @@
-//! A module in parts, to be put together in any order.
+//! A module in parts that can be assembled in any order.
 
 use std::iter::repeat_n;
 
@@ -27,7 +27,7 @@ pub struct Parts {
     pub exports: ExportSection,
     /// Element segments.
     pub elements: ElementSection,
-    /// Whether the count of data segments is announced before the code.
+    /// Whether a data count section precedes the code.
     pub counts_data: bool,
     /// The bodies of the functions.
     pub code: CodeSection,
@@ -38,7 +38,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// One function with so many parameters and other locals, all i32, and without a result.
+    /// One function with these numbers of parameters and other locals, all i32, and without a result.
     pub fn with_function(params: u64, locals: u64, write: impl FnOnce(&mut InstructionSink<'_>)) -> Self {
         let mut parts = Self::default();
         let signature = parts.signature(params);
@@ -46,13 +46,13 @@ impl Parts {
         parts
     }
 
-    /// Adds a type of so many i32 parameters and returns its index.
+    /// Adds a type of `params` i32 parameters and returns its index.
     pub fn signature(&mut self, params: u64) -> u32 {
         self.types.ty().function(repeat_n(ValType::I32, params as usize), []);
         self.types.len() - 1
     }
 
-    /// Adds a function with so many i32 locals beside its parameters. The final `end` is added here.
+    /// Adds a function with `locals` i32 locals besides its parameters. Appends the final `end`.
     pub fn function(&mut self, signature: u32, locals: u64, write: impl FnOnce(&mut InstructionSink<'_>)) {
         let group = (locals > 0).then_some((locals as u32, ValType::I32));
         let mut function = Function::new(group);
@@ -79,7 +79,7 @@ impl Parts {
         self.tables.table(TableType { element_type, table64: false, minimum, maximum: None, shared: false });
     }
 
-    /// Adds a memory of so many pages.
+    /// Adds a memory of `minimum` pages.
     pub fn memory(&mut self, minimum: u64) {
         let memory = MemoryType { minimum, maximum: None, memory64: false, shared: false, page_size_log2: None };
         self.memories.memory(memory);
@@ -90,7 +90,7 @@ impl Parts {
         self.globals.global(GlobalType { val_type: ValType::I32, mutable: true, shared: false }, value);
     }
 
-    /// Adds an element segment of these functions that waits for `table.init`.
+    /// Adds a passive element segment of these functions.
     pub fn passive_elements(&mut self, functions: Vec<u32>) {
         self.elements.passive(Elements::Functions(functions.into()));
     }

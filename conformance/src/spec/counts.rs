@@ -1,24 +1,24 @@
-//! What became of a file's directives, and the table of what must become of them.
+//! Outcomes of a file's directives, and the table of the expected ones.
 
 use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use serde::Deserialize;
 
-/// What became of the directives of one file.
+/// Outcomes of the directives of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Counts {
-    /// Did what the suite demands.
+    /// Behaved as the suite requires.
     pub(crate) passed: u64,
-    /// Modules in text that the assembler refuses: hotcell never sees them.
+    /// Text modules that the assembler refuses: hotcell never sees them.
     pub(crate) text: u64,
-    /// Talk about a module that was refused.
+    /// Refer to a module that was refused.
     pub(crate) dependent: u64,
     /// Modules that were refused by design, by reason.
     pub(crate) refused: BTreeMap<String, u64>,
 }
 
-/// As in the table.
+/// In the format of the table.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = vec![format!("passed = {}", self.passed)];

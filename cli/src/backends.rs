@@ -8,26 +8,26 @@ use serde::Serialize;
 
 use crate::outcome::{Failure, SCHEMA, exit, print_json};
 
-/// A sandbox on the backend of that name, or on the first of this build.
+/// A sandbox on the backend with this name, or on the first of this build.
 pub(crate) fn open_sandbox(backend: Option<&str>, policy: Policy) -> Result<Box<dyn AnySandbox>, Failure> {
     let first = backends().first().map_or("default", |info| info.id);
     Ok(sandbox(backend.unwrap_or(first), policy, &HostOptions::default())?)
 }
 
-/// The backend of that name, or all of this build.
+/// The backend with this name, or all of this build.
 pub(crate) fn chosen(backend: Option<&str>) -> Result<Vec<BackendInfo>, Failure> {
     let mut all = backends();
     if let Some(id) = backend {
         all.retain(|backend| backend.id == id);
         if all.is_empty() {
-            // The library's own words, which list what there is.
+            // The library's own message, which lists the backends of the build.
             return Err(sandbox(id, Policy::default(), &HostOptions::default()).map(drop).unwrap_err().into());
         }
     }
     Ok(all)
 }
 
-/// What a backend does about one field, as a row of a table.
+/// How a backend enforces one field, as a row of a table.
 #[derive(Serialize)]
 pub(crate) struct Row {
     field: &'static str,
@@ -36,7 +36,7 @@ pub(crate) struct Row {
     note: Option<&'static str>,
 }
 
-/// The rows of `backend` for the fields that `wanted` picks.
+/// The rows of `backend` for the `wanted` fields.
 pub(crate) fn rows(backend: &BackendInfo, wanted: impl Fn(Field) -> bool) -> Vec<Row> {
     Field::all()
         .filter(|field| wanted(*field))
@@ -51,7 +51,7 @@ pub(crate) fn rows(backend: &BackendInfo, wanted: impl Fn(Field) -> bool) -> Vec
         .collect()
 }
 
-/// Writes rows for a person, each behind `prefix`.
+/// Writes rows as text, each after `prefix`.
 pub(crate) fn write_rows(out: &mut impl Write, prefix: &str, rows: &[Row]) -> io::Result<()> {
     rows.iter().try_for_each(|row| {
         let note = row.note.map(|note| format!("  ({note})")).unwrap_or_default();
@@ -108,7 +108,7 @@ fn show_json() -> io::Result<()> {
     print_json(&Json { schema: SCHEMA, backends })
 }
 
-/// What an engine says about itself once it is running.
+/// The notes of an engine, which must run for that.
 fn notes(backend: &BackendInfo) -> Vec<String> {
     match backend.sandbox(Policy::default(), &HostOptions::default()) {
         Ok(sandbox) => sandbox.notes(),

@@ -37,14 +37,14 @@ fn results(args: &CallArgs) -> Result<(Vec<Value>, Report), Failure> {
     let module = read_module(&args.module, &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy)?;
-    // A version is asked for only where one was named: most modules that are called this way are no plugins.
+    // The version is checked only if one was given: most modules that are called this way are not plugins.
     let contract = if args.common.abi.is_some() { Contract::Abi } else { Contract::None };
     let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let params = parse_arguments(plugin.summary(), &args.export, &args.arguments)?;
     Ok(plugin.call_values(&args.export, &params, cancel)?)
 }
 
-/// Reads the arguments by the export's own signature.
+/// Parses the arguments by the export's own signature.
 fn parse_arguments(summary: &ModuleSummary, name: &str, arguments: &[String]) -> Result<Vec<Value>, Failure> {
     let ty = summary.exports.iter().find_map(|export| match &export.ty {
         ExternType::Function(ty) if export.name == name => Some(ty),
@@ -76,7 +76,7 @@ fn parse_arguments(summary: &ModuleSummary, name: &str, arguments: &[String]) ->
         .collect()
 }
 
-/// A number as the type reads it: integers signed or unsigned, decimal or `0x`.
+/// Parses a number of this type: integers signed or unsigned, decimal or `0x`.
 fn parse_value(ty: ValType, text: &str) -> Option<Value> {
     let integer = |text: &str| match text.strip_prefix("0x") {
         Some(hex) => i128::from_str_radix(hex, 16).ok(),

@@ -85,7 +85,7 @@ fn is_wanted(args: &ConformanceArgs, check: &Check) -> bool {
     in_suite && args.filter.as_ref().is_none_or(|filter| check.id().contains(filter.as_str()))
 }
 
-/// Says which check ended last, to a person who watches.
+/// A progress bar that shows the last check, if standard error is a terminal.
 fn bar(args: &ConformanceArgs, backend: &'static str, checks: usize) -> ProgressBar {
     if args.json || !is_watched(args.quiet) {
         return ProgressBar::hidden();
@@ -135,7 +135,7 @@ fn print_table(out: &mut impl Write, report: &Report) -> io::Result<()> {
             entry.verdict.failure().map(|failure| format!("FAILED: {failure}\n    {}", entry.proves))
         }
     };
-    // Many checks may have the same to say.
+    // Many checks may have the same message.
     let mut said: Vec<(&str, String, usize)> = Vec::new();
     for entry in &report.checks {
         for words in entry.notes.iter().cloned().chain(words(entry)) {

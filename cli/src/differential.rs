@@ -15,7 +15,8 @@ use crate::{
     outcome::{SCHEMA, exit, exit_with, print_json},
 };
 
-/// The backends that are compared. In a build with one, only what the rewrite does is looked at.
+/// The backends that are compared. A build with one backend compares it with itself, with the original modules, and
+/// with the reference.
 #[cfg(feature = "wasmtime")]
 type One = hotcell::Wasmtime;
 #[cfg(not(feature = "wasmtime"))]
@@ -25,7 +26,7 @@ type Other = hotcell::Wasmi;
 #[cfg(not(feature = "wasmi"))]
 type Other = hotcell::Wasmtime;
 
-/// Runs the cases in children, and says what was found.
+/// Runs the cases in child processes, and prints the findings.
 pub(crate) fn run(args: &ConformanceArgs) -> ExitCode {
     let findings = match compare(&args.differential) {
         Ok(findings) => findings,

@@ -20,14 +20,14 @@ use crate::{
     read::read_module,
 };
 
-/// How many imports or exports a person is shown.
+/// Maximum number of imports or exports in text output.
 const SHOWN: usize = 50;
 
-/// What is found out about a module.
+/// The results for a module.
 #[derive(Serialize)]
 struct Inspection {
     schema: u32,
-    /// `None` where the bytes are no module at all.
+    /// `None` if the bytes are not a module.
     #[serde(skip_serializing_if = "Option::is_none")]
     module: Option<Module>,
     backends: Vec<Verdict>,
@@ -62,7 +62,7 @@ struct Item {
     ty: String,
 }
 
-/// What one backend says about the module under the policy.
+/// The verdict of one backend on the module under the policy.
 #[derive(Serialize)]
 struct Verdict {
     backend: &'static str,
@@ -115,7 +115,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
     }
 }
 
-/// What the module is, as far as it can be read with every proposal on.
+/// A summary of the module, if it can be parsed with every proposal on.
 fn describe(module: &[u8]) -> Option<Module> {
     let everything = Policy::ceiling().with(|rules| {
         rules.proposals = Proposal::ALL.iter().copied().collect();
@@ -221,7 +221,7 @@ fn print(inspection: &Inspection, policy: &Policy) -> io::Result<()> {
     out.flush()
 }
 
-/// What the README says, in the same words.
+/// In the words of the README.
 fn may_differ(policy: &Policy) -> &'static str {
     match policy.rules().metering {
         Metering::Exact => {

@@ -10,8 +10,8 @@ use crate::outcome::Failure;
 /// Exit code of a process that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// Lets Ctrl-C cancel the call; a second one leaves at once. Where the policy lets nothing cancel a call, the first one
-/// leaves.
+/// Makes Ctrl-C cancel the call; a second one exits at once. If the policy does not allow cancelling, the first one
+/// exits.
 pub(crate) fn cancel_on_ctrl_c(policy: &Policy) -> Result<Option<CancelToken>, Failure> {
     let token = policy.rules().interrupt.cancel.then(CancelToken::new);
     let asked = AtomicBool::new(false);

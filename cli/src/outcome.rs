@@ -1,4 +1,4 @@
-//! How a command ends: one verdict, told to a person or to a script.
+//! How a command ends: one verdict, as text or as JSON.
 
 use std::{
     error::Error,
@@ -13,7 +13,7 @@ use serde::Serialize;
 /// Version of the JSON object.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// Anything but success.
+/// A verdict other than success.
 pub(crate) struct Failure {
     code: &'static str,
     phase: Option<&'static str>,
@@ -42,13 +42,13 @@ impl Failure {
         Self::new("policy", format!("{}: {error}", Escaped(&path.to_string_lossy())))
     }
 
-    /// A policy file of more than so many bytes.
+    /// A policy file that is too long.
     pub(crate) fn long_policy(path: &Path, allowed: u64) -> Self {
         let path = path.to_string_lossy();
         Self::new("policy", format!("{}: longer than {allowed} bytes, the most of a policy file", Escaped(&path)))
     }
 
-    /// An input of so many bytes, or of nobody knows how many, which is more than the policy allows.
+    /// An input of `len` bytes, or of unknown length, which is more than the policy allows.
     pub(crate) fn input_too_large(len: Option<u64>, allowed: u64) -> Self {
         let fault = Fault::InputTooLarge { len: len.unwrap_or(allowed + 1), allowed };
         let message = match len {
@@ -68,7 +68,7 @@ impl Failure {
         Self::new("no-such-check", "no check of this build has such an id".to_owned())
     }
 
-    /// An export that is no function, or arguments that do not fit it.
+    /// An export that is not a function, or arguments of the wrong types.
     pub(crate) fn arguments(code: &'static str, message: String) -> Self {
         Self { phase: Some("call"), ..Self::new(code, message) }
     }
@@ -83,7 +83,7 @@ impl Failure {
         Self::new("io", format!("cannot draw the picture: {}", chain(error)))
     }
 
-    /// Prints the failure and gives its exit code.
+    /// Prints the failure and returns its exit code.
     pub(crate) fn finish(&self, json: bool) -> ExitCode {
         if json {
             let verdict = verdict(self.code);
@@ -146,7 +146,7 @@ impl From<CallError> for Failure {
     }
 }
 
-/// Prints what succeeded: `human` for a person, or the JSON object.
+/// Prints a success: `human` as text, or the JSON object.
 pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCode {
     if json {
         let object = Json {
@@ -168,7 +168,7 @@ pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCod
     ExitCode::SUCCESS
 }
 
-/// Says that a module was admitted.
+/// Reports that a module was admitted.
 pub(crate) fn admitted(json: bool) -> ExitCode {
     if !json {
         return exit(writeln!(io::stdout(), "admitted"));
@@ -186,7 +186,7 @@ pub(crate) fn admitted(json: bool) -> ExitCode {
     }))
 }
 
-/// What a call gave.
+/// The result of a call.
 pub(crate) struct Success<'a> {
     pub output: Option<&'a [u8]>,
     pub results: Option<Vec<String>>,
@@ -201,7 +201,7 @@ pub(crate) fn print_json(object: &impl Serialize) -> io::Result<()> {
     out.flush()
 }
 
-/// The exit code of a command whose last act was to print. A reader that went away is no reason for words.
+/// The exit code of a command that ends by printing. A closed pipe is no reason for a message.
 pub(crate) fn exit(printed: io::Result<()>) -> ExitCode {
     match printed {
         Ok(()) => ExitCode::SUCCESS,
@@ -210,12 +210,12 @@ pub(crate) fn exit(printed: io::Result<()>) -> ExitCode {
     }
 }
 
-/// The exit code of a verdict, for a command that has already said what it is.
+/// The exit code of a verdict, for a command that has already printed it.
 pub(crate) fn exit_with(code: &str) -> ExitCode {
     ExitCode::from(exit_code(code))
 }
 
-/// Whether a person watches standard error.
+/// Whether to show progress: standard error is a terminal.
 pub(crate) fn is_watched(quiet: bool) -> bool {
     !quiet && io::stderr().is_terminal()
 }
@@ -264,7 +264,7 @@ impl From<&Report> for JsonReport {
     }
 }
 
-/// The one human line of a report.
+/// The one-line text form of a report.
 struct Line<'a>(&'a Report);
 
 impl std::fmt::Display for Line<'_> {
@@ -282,7 +282,7 @@ impl std::fmt::Display for Line<'_> {
     }
 }
 
-/// The verdict and the exit code of every code. This is the table of the manual.
+/// The verdict and the exit code of every code. The manual has the same table.
 fn class(code: &str) -> (&'static str, u8) {
     match code {
         "ok" => ("ok", 0),
@@ -314,7 +314,7 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// An error with its sources. Ours are safe to show; the sources may be anybody's.
+/// An error with its sources. Our messages are safe to show; those of the sources may not be.
 fn chain(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();

@@ -25,7 +25,7 @@ fn effective(common: &Common) -> Result<(Policy, Vec<BackendInfo>), Failure> {
     Ok((common.policy()?, chosen(common.backend.as_deref())?))
 }
 
-/// The policy as a policy file; what the backends do about it is a comment in it.
+/// The policy as a policy file, with the enforcement of each backend as a comment.
 fn show_toml(policy: &Policy, backends: &[BackendInfo]) -> io::Result<()> {
     let text = toml::to_string(policy).map_err(io::Error::other)?;
     let mut out = io::stdout().lock();

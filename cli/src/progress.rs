@@ -4,10 +4,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::outcome::is_watched;
 
-/// Work that is done sooner than this shows nothing.
+/// Work that takes less time shows no progress.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Runs `work`; when it takes long and a person watches, says what is going on and for how long.
+/// Runs `work`; if it takes long and standard error is a terminal, shows what it does and for how long.
 pub(crate) fn with_progress<R>(what: &'static str, quiet: bool, work: impl FnOnce() -> R) -> R {
     if !is_watched(quiet) {
         return work();

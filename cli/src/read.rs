@@ -1,4 +1,4 @@
-//! Reading files and standard input. Of each no more is read than it may have: a device or a pipe need not end.
+//! Reading files and standard input. Reads no more than the limit of each: a device or a pipe may be endless.
 
 use std::{
     fs::File,
@@ -10,16 +10,16 @@ use hotcell::{Policy, Rejection, parse_policy, verdict::Reason};
 
 use crate::outcome::Failure;
 
-/// Most bytes of a policy file. The longest that says something new is a few KiB.
+/// Maximum bytes of a policy file. A complete one has a few KiB.
 const POLICY_BYTES: u64 = 1 << 20;
 
-/// Text is longer than the binary that it assembles to, but not by more than this.
+/// Maximum length of text, as a multiple of the binary that it assembles to.
 const TEXT_FACTOR: u64 = 16;
 
-/// Most bytes of a module's text, whatever the policy allows: what assembles it takes many times as much.
+/// Maximum bytes of a module's text, whatever the policy allows: the assembler takes many times as much.
 const TEXT_BYTES: u64 = 64 << 20;
 
-/// The policy that a file describes.
+/// Reads a policy from a file.
 pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
     const WHAT: &str = "read the policy";
     let text = read_file(WHAT, path, POLICY_BYTES)?.map_err(|_| Failure::long_policy(path, POLICY_BYTES))?;
@@ -28,7 +28,7 @@ pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
     parse_policy(&text).map_err(|error| Failure::policy_file(path, &error))
 }
 
-/// The binary of a module: the file itself, or what its text assembles to.
+/// Reads the binary of a module: the file itself, or its assembled text.
 pub(crate) fn read_module(path: &Path, policy: &Policy) -> Result<Vec<u8>, Failure> {
     const WHAT: &str = "read the module";
     let allowed = policy.rules().module.bytes;
@@ -49,7 +49,7 @@ pub(crate) fn read_module(path: &Path, policy: &Policy) -> Result<Vec<u8>, Failu
     })
 }
 
-/// The input of a call.
+/// Reads the input of a call.
 pub(crate) fn read_input(path: Option<&Path>, policy: &Policy) -> Result<Vec<u8>, Failure> {
     let limit = policy.rules().limits.input_bytes;
     let input = match path {
@@ -62,9 +62,9 @@ pub(crate) fn read_input(path: Option<&Path>, policy: &Policy) -> Result<Vec<u8>
     input.map_err(|TooLong { len }| Failure::input_too_large(len, limit))
 }
 
-/// More than the limit. Nothing of it is kept.
+/// An input over the limit. Its content is not kept.
 struct TooLong {
-    /// How many bytes there are, where that is known.
+    /// Number of bytes, if known.
     len: Option<u64>,
 }
 
@@ -72,7 +72,7 @@ fn read_file(what: &str, path: &Path, limit: u64) -> Result<Result<Vec<u8>, TooL
     let read = || {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
-        // A device and a pipe have no length, and some files of /proc have one of zero.
+        // Devices and pipes have no length, and some files of /proc have one of zero.
         match metadata.len() {
             len if metadata.is_file() && len > limit => Ok(Err(TooLong { len: Some(len) })),
             _ => read(file, limit),

@@ -1,6 +1,6 @@
-//! After how many calls the dearer start has paid for itself.
+//! The number of calls after which the slower start has paid for itself.
 
-/// What a plugin costs on one engine, in seconds: once, and for each call.
+/// The cost of a plugin on one engine, in seconds: once, and per call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     pub start: f64,
@@ -8,18 +8,18 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// From the module's bytes to the reply of call `calls`.
+    /// Time from the module's bytes to the reply of call `calls`.
     pub(crate) fn total(self, calls: f64) -> f64 {
         self.start + calls * self.call
     }
 }
 
-/// Which of two engines is cheaper, and from when on.
+/// Which of two engines is cheaper, and from which call on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Comparison {
     /// The first is cheaper from the first call on.
     First,
-    /// The second is.
+    /// The second is cheaper from the first call on.
     Second,
     /// The second is cheaper at first, the first from this call on.
     FirstFrom(u64),
@@ -29,7 +29,7 @@ pub(crate) enum Comparison {
 
 pub(crate) fn compare(first: Cost, second: Cost) -> Comparison {
     let (once, each) = (first.start - second.start, second.call - first.call);
-    // Where the lines cross; the first call that is clearly on one side counts.
+    // The intersection of the lines; the first call that is clearly on one side counts.
     let crossing = (once / each).max(0.0).ceil().max(1.0) as u64;
     match (first.total(1.0) <= second.total(1.0), each > 0.0) {
         (true, true) => Comparison::First,

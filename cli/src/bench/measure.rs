@@ -1,4 +1,4 @@
-//! The measurements: processor time of this thread, the engines in turns.
+//! The measurements: processor time of this thread, engines interleaved.
 
 use std::{
     rc::Rc,
@@ -20,15 +20,15 @@ use super::{
 };
 use crate::{args::Common, backends::chosen, outcome::Failure};
 
-/// Time for all loads of one backend, for the calls of all, and for all else that is repeated.
+/// Time for all loads of one backend, for the calls of all, and for everything else that is repeated.
 const LOADING: Duration = Duration::from_secs(2);
 const CALLING: Duration = Duration::from_secs(20);
 const REPEATING: Duration = Duration::from_millis(400);
-/// Repetitions are no fewer than this, whatever they take, and no more.
+/// Minimum number of repetitions, whatever they take, and maximum.
 const FEWEST: usize = 3;
 const MOST: usize = 101;
 
-/// What is measured.
+/// The plugin that is measured.
 pub(crate) struct Measured<'a> {
     pub name: String,
     pub module: Vec<u8>,
@@ -36,7 +36,7 @@ pub(crate) struct Measured<'a> {
     pub entry: &'a str,
 }
 
-/// Everything that was measured. Times are in seconds.
+/// All results. Times are in seconds.
 pub(crate) struct Bench {
     pub name: String,
     pub module_bytes: usize,
@@ -49,14 +49,14 @@ pub(crate) struct Bench {
     pub engines: Vec<Engine>,
 }
 
-/// What a plugin costs on one engine.
+/// The cost of a plugin on one engine.
 pub(crate) struct Engine {
     pub info: BackendInfo,
     pub compile: f64,
     pub instantiate: f64,
     /// The first call after loading: instantiation included.
     pub first_call: f64,
-    /// A call on a fresh instance.
+    /// A call on a new instance.
     pub call: Estimate,
     /// A call on a live instance.
     pub live_call: Estimate,
@@ -67,13 +67,13 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn cost(&self, bench: &Bench) -> Cost {
         let load = bench.admit + bench.rewrite + self.compile;
-        // A first call may be dearer than those that follow.
+        // A first call may be more expensive than the following ones.
         Cost { start: load + (self.first_call - self.call.median).max(0.0), call: self.call.median }
     }
 }
 
 impl Bench {
-    /// The first engine against the second, where there are two.
+    /// Compares the first engine with the second, if there are two.
     pub(crate) fn comparison(&self) -> Option<(&Engine, &Engine, Comparison)> {
         let [first, second, ..] = &self.engines[..] else {
             return None;
@@ -149,7 +149,7 @@ fn admission(measured: &Measured<'_>, policy: &Policy, contract: &Contract) -> R
     Ok((without, (with - without).max(0.0)))
 }
 
-/// A plugin on one backend, and what loading it took.
+/// A plugin on one backend, with the cost of loading it.
 struct Loaded {
     info: BackendInfo,
     plugin: Rc<dyn AnyPlugin>,
@@ -193,7 +193,7 @@ impl Loaded {
     }
 }
 
-/// All backends must give the same bytes: else a comparison of their speed is one of nothing.
+/// All backends must return the same bytes: otherwise comparing their speed means nothing.
 fn same_reply(loaded: &[Loaded]) -> Result<&Reply, Failure> {
     let first = &loaded[0];
     match loaded.iter().find(|other| other.reply.bytes != first.reply.bytes) {

@@ -1,4 +1,4 @@
-//! `hotcell bench`: what a plugin costs on each engine, and from how many calls on a JIT pays.
+//! `hotcell bench`: the cost of a plugin on each engine, and the number of calls from which a JIT pays.
 
 mod break_even;
 mod measure;
@@ -16,7 +16,7 @@ use crate::{
     read::{read_input, read_module},
 };
 
-/// What is measured when no module is given: a guest of this repository, and an input for it.
+/// The default plugin: a guest of this repository, and an input for it.
 const SAMPLE: &[u8] = include_bytes!("../../../guests/ledger-check.wasm");
 const SAMPLE_INPUT: &[u8] = include_bytes!("../../../guests/ledger-check/sample.journal");
 
@@ -51,7 +51,7 @@ fn name(path: &Path) -> String {
     path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// A bar that a person sees while there is something to wait for.
+/// A progress bar, if standard error is a terminal.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -68,12 +68,12 @@ impl Progress {
         Self(bar)
     }
 
-    /// What is going on now.
+    /// Sets the current step.
     pub(crate) fn say(&self, what: impl Into<String>) {
         self.0.set_message(what.into());
     }
 
-    /// How much of everything is done, from 0 to 1.
+    /// Sets the share of the work that is done, from 0 to 1.
     pub(crate) fn done(&self, share: f64) {
         self.0.set_position((share * Self::STEPS as f64) as u64);
     }

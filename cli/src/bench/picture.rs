@@ -1,4 +1,4 @@
-//! Total time over number of calls: one line for each backend, and where they cross.
+//! Total time over number of calls: one line for each backend, and their intersection.
 
 use std::error::Error;
 
@@ -16,7 +16,7 @@ use super::{
 use crate::outcome::Failure;
 
 const SIZE: (u32, u32) = (1_000, 600);
-/// Told apart also by those who do not see red or green.
+/// Distinguishable also with red-green colour blindness.
 const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 90, 181), RGBColor(220, 50, 32), RGBColor(0, 120, 60), RGBColor(120, 60, 160)];
 const INK: RGBColor = RGBColor(40, 40, 40);
@@ -25,7 +25,7 @@ const FONT: &str = "sans-serif";
 /// Points of a line.
 const POINTS: u32 = 60;
 
-/// The picture, as SVG.
+/// Draws the picture, as SVG.
 pub(crate) fn draw(bench: &Bench) -> Result<String, Failure> {
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -84,16 +84,16 @@ fn render(bench: &Bench, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
     title(area, bench, crossing.as_ref())
 }
 
-/// A power of ten without decimals.
+/// Removes the decimals of a power of ten.
 fn whole(number: String) -> String {
     number.replace(".00", "").replace(".0", "")
 }
 
-/// Where two lines cross.
+/// The intersection of two lines.
 struct Crossing<'b> {
     calls: f64,
     time: f64,
-    /// The engine that is cheaper on the left, with its colour, and the one on the right.
+    /// The engine that is cheaper to the left, with its colour, and the one to the right.
     left: (&'b Engine, RGBColor),
     right: (&'b Engine, RGBColor),
 }
@@ -109,7 +109,7 @@ fn crossing(bench: &Bench) -> Option<Crossing<'_>> {
     Some(Crossing { calls, time: first.cost(bench).total(calls), left, right })
 }
 
-/// A power of ten that leaves room on the right of the crossing.
+/// A power of ten that leaves space to the right of the crossing.
 fn most_calls(crossing: Option<f64>) -> f64 {
     10f64.powf((crossing.unwrap_or(100.0) * 30.0).log10().ceil().max(3.0))
 }
@@ -124,7 +124,7 @@ fn shade(
     let sides = [(1.0, crossing.calls, crossing.left), (crossing.calls, most, crossing.right)];
     for (from, to, (engine, colour)) in sides {
         chart.draw_series([Rectangle::new([(from, lowest), (to, highest)], colour.mix(0.06).filled())])?;
-        // Too narrow a side has no room for words.
+        // No text on a side that is too narrow.
         if to / from > 4.0 {
             let style = (FONT, 16).into_font().color(&colour).pos(Pos::new(HPos::Center, VPos::Top));
             let text = format!("{} is cheaper", engine.info.id);
@@ -134,7 +134,7 @@ fn shade(
     Ok(())
 }
 
-/// Names a line at its right end.
+/// Labels a line at its right end.
 fn label(
     area: &Area<'_>,
     chart: &Chart<'_, '_>,

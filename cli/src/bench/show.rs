@@ -1,4 +1,4 @@
-//! The result for a person and for a script.
+//! The result as text and as JSON.
 
 use std::{
     fmt::Display,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::outcome::SCHEMA;
 
-/// Prints a table, and what follows from it.
+/// Prints a table and its conclusion.
 pub(crate) fn table(bench: &Bench) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let Bench { name, module_bytes, input_bytes, output_bytes, policy, .. } = bench;
@@ -48,7 +48,7 @@ pub(crate) fn table(bench: &Bench) -> io::Result<()> {
     out.flush()
 }
 
-/// What to choose, in words.
+/// Which backend to choose.
 pub(crate) fn advice(bench: &Bench) -> Option<String> {
     let (first, second, comparison) = bench.comparison()?;
     let (cheap_first, dear_first, calls) = match comparison {
@@ -81,7 +81,7 @@ fn percent(engine: &Engine) -> String {
     format!("±{:.1} %", 50.0 * (call.high - call.low) / call.median)
 }
 
-/// A time, for people.
+/// A time for text output.
 pub(crate) fn seconds(seconds: f64) -> String {
     match seconds {
         _ if seconds < 1e-6 => format!("{:.0} ns", seconds * 1e9),
@@ -91,7 +91,7 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// A number, for people.
+/// A number for text output.
 pub(crate) fn count(number: f64) -> String {
     match number {
         _ if number < 1e3 => format!("{number:.0}"),
@@ -107,7 +107,7 @@ fn three(number: f64, unit: impl Display) -> String {
     format!("{number:.digits$} {unit}")
 }
 
-/// The object for a script. Times are in microseconds.
+/// The JSON object. Times are in microseconds.
 #[derive(Serialize)]
 pub(crate) struct Json {
     schema: u32,

@@ -1,7 +1,7 @@
-//! JIT against interpreter, each beside its raw engine: `group/backend/guest`, and `group/backend.raw/guest`.
+//! JIT and interpreter, each beside its raw engine: `group/backend/guest`, and `group/backend.raw/guest`.
 //!
-//! `cargo bench --bench engines [-- FILTER]`; with `-- --test` each runs once. Both sides of a comparison
-//! run in turns; criterion keeps the times, and the ratio is printed behind them.
+//! `cargo bench --bench engines [-- FILTER]`; with `-- --test` each runs once. Both sides of a comparison are
+//! interleaved; criterion keeps the times, and the ratio is printed after them.
 
 use std::{hint::black_box, time::Duration};
 
@@ -14,7 +14,7 @@ use hotcell_bench::{
     raw::Raw,
 };
 
-/// Guests whose modules differ: the kernels share one.
+/// Guests with different modules: the kernels share one.
 fn modules() -> impl Iterator<Item = &'static Guest> {
     GUESTS.iter().filter(|guest| guest.entry == "process" || guest.name == "hash")
 }
@@ -45,14 +45,14 @@ fn comparisons(criterion: &mut Criterion) {
     }
 }
 
-/// What happens before any call, and the first call of all.
+/// The steps before any call, and the first call.
 fn loading(criterion: &mut Criterion) {
     let policy = Policy::default();
     for guest in modules() {
         let contract = Contract::bytes(guest.entry);
         let admit =
             |policy: &Policy| admit(guest.wasm, policy, &Offered::default(), &contract).expect("the guest is admitted");
-        // With the admission that goes before it, which the group `admit` has alone.
+        // Includes admission, which the group `admit` measures alone.
         criterion.bench_function(&format!("rewrite/core/{}", guest.name), |bencher| bencher.iter(|| admit(&policy)));
         on::<Wasmtime>(criterion, guest, &contract);
         on::<Wasmi>(criterion, guest, &contract);

@@ -1,4 +1,4 @@
-//! What hotcell costs on top of its engines: prints one row for each comparison, and fails when a bound is broken.
+//! The cost of hotcell on top of its engines: prints one row for each comparison, and fails when a bound is exceeded.
 //!
 //! `cargo bench --bench overhead [-- FILTER]`; with `-- --test` each comparison runs once.
 

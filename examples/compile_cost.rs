@@ -1,15 +1,15 @@
-//! What compiling costs at the caps of `strict`: the proof that its numbers hold.
+//! The cost of compiling at the caps of `strict`: the evidence for its numbers.
 //!
 //! ```text
 //! cargo run --release --example compile_cost [wasmtime|wasmi] [words of a row's name]
 //! ```
 //!
-//! For each cap, a module of at most 256 KiB at that cap; then attacks, which combine caps, in as much as `strict` admits
-//! in 256 KiB; then what grows with the module, at its full size. Every module compiles in a process of its own, which is
-//! ended when it takes a minute or four gigabytes. The target is two seconds and 512 MiB for a module of 256 KiB.
+//! For each cap, a module of at most 256 KiB at that cap; then attacks, which combine caps, as large as `strict` admits
+//! in 256 KiB; then those that scale with the module, at its full size. Every module compiles in its own process, which
+//! is killed after a minute or at four gigabytes. The target is two seconds and 512 MiB for a module of 256 KiB.
 //!
-//! Time is that of the processor and memory the peak of resident memory beyond what the process had before. Both are read
-//! from `/proc`: on Linux only.
+//! Time is processor time, and memory the peak of resident memory over what the process had before. Both are read from
+//! `/proc`: on Linux only.
 
 #[path = "compile_cost/attacks.rs"]
 mod attacks;
@@ -30,21 +30,21 @@ use hotcell_conformance::modules::{GENERATORS, cap, first, offered};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
-/// Bytes of a module for which the target is set.
+/// Bytes of a module to which the target applies.
 const SMALL: usize = 256 * KIB;
 
-/// Attacks that are measured at the full size of a module too, because they do nothing but grow with it.
+/// Attacks that are also measured at the full size of a module, because their cost only scales with it.
 const FULL: &[&str] = &["calls", "loads and stores", "functions with a loop", "functions with a bit of everything"];
 
 /// The target.
 const MOST_SECONDS: f64 = 2.0;
 const MOST_MEMORY: u64 = 512 << 20;
 
-/// When a compilation is given up.
+/// Limits at which a compilation is killed.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ENDURANCE: u64 = 4 << 30;
 
-/// The first argument of a process that compiles what comes in and says what it cost.
+/// The first argument of a process that compiles its input and prints the cost.
 const CHILD: &str = "--compile";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -74,7 +74,7 @@ fn table(backend: &str, words: &str) {
     println!("{missed} of at most 256 KiB take more than {MOST_SECONDS} s or {} MiB", MOST_MEMORY >> 20);
 }
 
-/// One module.
+/// One measured module.
 struct Row {
     name: String,
     build: Box<dyn Fn() -> Vec<u8>>,
@@ -95,7 +95,7 @@ fn rows() -> impl Iterator<Item = Row> {
     at_caps.chain(small).chain(full)
 }
 
-/// What one compilation cost.
+/// The cost of one compilation.
 enum Cost {
     Measured { seconds: f64, memory: u64 },
     GivenUp { seconds: f64, memory: u64 },
@@ -153,7 +153,7 @@ fn in_child(module: &[u8], backend: &str) -> io::Result<Cost> {
     })
 }
 
-/// Compiles what comes in, and prints seconds and bytes.
+/// Compiles standard input, and prints seconds and bytes.
 fn compile(backend: &str) -> Result<(), Box<dyn Error>> {
     let mut module = Vec::new();
     io::stdin().read_to_end(&mut module)?;
@@ -172,13 +172,13 @@ fn compile_on<B: Backend>(module: &[u8]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Seconds for which this thread had a processor: others on the machine do not count.
+/// Processor time of this thread in seconds: other processes do not count.
 fn processor_seconds() -> f64 {
     let nanoseconds = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     nanoseconds.split(' ').next().and_then(|first| first.parse::<f64>().ok()).unwrap_or_default() / 1e9
 }
 
-/// A number of bytes from a process's status; 0 where there is none.
+/// A number of bytes from a process's status; 0 if absent.
 fn status(process: &str, key: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let kib = text.lines().find_map(|line| line.strip_prefix(key)?.trim().strip_suffix(" kB")?.parse::<u64>().ok());

@@ -1,4 +1,4 @@
-//! A host that gives a plugin a store, a log with caps, and a slow backend that it waits for off the clock.
+//! A host that gives a plugin a store, a log with caps, and a slow storage backend that it waits for off the clock.
 //!
 //! `cargo run --release --example kv` runs the plugin on both backends and checks that they agree.
 
@@ -10,15 +10,15 @@ use hotcell::{
     verdict::Escaped,
 };
 
-/// Most bytes that one call may log, and lines.
+/// Maximum bytes that one call may log, and maximum lines.
 const LOG_BYTES: usize = 4 << 10;
 const LOG_LINES: usize = 100;
-/// Most bytes that the store holds for one plugin.
+/// Maximum bytes in the store of one plugin.
 const STORE_BYTES: usize = 64 << 10;
-/// How long the store's backend takes for a value that it has not seen.
+/// Time that the storage backend takes for a value.
 const SLOWNESS: Duration = Duration::from_millis(20);
 
-/// What one instance of the plugin works on.
+/// The state of one instance of the plugin.
 #[derive(Default)]
 struct Store {
     values: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -43,7 +43,7 @@ fn host_functions<B: Host>(sandbox: &Sandbox<B>) -> Result<Imports<Store, B>, Bo
     let mut imports = sandbox.imports::<Store>();
     imports.func("env", "get", |cx, (key, key_len, out, capacity): (u32, u32, u32, u32)| {
         let key = cx.read(key, key_len)?.to_vec();
-        // The guest pays for the lookup, but not for the time that the backend takes.
+        // The guest pays for the lookup, but not for the time of the storage backend.
         cx.charge(100)?;
         cx.off_the_clock(|| thread::sleep(SLOWNESS));
         let Some(value) = cx.state().values.get(&key).cloned() else {
@@ -76,7 +76,7 @@ fn host_functions<B: Host>(sandbox: &Sandbox<B>) -> Result<Imports<Store, B>, Bo
     Ok(imports)
 }
 
-/// Runs the plugin once and gives its reply.
+/// Runs the plugin once and returns its reply.
 fn run<B: Host>() -> Result<Vec<u8>, Box<dyn Error>> {
     let sandbox = Sandbox::<B>::on(Policy::strict())?;
     let imports = host_functions(&sandbox)?;

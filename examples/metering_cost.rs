@@ -1,8 +1,8 @@
-//! What exact metering costs against the engines' own fuel, and against none; and what the rewrite costs against one plain
-//! validation.
+//! The cost of exact metering compared with the engines' own fuel, and with none; and the cost of the rewrite compared
+//! with one plain validation.
 //!
-//! `cargo run --release --example metering_cost` prints ratios: interleaved rounds in one process, the
-//! median of the rounds' ratios.
+//! `cargo run --release --example metering_cost` prints ratios: interleaved rounds in one process, the median of the
+//! rounds' ratios.
 
 use std::{fs, hint::black_box, time::Instant};
 
@@ -16,7 +16,7 @@ use wasmparser::{Parser, Payload, Validator};
 
 const ROUNDS: usize = 31;
 
-/// Recursion: calls and next to nothing else.
+/// Recursion: calls and little else.
 const FIB: &str = r#"(module (func $fib (export "run") (param i32) (result i32)
     (if (result i32) (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0))
         (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))
@@ -63,7 +63,7 @@ fn load<B: Backend>(policy: Policy, text: &str) -> Plugin<B> {
     sandbox.load_with(&wasm, &sandbox.imports(), &Contract::None).expect("the kernel is admitted")
 }
 
-/// The median over rounds of the time of a call: `ours / theirs`.
+/// The median over rounds of the ratio of call times: `ours / theirs`.
 fn ratio<B: Backend>(ours: &Plugin<B>, theirs: &Plugin<B>, argument: i32) -> f64 {
     let run = |plugin: &Plugin<B>| {
         let begin = Instant::now();
@@ -98,7 +98,7 @@ fn rows<B: Backend>(scale: i32) {
     }
 }
 
-/// The time of the rewrite, as a multiple of that of a validation, and the code that it makes, as a multiple of the guest's.
+/// The time of the rewrite, as a multiple of a validation's, and the size of its code, as a multiple of the guest's.
 fn rewrite_row(guest: &str) {
     let module = fs::read(format!("{}/guests/{guest}.wasm", env!("CARGO_MANIFEST_DIR"))).expect("the guest is there");
     let (exact, engine) = (policy(Metering::Exact, true), policy(Metering::Engine, true));

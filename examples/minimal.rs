@@ -1,4 +1,5 @@
-//! The smallest host: one plugin, one call, on the first backend of the build. Its size is what hotcell adds to a program.
+//! The smallest host: one plugin, one call, on the first backend of the build. Its size is what hotcell adds to a
+//! program.
 //!
 //! `cargo run --release -p hotcell --example minimal [--no-default-features --features wasmi]`
 

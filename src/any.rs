@@ -1,4 +1,4 @@
-//! The object-safe face of sandboxes and plugins, for choosing a backend at run time.
+//! Object-safe traits of sandboxes and plugins, for choosing a backend at run time.
 
 use hotcell_core::{
     Backend, CallError, CancelToken, Contract, LoadError, ModuleSummary, Plugin, Policy, Reply, Report, Session, Value,
@@ -11,7 +11,7 @@ pub trait AnySandbox: Send + Sync {
     /// The policy.
     fn policy(&self) -> &Policy;
 
-    /// Words about the engine's state, such as a fallback that it had to take.
+    /// Notes on the engine's state, such as a fallback that it had to use.
     fn notes(&self) -> Vec<String>;
 
     /// Loads a module that imports nothing.
@@ -38,17 +38,17 @@ impl<B: Backend> AnySandbox for Sandbox<B> {
 
 /// A [`Plugin`] on some backend, without host functions.
 pub trait AnyPlugin: Send + Sync {
-    /// What the module is and needs.
+    /// A summary of the module.
     fn summary(&self) -> &ModuleSummary;
 
-    /// As [`Plugin::call_with`].
+    /// Like [`Plugin::call_with`].
     ///
     /// # Errors
     ///
     /// As [`Plugin::call`].
     fn call(&self, entry: &str, input: &[u8], cancel: Option<CancelToken>) -> Result<Reply, CallError>;
 
-    /// As [`Plugin::call_values`].
+    /// Like [`Plugin::call_values`].
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ pub trait AnyPlugin: Send + Sync {
         cancel: Option<CancelToken>,
     ) -> Result<(Vec<Value>, Report), CallError>;
 
-    /// As [`Plugin::session_with`].
+    /// Like [`Plugin::session_with`].
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl<B: Backend> AnyPlugin for Plugin<B> {
 
 /// A [`Session`] on some backend, without host functions.
 pub trait AnySession: Send {
-    /// As [`Session::call`].
+    /// Like [`Session::call`].
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Which backends this build has. The only file that looks at features.
+//! The backends of this build. The only file that depends on their features.
 
 use hotcell_core::{Enforcement, Field, HostOptions, Policy, PolicyError};
 
@@ -13,10 +13,10 @@ pub use hotcell_wasmtime::{Options as WasmtimeOptions, Wasmtime};
 
 cfg_if::cfg_if! {
     if #[cfg(feature = "wasmtime")] {
-        /// The backend that a sandbox has when none is named: wasmtime where the build has it, else wasmi.
+        /// The backend of a sandbox when none is named: wasmtime if the build has it, otherwise wasmi.
         pub type DefaultBackend = Wasmtime;
     } else if #[cfg(feature = "wasmi")] {
-        /// The backend that a sandbox has when none is named: wasmtime where the build has it, else wasmi.
+        /// The backend of a sandbox when none is named: wasmtime if the build has it, otherwise wasmi.
         pub type DefaultBackend = Wasmi;
     } else {
         /// This build has no backend: enable the feature `wasmtime` or `wasmi` of hotcell.
@@ -46,7 +46,7 @@ pub struct BackendInfo {
     pub version: &'static str,
     /// Whether it generates machine code.
     pub is_jit: bool,
-    /// What it really does about each field of a policy.
+    /// How it enforces each field of a policy.
     pub enforcement: fn(Field) -> Enforcement,
     make: Make,
 }
@@ -83,11 +83,11 @@ pub fn backends() -> Vec<BackendInfo> {
     ]
 }
 
-/// A sandbox on the backend of that name, chosen at run time.
+/// A sandbox on the backend with this name, chosen at run time.
 ///
 /// # Errors
 ///
-/// [`PolicyError::NoBackend`] when the build has none of that name; else as [`BackendInfo::sandbox`].
+/// [`PolicyError::NoBackend`] when the build has none with that name; otherwise as [`BackendInfo::sandbox`].
 pub fn sandbox(backend: &str, policy: Policy, options: &HostOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
     let info = backends().into_iter().find(|info| info.id == backend).ok_or_else(|| no_backend(backend))?;
     info.sandbox(policy, options)

@@ -1,4 +1,4 @@
-//! Policy files: a preset, and what differs from it.
+//! Policy files: a preset, and the differences from it.
 
 use hotcell_core::{Policy, PolicyError, Preset, Rules, policy::Abi, verdict::Escaped};
 use toml::{Table, Value};
@@ -7,7 +7,7 @@ use toml::{Table, Value};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyFileError {
-    /// The text is no TOML, or has a key or value that no policy has.
+    /// The text is not TOML, or has a key or value that no policy has.
     #[error("{}", Escaped(.0))]
     Syntax(String),
     /// The rules contradict each other.
@@ -16,7 +16,7 @@ pub enum PolicyFileError {
 }
 
 impl PolicyFileError {
-    /// The parser's words, with the line where it has one.
+    /// The parser's message, with the line if known.
     fn syntax(error: &toml::de::Error, text: &str) -> Self {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1)).unwrap_or_default();
@@ -24,8 +24,8 @@ impl PolicyFileError {
     }
 }
 
-/// Reads a policy from TOML. The key `preset` names where it starts (`default` if absent); every other key, named as
-/// in [`Rules`], replaces the preset's value. An unknown key is an error.
+/// Reads a policy from TOML. The key `preset` names the preset to start from (`default` if absent); every other key,
+/// named as in [`Rules`], replaces the preset's value. An unknown key is an error.
 ///
 /// ```
 /// let policy = hotcell::parse_policy(
@@ -54,7 +54,7 @@ pub fn parse_policy(text: &str) -> Result<Policy, PolicyFileError> {
     let mut rules =
         Table::try_from(Rules::preset(preset)).map_err(|error| PolicyFileError::Syntax(error.to_string()))?;
     if given.get("abi").is_some_and(Value::is_table) && !rules.get("abi").is_some_and(Value::is_table) {
-        // The preset asks for no version; what the file leaves out is the usual.
+        // The preset checks no version; keys missing from the file have their default.
         let usual = Value::try_from(Abi::default()).map_err(|error| PolicyFileError::Syntax(error.to_string()))?;
         rules.insert("abi".to_owned(), usual);
     }
@@ -63,7 +63,7 @@ pub fn parse_policy(text: &str) -> Result<Policy, PolicyFileError> {
     Ok(Policy::new(rules)?)
 }
 
-/// Replaces in `base` what `given` has, table by table.
+/// Replaces values in `base` by those in `given`, table by table.
 fn merge(base: &mut Table, given: Table) {
     for (key, value) in given {
         match (base.get_mut(&key), value) {

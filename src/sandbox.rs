@@ -2,8 +2,8 @@ use hotcell_core::{Backend, Contract, HostOptions, Imports, LoadError, Loader, P
 
 use crate::backends::DefaultBackend;
 
-/// One policy on one engine: the place where plugins are loaded. Cheap to make again: engines are shared by all
-/// sandboxes whose policies compile to the same code.
+/// One policy on one backend, which loads plugins. Cheap to make again: wasmtime shares an engine among all sandboxes
+/// whose policies compile to the same code and use the same pool; wasmi has one engine per module and worker thread.
 pub struct Sandbox<B = DefaultBackend> {
     loader: Loader<B>,
 }
@@ -39,7 +39,7 @@ impl<B: Backend> Sandbox<B> {
         Ok(Self { loader: Loader::new(policy, options)? })
     }
 
-    /// A sandbox on a backend that `make` makes with options of its own, for the policy that it is given.
+    /// A sandbox with the backend that `make` returns for the policy and the options.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl<B: Backend> Sandbox<B> {
         self.load_with(bytes, &self.imports(), &Contract::bytes(entry))
     }
 
-    /// Loads a module with host functions, under a contract of the caller's choice.
+    /// Loads a module with host functions, under any contract.
     ///
     /// # Errors
     ///

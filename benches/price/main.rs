@@ -1,8 +1,8 @@
-//! Nanoseconds per unit of fuel, for every kind of operator and every shape that a guest could repeat, on both backends:
-//! what a deadline can be late by is a slice of the worst.
+//! Nanoseconds per unit of fuel, for every kind of operator and every shape that a guest could repeat, on both
+//! backends: a deadline can be late by a slice of the most expensive one.
 //!
-//! `cargo bench --bench price` prints the table, worst first; `-- NAME` only the kinds whose name has
-//! NAME in it. With `-- --test` each runs once and briefly.
+//! `cargo bench --bench price` prints the table, most expensive first; `-- NAME` only the kinds whose name contains
+//! NAME. With `-- --test` each runs once and briefly.
 
 use std::{env, time::Instant};
 
@@ -13,11 +13,11 @@ use hotcell::{
 };
 use hotcell_bench::kinds::{Kind, kinds};
 
-/// Most nanoseconds per unit on a quiet machine.
+/// Maximum nanoseconds per unit on a quiet machine.
 const MOST_NANOS: f64 = 40.0;
-/// Most of them as a multiple of the backend's median.
+/// Maximum as a multiple of the backend's median.
 const MOST_OF_MEDIAN: f64 = 30.0;
-/// Least of so many rounds.
+/// Number of rounds, of which the minimum counts.
 const ROUNDS: usize = 5;
 /// Nanoseconds that a round should last.
 const ROUND_NANOS: f64 = 8_000_000.0;
@@ -69,13 +69,13 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// Nanoseconds per unit of fuel on the backend `B`: the least of some rounds.
+/// Nanoseconds per unit of fuel on the backend `B`: the minimum of some rounds.
 fn price<B: Backend + HostFn<(), ()>>(name: &str, wasm: &[u8], floats: Floats, is_test: bool) -> f64 {
     let plugin = load::<B>(wasm, floats);
     let mut rounds = 1i32;
     let measure = |rounds: i32| {
         let mut session = plugin.session(()).expect("an instance is made");
-        // What touches memory for the first time is a kind of its own.
+        // Touching memory for the first time is a kind of its own.
         if !name.contains("first") {
             session.call_values("run", &[Value::I32(rounds)]).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
@@ -96,7 +96,7 @@ fn price<B: Backend + HostFn<(), ()>>(name: &str, wasm: &[u8], floats: Floats, i
 fn load<B: Backend + HostFn<(), ()>>(wasm: &[u8], floats: Floats) -> Plugin<B> {
     let policy = Policy::ceiling().with(|rules| {
         rules.floats = floats;
-        // A limit that growths are refused for.
+        // A limit for the growths that must be refused.
         rules.limits.memory_bytes = 256 << 20;
         for proposal in [Proposal::TailCall, Proposal::WideArithmetic] {
             rules.proposals.allow(proposal);

@@ -38,7 +38,7 @@ fn row<B: Backend>(what: &str, late: Vec<Duration>) {
     println!("  {:<9} {what:<21} p50 {:>8.1?}, p99 {:>8.1?}", id::<B>(), at(50), at(99));
 }
 
-/// How much later than the deadline each call returned, in order.
+/// How much later than the deadline each call returned, sorted.
 fn lateness<B: Backend>(plugin: &Plugin<B>, effort: Effort) -> Vec<Duration> {
     let mut late: Vec<_> = (0..effort.of(200))
         .map(|_| {

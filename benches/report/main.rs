@@ -1,5 +1,5 @@
-//! What is worth knowing and has no bound: threads, memory, how late a guest is stopped, what metering costs, and what
-//! the engines cost when they are used as their tutorials show.
+//! Measurements without a bound: threads, memory, how late a guest is stopped, the cost of metering, and the engines as
+//! their tutorials use them.
 //!
 //! `cargo bench --bench report`; with `-- --test` everything runs once and briefly.
 
@@ -16,14 +16,14 @@ use hotcell::{
     backend::{Backend, SandboxBackend},
 };
 
-/// How much of everything is measured.
+/// The amount of measuring.
 #[derive(Clone, Copy)]
 struct Effort {
     is_test: bool,
 }
 
 impl Effort {
-    /// `full`, or one when everything is only tried.
+    /// `full`, or one for a test run.
     fn of(self, full: usize) -> usize {
         if self.is_test { 1 } else { full }
     }

@@ -41,7 +41,7 @@ fn loads<B: Backend>(wasm: &[u8], count: usize) {
     );
 }
 
-/// Bytes of this process that are in memory; `None` where nobody tells.
+/// Resident memory of this process, in bytes; `None` if unknown.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;

@@ -23,7 +23,7 @@ pub(crate) fn report<B: Backend>(effort: Effort) {
     }
 }
 
-/// Calls of a guest whose fuel is metered, or not at all.
+/// Calls of a guest with this metering, or without any.
 fn calls<B: Backend>(guest: &'static Guest, metering: Option<Metering>) -> Side {
     let policy = Policy::default().with(|rules| {
         rules.metering = metering.unwrap_or(Metering::Engine);

@@ -1,30 +1,30 @@
-//! Modules that cost a compiler more than their size: whatever a policy admits of each, as much as fits.
+//! Modules that cost a compiler more than their size suggests: each as large as a policy admits.
 //!
-//! No attack knows a cap. Each is a function of any size; how large it may be, and how many of them a module may have, is
-//! found by asking for admission. So a cap that is raised shows its price here.
+//! No attack depends on a cap. Each is a function of any size; its maximum size, and the maximum number of such
+//! functions in a module, are found by trying admission. So raising a cap shows its cost here.
 
 use hotcell::{Contract, Policy, admit};
 use wasm_encoder::{BlockType, ConstExpr, Elements, InstructionSink, MemArg};
 
 use hotcell_conformance::modules::{Parts, offered};
 
-/// One way to be costly.
+/// One way to be expensive.
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
-    /// Locals of the function beside its parameter.
+    /// Locals of the function besides its parameter.
     locals: u64,
     /// Writes the function's body.
     body: fn(&mut InstructionSink<'_>, Size),
-    /// Most bytes of the function, where many small ones cost more than a large one.
+    /// Maximum bytes of the function, if many small ones cost more than a large one.
     most_bytes: usize,
 }
 
-/// How much of what an attack is about.
+/// The size of an attack.
 #[derive(Clone, Copy)]
 struct Size {
-    /// How often it stands there.
+    /// Number of repetitions.
     n: u64,
-    /// Locals beside the parameter.
+    /// Locals besides the parameter.
     locals: u32,
 }
 
@@ -74,8 +74,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
 ];
 
 impl Attack {
-    /// The costliest module of at most `most_bytes` that `policy` admits: the function as large as it may be, then as
-    /// many of it as there may be.
+    /// The most expensive module of at most `most_bytes` that `policy` admits: the function at its maximum size, then
+    /// as many of it as fit.
     pub(crate) fn module(&self, policy: &Policy, most_bytes: usize) -> Vec<u8> {
         let fits = |module: &[u8]| module.len() <= most_bytes && is_admitted(module, policy);
         let n = largest(|n| {
@@ -100,7 +100,7 @@ fn is_admitted(module: &[u8], policy: &Policy) -> bool {
     admit(module, policy, &offered(policy), &Contract::None).is_ok()
 }
 
-/// The largest number that is good, where all smaller ones are too.
+/// The largest good number, if all smaller ones are good too.
 fn largest(is_good: impl Fn(u64) -> bool) -> u64 {
     let mut bad = 1;
     while is_good(bad) {
@@ -114,7 +114,7 @@ fn largest(is_good: impl Fn(u64) -> bool) -> u64 {
     good
 }
 
-/// What bodies use: a memory, tables, segments and functions to call.
+/// Items that bodies use: a memory, tables, segments and functions to call.
 fn base() -> Parts {
     let mut parts = Parts::default();
     let callee = parts.signature(0);
@@ -185,7 +185,7 @@ fn loads_and_stores(code: &mut InstructionSink<'_>, Size { n, .. }: Size) {
     }
 }
 
-/// Each is many equal expressions to the optimiser.
+/// Many equal expressions to the optimiser.
 fn rotations(code: &mut InstructionSink<'_>, Size { n, .. }: Size) {
     code.local_get(PARAM);
     for _ in 0..n {
@@ -195,7 +195,7 @@ fn rotations(code: &mut InstructionSink<'_>, Size { n, .. }: Size) {
     keep(code, PARAM);
 }
 
-/// NaNs are made canonical after each.
+/// Each is followed by a canonicalisation of NaNs.
 fn roundings(code: &mut InstructionSink<'_>, Size { n, .. }: Size) {
     code.local_get(PARAM).f32_convert_i32_s();
     for _ in 0..n {
@@ -205,7 +205,7 @@ fn roundings(code: &mut InstructionSink<'_>, Size { n, .. }: Size) {
     keep(code, PARAM);
 }
 
-/// One chain that goes through a register all along, and is needed once more at each step.
+/// One chain through a register, which is used once more at each step.
 fn products(code: &mut InstructionSink<'_>, Size { n, .. }: Size) {
     code.local_get(PARAM);
     for _ in 0..n {
@@ -259,7 +259,7 @@ fn loops(code: &mut InstructionSink<'_>, Size { n, locals }: Size) {
     keep_all(code, locals);
 }
 
-/// One in the other: every head merges every local.
+/// Nested loops: every header merges every local.
 fn nested_loops(code: &mut InstructionSink<'_>, Size { n, locals }: Size) {
     for _ in 0..n {
         code.loop_(EMPTY);
@@ -273,7 +273,7 @@ fn nested_loops(code: &mut InstructionSink<'_>, Size { n, locals }: Size) {
     keep_all(code, locals);
 }
 
-/// Each branch hands every local to the end of one block.
+/// Each branch carries every local to the end of one block.
 fn merging_branches(code: &mut InstructionSink<'_>, Size { n, locals }: Size) {
     code.block(EMPTY).local_get(PARAM).br_if(0);
     set(code, locals);
@@ -284,7 +284,7 @@ fn merging_branches(code: &mut InstructionSink<'_>, Size { n, locals }: Size) {
     keep_all(code, locals);
 }
 
-/// The same with the targets of tables of up to 1,000.
+/// The same with targets of `br_table`s, up to 1,000 each.
 fn merging_tables(code: &mut InstructionSink<'_>, Size { n, locals }: Size) {
     const TARGETS: u64 = 1_000;
     code.block(EMPTY).local_get(PARAM).br_if(0);
@@ -297,7 +297,7 @@ fn merging_tables(code: &mut InstructionSink<'_>, Size { n, locals }: Size) {
     keep_all(code, locals);
 }
 
-/// The end of each block merges every local: what a branch over it brings, and what comes from within.
+/// The end of each block merges every local: its value at a branch over the block, and its value inside.
 fn merging_blocks(code: &mut InstructionSink<'_>, Size { n, locals }: Size) {
     for _ in 0..n {
         code.block(EMPTY);
@@ -322,21 +322,21 @@ fn everything(code: &mut InstructionSink<'_>, Size { n, locals }: Size) {
     keep_all(code, locals);
 }
 
-/// Gives every local a value that is not known.
+/// Sets every local to an unknown value.
 fn set(code: &mut InstructionSink<'_>, locals: u32) {
     for local in 1..=locals {
         code.local_get(PARAM).local_set(local);
     }
 }
 
-/// Needs every local.
+/// Uses every local.
 fn keep_all(code: &mut InstructionSink<'_>, locals: u32) {
     for local in 1..=locals {
         keep(code, local);
     }
 }
 
-/// Needs a local, so that what leads to it is not dropped.
+/// Uses a local, so that its computation is not dropped.
 fn keep(code: &mut InstructionSink<'_>, local: u32) {
     code.i32_const(0).local_get(local).i32_store(at(0));
 }

@@ -1,4 +1,4 @@
-//! Says where the board's memories are, and assembles the guests that are here as text.
+//! Tells the linker where the board's memories are, and assembles the guests that are here as text.
 
 #[path = "src/policy.rs"]
 mod policy;

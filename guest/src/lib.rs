@@ -1,4 +1,4 @@
-//! What the author of a hotcell plugin links, so that a plugin is one function from bytes to bytes.
+//! The library that a hotcell plugin links, so that a plugin is one function from bytes to bytes.
 //!
 //! ```
 //! #![cfg_attr(target_arch = "wasm32", no_std)]
@@ -74,7 +74,7 @@ mod exports;
 )]
 mod session;
 
-/// The version of the ABI that this crate speaks: what `__hotcell_abi_version` returns.
+/// The version of the ABI that this crate implements: what `__hotcell_abi_version` returns.
 pub const ABI_VERSION: i32 = 1;
 
 /// Exports a function from bytes to bytes as an entry of the plugin.
@@ -111,13 +111,12 @@ macro_rules! entry {
     };
 }
 
-/// Gives a `no_std` guest what `std` would bring: a global allocator, and a panic handler that
-/// ends the call with the trap `unreachable`.
+/// Adds to a `no_std` guest what `std` would provide: a global allocator, and a panic handler that ends the call with
+/// the trap `unreachable`.
 ///
-/// To be written once, in the guest itself. It is a macro and not a Cargo feature because Cargo
-/// unifies features: one `no_std` guest would force its panic handler upon every guest that is
-/// built together with it. A guest that links another allocator (C code with a `malloc`, or `std`)
-/// must not use it: both would take the same memory.
+/// Use it once, in the guest itself. It is a macro and not a Cargo feature because Cargo unifies features: one `no_std`
+/// guest would force its panic handler upon every guest that is built together with it. A guest that links another
+/// allocator (C code with a `malloc`, or `std`) must not use it: both would use the same memory.
 ///
 /// Expands to nothing on targets other than `wasm32`.
 #[macro_export]
@@ -136,13 +135,13 @@ macro_rules! runtime {
     };
 }
 
-/// What the macros expand to. Not for use by hand, and free to change in any release.
+/// The macros expand to these. Not for direct use, and free to change in any release.
 #[doc(hidden)]
 pub mod __private {
     #[cfg(target_arch = "wasm32")]
     pub use crate::{allocator::Allocator, exports::enter};
 
-    /// Type-checks an entry where there is no host that could call it.
+    /// Type-checks an entry on targets without a host that could call it.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn enter<R>(_ptr: u32, _len: u32, _function: impl FnOnce(&[u8]) -> R) -> u64
     where

@@ -1,6 +1,6 @@
-//! hotcell against the raw engines.
+//! hotcell compared with the raw engines.
 //!
-//! Every case checks once that both sides give the same, right answer.
+//! Every case checks once that both sides return the same, correct result.
 
 use hotcell::{
     Contract, Imports, Offered, Plugin, Policy, Reply, Sandbox, Session, Signature, admit,
@@ -15,27 +15,27 @@ use crate::{
     raw::{self, Live, Raw},
 };
 
-/// The entry of an echo.
+/// The entry of an echo guest.
 const PROCESS: &str = "process";
 
-/// How often both sides are set up.
+/// Number of set-ups of both sides.
 const SET_UPS: usize = 5;
 
-/// A comparison, and what it must come to.
+/// A comparison, and its bound.
 pub struct Case {
     /// What is measured: `call`, `typed-call`, `host-call`, `bulk`, `compute`, `compile`, `admit`.
     pub group: &'static str,
-    /// The backend; `core` for what happens before any.
+    /// The backend; `core` for the steps before any backend.
     pub backend: &'static str,
     /// The guest, and how it is used.
     pub guest: String,
-    /// The most that ours may take of theirs.
+    /// Maximum ratio of our time to theirs.
     pub bound: f64,
     make: Box<dyn Fn() -> Pair>,
 }
 
 impl Case {
-    /// Sets both sides up, and checks that they give the same.
+    /// Sets up both sides, and checks that their results are equal.
     pub fn pair(&self) -> Pair {
         (self.make)()
     }
@@ -48,9 +48,9 @@ impl Case {
 
 /// A backend with its raw engine.
 pub trait Twin: Backend + TypedCall<(i32, i32), i32> + HostFn<(i32, i32), i32> {
-    /// The engine by hand.
+    /// The engine, used directly.
     type Raw: Raw;
-    /// Bounds of a fresh call, and of a typed call.
+    /// Bounds of a call on a new instance, and of a typed call.
     const BOUNDS: (f64, f64);
 }
 
@@ -64,12 +64,12 @@ impl Twin for hotcell::Wasmi {
     const BOUNDS: (f64, f64) = (1.15, 1.15);
 }
 
-/// The policy that a plugin has when nobody asks for another: exact metering, a deadline, cancellation.
+/// The default policy of a plugin: exact metering, a deadline, cancellation.
 fn interruptible() -> Policy {
     Policy::default()
 }
 
-/// Nothing may interrupt: fuel alone ends a guest.
+/// No interruption: only fuel ends a guest.
 fn fuel_only() -> Policy {
     let policy = Policy::default().with(|rules| {
         rules.limits.deadline = None;
@@ -141,7 +141,7 @@ impl<B: Twin> Both<B> {
     }
 }
 
-/// Both gave the same bytes for the same fuel and memory.
+/// Checks that both returned the same bytes for the same fuel and memory.
 fn check(ours: &Reply, theirs: &raw::Reply) {
     assert_eq!(ours.bytes, theirs.bytes, "the replies are the same");
     assert_eq!(ours.report.usage.fuel_used, Some(theirs.fuel), "fuel is metered equally");
@@ -152,7 +152,7 @@ fn call<B: Twin>(plugin: &Plugin<B, u64>, entry: &str, input: &[u8]) -> Reply {
     plugin.call(entry, input).expect("the guest answers")
 }
 
-/// A fresh instance for each call: ABI check, bytes in, bytes out.
+/// A new instance for each call: ABI check, bytes in, bytes out.
 fn fresh_call<B: Twin>(group: &'static str, guest: &str, text: &str, len: usize, bound: f64) -> Case {
     fresh::<B>(group, guest, assemble(text), PROCESS, vec![7; len], bound)
 }
@@ -173,7 +173,7 @@ fn fresh<B: Twin>(
     })
 }
 
-/// Bytes in and out of an instance that stays.
+/// Bytes in and out of a live instance.
 fn live_call<B: Twin>(group: &'static str, guest: &str, len: usize, bound: f64) -> Case {
     let (wasm, input) = (assemble(LARGE_ECHO), vec![7; len]);
     Both::<B>::case(group, guest, bound, move || {
@@ -186,12 +186,12 @@ fn live_call<B: Twin>(group: &'static str, guest: &str, len: usize, bound: f64) 
     })
 }
 
-/// A call of two numbers on an instance that stays.
+/// A call with two numbers on a live instance.
 fn typed_call<B: Twin>(guest: &str, policy: &Policy, bound: f64) -> Case {
     typed::<B>("typed-call", guest, policy, ECHO, (20, 22), 42, bound)
 }
 
-/// Calls of a host function, as seen from the guest: a thousand in a loop.
+/// Calls of a host function from the guest: a thousand in a loop.
 fn host_call<B: Twin>(guest: &str, policy: &Policy) -> Case {
     typed::<B>("host-call", guest, policy, HOST, (1_000, 0), 500_500, 1.25)
 }
@@ -223,12 +223,12 @@ fn typed<B: Twin>(
     })
 }
 
-/// A guest that is busy, at equal metering: the same bytes run.
+/// A compute-bound guest, with equal metering: the same binary runs.
 fn compute<B: Twin>(guest: &Guest) -> Case {
     fresh::<B>("compute", guest.name, guest.wasm.to_vec(), guest.entry, (guest.input)(), 1.05)
 }
 
-/// Admission without the rewrite, against one validation.
+/// Admission without the rewrite, compared with one validation.
 fn admission(guest: &Guest) -> Case {
     let wasm = guest.wasm;
     let policy = Policy::default().with(|rules| (rules.metering, rules.floats) = (Metering::Engine, Floats::Allow));

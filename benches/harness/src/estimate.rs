@@ -1,11 +1,11 @@
-//! A median with an interval, and what it says about a bound.
+//! A median with an interval, and its verdict on a bound.
 
 /// Resamples of the bootstrap.
 const RESAMPLES: usize = 1_000;
-/// An interval that is wider than this share of its median says nothing.
+/// Maximum width of an interval, as a share of its median.
 const WIDEST: f64 = 0.10;
 
-/// The median of samples, and the interval in which 95 % of the medians of resampled samples lie.
+/// The median of samples, and the interval that contains 95 % of the medians of resampled samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// The median.
@@ -16,12 +16,12 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// What an estimate says about an upper bound.
+/// The verdict of an estimate on an upper bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The bound is kept, as far as one can tell.
+    /// The bound is kept, as far as the interval shows.
     Pass,
-    /// It is not.
+    /// The bound is exceeded.
     Fail,
     /// The interval is too wide: run more rounds.
     NoResult,
@@ -32,7 +32,7 @@ impl Estimate {
     ///
     /// # Panics
     ///
-    /// When there are none.
+    /// When `samples` is empty.
     pub fn of(samples: &[f64]) -> Self {
         assert!(!samples.is_empty(), "there is no median of nothing");
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -46,12 +46,12 @@ impl Estimate {
         }
     }
 
-    /// Whether the interval is narrow enough to mean something.
+    /// Whether the interval is narrow enough.
     pub fn is_settled(&self) -> bool {
         self.high - self.low < WIDEST * self.median
     }
 
-    /// Whether what was measured is at most `bound`.
+    /// Whether the measured value is at most `bound`.
     pub fn verdict(&self, bound: f64) -> Verdict {
         match (self.is_settled(), self.low <= bound) {
             (false, _) => Verdict::NoResult,
@@ -72,7 +72,7 @@ pub fn median(mut samples: Vec<f64>) -> f64 {
     if samples.len().is_multiple_of(2) { f64::midpoint(samples[middle - 1], samples[middle]) } else { samples[middle] }
 }
 
-/// Numbers that look random, and are the same in every run (xorshift64*).
+/// Pseudo-random numbers, the same in every run (xorshift64*).
 struct Random(u64);
 
 impl Random {

@@ -1,6 +1,6 @@
-//! The guests that are measured.
+//! The measured guests.
 
-/// What follows the memory in the module of an echo.
+/// The fields after the memory in the module of an echo guest.
 macro_rules! echo {
     () => {
         r#"
@@ -12,10 +12,10 @@ macro_rules! echo {
     };
 }
 
-/// Answers with its input, where it lies. `add` is a call and next to nothing else.
+/// Replies with its input, in place. `add` is a call and little else.
 pub const ECHO: &str = concat!("(module (memory (export \"memory\") 1)", echo!());
 
-/// As [`ECHO`], with room for a megabyte.
+/// Like [`ECHO`], with enough memory for a megabyte.
 pub const LARGE_ECHO: &str = concat!("(module (memory (export \"memory\") 17)", echo!());
 
 /// Never ends.
@@ -24,7 +24,7 @@ pub const ENDLESS: &str = r#"(module
     (func (export "__hotcell_abi_version") (result i32) (i32.const 1))
     (func (export "run") (loop $again (br $again))))"#;
 
-/// Calls the host function `env.add` as often as `run` is told, and gives the sum of what it returns.
+/// Calls the host function `env.add` as often as the argument of `run` says, and returns the sum of its results.
 pub const HOST: &str = r#"(module
     (import "env" "add" (func $add (param i32 i32) (result i32)))
     (memory (export "memory") 1)
@@ -35,13 +35,13 @@ pub const HOST: &str = r#"(module
             (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
         (local.get $sum)))"#;
 
-/// A guest of `guests/`, with an input that it is busy with for a while.
+/// A guest of `guests/`, with an input that takes it some time.
 pub struct Guest {
     /// Its name in tables.
     pub name: &'static str,
     /// The binary.
     pub wasm: &'static [u8],
-    /// The export that is called.
+    /// The exported entry.
     pub entry: &'static str,
     /// Makes the input.
     pub input: fn() -> Vec<u8>,
@@ -69,7 +69,7 @@ const fn kernel(name: &'static str, input: fn() -> Vec<u8>) -> Guest {
     Guest { name, wasm: KERNELS, entry: name, input }
 }
 
-/// The project's own README, as often as it takes.
+/// The project's README, repeated to this length.
 fn text(bytes: usize) -> Vec<u8> {
     include_bytes!("../../../README.md").iter().copied().cycle().take(bytes).collect()
 }
@@ -78,7 +78,7 @@ fn journal() -> Vec<u8> {
     include_bytes!("../../../guests/ledger-check/sample.journal").repeat(8)
 }
 
-/// Bytes without a pattern, the same in every run.
+/// Pseudo-random bytes, the same in every run.
 fn noise(bytes: usize) -> Vec<u8> {
     let mut state = 1u32;
     let mut next = || {
@@ -95,7 +95,7 @@ fn json() -> Vec<u8> {
     format!("[{}]", records.join(",\n ")).into_bytes()
 }
 
-/// The binary of a guest that is text here.
+/// Assembles a guest from text.
 ///
 /// # Panics
 ///

@@ -1,16 +1,16 @@
-//! What is priced: every kind of operator, and every shape that a guest could repeat.
+//! The code whose price is measured: every kind of operator, and every shape that a guest could repeat.
 
-/// One thing that a guest does again and again.
+/// Code that a guest repeats.
 pub struct Kind {
-    /// What it is.
+    /// Its name.
     pub name: String,
-    /// Fields of the module beside the function that repeats it.
+    /// Fields of the module besides the function that repeats it.
     pub fields: String,
     /// Locals of that function, as types.
     pub locals: String,
-    /// What is repeated. It leaves nothing on the stack.
+    /// The repeated code. It leaves nothing on the stack.
     pub body: String,
-    /// How often it stands in one round of the loop.
+    /// Number of repetitions in one iteration of the loop.
     pub times: usize,
 }
 
@@ -23,12 +23,12 @@ impl Kind {
         Self { times: 1, ..self }
     }
 
-    /// The module in the text format: `run` takes the number of rounds.
+    /// The module in the text format: `run` takes the number of iterations.
     pub fn module(&self) -> String {
         self.module_with(self.times)
     }
 
-    /// The same with this many repetitions in a round.
+    /// The same with this many repetitions in an iteration.
     pub fn module_with(&self, times: usize) -> String {
         let body = self.body.repeat(times);
         format!(
@@ -40,7 +40,7 @@ impl Kind {
     }
 }
 
-/// Everything, in no order.
+/// All kinds, in no particular order.
 pub fn kinds() -> Vec<Kind> {
     let mut kinds = numeric();
     kinds.extend(vectors());
@@ -54,7 +54,7 @@ pub fn kinds() -> Vec<Kind> {
     kinds
 }
 
-/// `ty`'s local in [`Kind::module`].
+/// The local of type `ty` in [`Kind::module`].
 fn local(ty: &str) -> &'static str {
     match ty {
         "i32" => "$i",
@@ -222,7 +222,7 @@ fn control() -> Vec<Kind> {
     kinds
 }
 
-/// A branch that is never taken, around which every local changes its place.
+/// A branch that is never taken, around which every local changes its location.
 fn many_locals() -> Kind {
     const LOCALS: usize = 1_900;
     let get = |local: usize| format!("local.get {} ", local + 5);
@@ -233,7 +233,7 @@ fn many_locals() -> Kind {
     Kind::new("if, among 1,900 locals", "", &format!("(local {})", "i64 ".repeat(LOCALS)), body).once()
 }
 
-/// Blocks whose ends are reached by falling through, and from elsewhere with every local in another place.
+/// Blocks whose ends are reached by falling through, and by branches with every local in another location.
 fn joins() -> Kind {
     const LOCALS: usize = 250;
     const JOINS: usize = 24;
@@ -245,7 +245,7 @@ fn joins() -> Kind {
         body += "end ";
         (0..LOCALS).for_each(|local| body += &format!("local.get {} ", (local + join + 1) % LOCALS + 5));
         (0..LOCALS).rev().for_each(|local| body += &format!("local.set {} ", local + 5));
-        // Out of the blocks that follow, and of the one that the usual way leaves.
+        // Branches out of the following blocks, and of the one that the fall-through path leaves.
         body += &format!("br {} ", JOINS - 1 - join + 1 + join);
     }
     body += "end ";
@@ -253,7 +253,7 @@ fn joins() -> Kind {
     Kind::new("joins of 250 locals", "", &format!("(local {})", "i64 ".repeat(LOCALS)), body).once()
 }
 
-/// What stands in an arm that is never taken, in a loop that is entered again and again: a compiler moves it in front of the
+/// Operators in an arm that is never taken, in a loop that is entered repeatedly: a compiler hoists them out of the
 /// loop.
 fn speculated() -> Vec<Kind> {
     const OPERATORS: usize = 2_000;
@@ -326,7 +326,7 @@ fn calls() -> Vec<Kind> {
         let what = format!("call of a function with 1,900 locals, {ty}");
         kinds.push(Kind { times: 4, ..Kind::new(what, &fields, "", "i32.const 0 call $leaf ") });
     }
-    // The function's own work is skipped; what it has is kept ready.
+    // The function's own work is skipped, but its frame and constants are set up.
     let skipped = |work: &str| format!("(func $leaf (param i32) block local.get 0 i32.eqz br_if 0 {work} end)");
     let constants: String = (0..500)
         .map(|call| {
@@ -373,7 +373,7 @@ fn memory() -> Vec<Kind> {
     }
     let far = "local.get $i i32.const 1103515245 i32.mul i32.const 12345 i32.add local.tee $i i32.const 0x1ffffc0 i32.and i32.load drop ";
     kinds.push(Kind::new("i32.load, 32 MiB at random", "(memory 512)", "", far));
-    // As many pages as there are in one round.
+    // As many pages as there are in one iteration.
     let touch = "local.get $i i32.const 4096 i32.add local.tee $i i32.const 1 i32.store ";
     kinds.push(Kind { times: 4_000, ..Kind::new("i32.store, a page for the first time", "(memory 256)", "", touch) });
     kinds.push(Kind::new("memory.size", one, "", "memory.size local.set $i "));

@@ -1,11 +1,11 @@
-//! Measurements that can be trusted on a machine that cannot.
+//! Reliable measurements on an unreliable machine.
 //!
-//! * [`paired`] runs two sides of a comparison in turns and keeps the ratio of each round; [`estimate`] gives the median of
-//!   such ratios with an interval, and decides whether a bound is kept.
-//! * [`raw`] are the bare engines doing what hotcell does, by hand: the same configuration, the same limits, the same
+//! * [`paired`] interleaves the two sides of a comparison and keeps the ratio of each round; [`estimate`] computes the
+//!   median of such ratios with an interval, and decides whether a bound is kept.
+//! * [`raw`] has the raw engines doing by hand what hotcell does: the same configuration, the same limits, the same
 //!   bytes.
-//! * [`cases`] hold hotcell against them.
-//! * [`kinds`] are everything that a guest could repeat, to be priced.
+//! * [`cases`] compares hotcell with them.
+//! * [`kinds`] lists the code that a guest could repeat, to measure its price.
 
 pub mod estimate;
 pub mod kinds;

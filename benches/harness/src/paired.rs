@@ -1,7 +1,7 @@
-//! Two sides of a comparison, in turns, in one process.
+//! Two sides of a comparison, interleaved in one process.
 //!
-//! A machine that is slow at the moment is slow for both sides of a round, so the ratio within a round means something
-//! where two times do not. Times are of this thread's processor: what other programs take does not count.
+//! A machine that is slow at the moment is slow for both sides of a round, so the ratio within a round is meaningful
+//! even if the times are not. Times are this thread's processor time, which excludes other programs.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ pub use cpu_time::ThreadTime;
 
 use crate::estimate::{Estimate, median};
 
-/// The fewest rounds that an estimate rests on.
+/// Minimum number of rounds of [`Pair::measure`], and maximum of [`in_turns`].
 pub const ROUNDS: usize = 31;
-/// Rounds after which an interval that is still too wide stays so.
+/// Maximum number of rounds, after which an interval that is still too wide is accepted as such.
 pub const MOST_ROUNDS: usize = 16 * ROUNDS;
-/// How long one side's turn takes, at least.
+/// Minimum time of one side's turn.
 const TURN: Duration = Duration::from_millis(1);
 
-/// Does its work as often as it is told.
+/// Does its work the given number of times.
 pub type Side = Box<dyn FnMut(u64)>;
 
-/// A side that calls `work` in a loop. What it returns is kept from the optimiser.
+/// A side that calls `work` in a loop. Its result is hidden from the optimiser.
 pub fn side<R>(mut work: impl FnMut() -> R + 'static) -> Side {
     Box::new(move |times| {
         for _ in 0..times {
@@ -35,14 +35,14 @@ pub fn time(side: &mut Side, times: u64) -> Duration {
     begin.elapsed()
 }
 
-/// Runs the sides in turns, each as often as fills a turn, for about as long as `budget` says and no longer than
-/// [`ROUNDS`] rounds: for each side, the seconds of a run in every round. `after_round` is told the share that is done.
+/// Interleaves the sides, each as often as fills a turn, for about `budget` and at most [`ROUNDS`] rounds; returns, for
+/// each side, the seconds of a run in every round. `after_round` gets the share that is done.
 ///
 /// # Panics
 ///
-/// When a side has no turn that can be measured.
+/// When the turn of a side cannot be measured.
 pub fn in_turns(sides: &mut [Side], budget: Duration, mut after_round: impl FnMut(f64)) -> Vec<Vec<f64>> {
-    /// Fewer rounds have no median worth the name.
+    /// Minimum number of rounds for a median.
     const FEWEST: usize = 5;
     let begin = Instant::now();
     let times: Vec<u64> = sides.iter_mut().map(times_per_turn).collect();
@@ -60,7 +60,7 @@ pub fn in_turns(sides: &mut [Side], budget: Duration, mut after_round: impl FnMu
     seconds
 }
 
-/// How often a side can run in one turn.
+/// Number of runs of a side that fill one turn.
 fn times_per_turn(side: &mut Side) -> u64 {
     let mut times = 1;
     while time(side, times) < TURN {
@@ -69,19 +69,19 @@ fn times_per_turn(side: &mut Side) -> u64 {
     times
 }
 
-/// What one round took.
+/// The times of one round.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
     /// Runs per side.
     pub times: u64,
     /// Time of our side.
     pub ours: Duration,
-    /// Time of the other.
+    /// Time of the other side.
     pub theirs: Duration,
 }
 
-/// Two sides that do the same work, as often as they were set up: where code and data happen to lie in memory makes a
-/// difference of its own, so each round takes the next set-up.
+/// Two sides that do the same work, in several set-ups: the addresses of code and data affect the time, so each round
+/// takes the next set-up.
 pub struct Pair {
     sides: Vec<(Side, Side)>,
     rounds: Vec<Round>,
@@ -92,15 +92,15 @@ impl Pair {
     ///
     /// # Panics
     ///
-    /// Without any set-up.
+    /// Without a set-up.
     pub fn new(sides: impl IntoIterator<Item = (Side, Side)>) -> Self {
         let sides: Vec<_> = sides.into_iter().collect();
         assert!(!sides.is_empty(), "a pair has two sides");
         Self { sides, rounds: Vec::new() }
     }
 
-    /// Two turns of each side, `times` runs in all for each; whose are the outer ones changes from round to round. So
-    /// neither a drift nor a habit of the machine favours one side.
+    /// Runs two turns of each side, `times` runs in total for each; the outer ones alternate from round to round. So
+    /// neither drift nor a periodic effect of the machine favours one side.
     pub fn round(&mut self, times: u64) -> Round {
         let half = times.div_ceil(2);
         let (number, count) = (self.rounds.len(), self.sides.len());
@@ -119,7 +119,7 @@ impl Pair {
         round
     }
 
-    /// Runs rounds until the interval of their ratios is narrow enough, or there is no hope.
+    /// Runs rounds until the interval of their ratios is narrow enough, or [`MOST_ROUNDS`] is reached.
     pub fn measure(&mut self) -> Estimate {
         let (ours, theirs) = &mut self.sides[0];
         let times = 2 * times_per_turn(ours).max(times_per_turn(theirs));
@@ -135,7 +135,7 @@ impl Pair {
         }
     }
 
-    /// Ours against theirs, over all rounds until now.
+    /// Our time divided by theirs, over all rounds so far.
     ///
     /// # Panics
     ///
@@ -145,7 +145,7 @@ impl Pair {
         Estimate::of(&self.rounds.iter().map(ratio).collect::<Vec<_>>())
     }
 
-    /// Seconds of one run, ours and theirs: the medians of the rounds. For scale only.
+    /// Seconds of one run, ours and theirs: the medians of the rounds. Only for scale.
     ///
     /// # Panics
     ///
@@ -157,7 +157,7 @@ impl Pair {
         (each(|round| round.ours), each(|round| round.theirs))
     }
 
-    /// The rounds until now.
+    /// The rounds so far.
     pub fn rounds(&self) -> &[Round] {
         &self.rounds
     }

@@ -1,16 +1,16 @@
-//! What the rewrite emits is paid for: the work of everything that runs for one unit of fuel is bounded by a constant that
-//! does not depend on the module.
+//! The code that the rewrite emits is paid for: the work for one unit of fuel is bounded by a constant that does not
+//! depend on the module.
 
 use hotcell::{Contract, Offered, Policy, Proposal, Signature, admit, admit::FuncType};
 use hotcell_bench::kinds::{Kind, kinds};
 use hotcell_core::meter::{FUEL, HOST, REFILL, STACK};
 use wasmi::{Caller, CompilationMode, Config, Engine, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Val};
 
-/// Most instructions of an interpreter that run for one unit.
+/// Maximum number of an interpreter's instructions per unit.
 const MOST: f64 = 12.0;
 
-/// Instructions that wasmi executes of a rewritten module for each unit of fuel. It counts them by itself; what it copies
-/// and clears beyond is in the prices that the bench `price` measures.
+/// Instructions of a rewritten module that wasmi executes per unit of fuel, by its own count. Copying and clearing is
+/// not in it, but in the prices that the bench `price` measures.
 fn work_per_unit(kind: &Kind, times: usize) -> f64 {
     let policy = Policy::ceiling().with(|rules| {
         for proposal in [Proposal::TailCall, Proposal::WideArithmetic] {
@@ -53,8 +53,7 @@ fn work_per_unit(kind: &Kind, times: usize) -> f64 {
 fn the_work_of_a_unit_does_not_depend_on_the_module() {
     let mut wrong = Vec::new();
     for kind in kinds() {
-        // What is long by itself need not be repeated.
-        // In a function that is large the engine counts both arms of an `if`.
+        // Long bodies need not be repeated. In a large function the engine counts both arms of an `if`.
         let all: &[usize] = match kind.times {
             1 => &[1],
             2..64 => &[1, 4],

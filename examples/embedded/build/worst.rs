@@ -1,4 +1,4 @@
-//! Modules that cost as much as the policy lets them.
+//! Modules that cost as much as the policy allows.
 
 use crate::policy::policy;
 
@@ -8,24 +8,24 @@ const ABI: &str = r#"
     (func (export "process") (param i32 i32) (result i64) (i64.const 0))"#;
 const ABI_FUNCTIONS: u64 = 3;
 const ABI_EXPORTS: u64 = 4;
-/// More than a body, or a module, has beside its instructions.
+/// More than a body, or a module, has besides its instructions.
 const OVERHEAD: u64 = 512;
 
 fn module(pages: u64, fields: &str) -> String {
     format!("(module {fields} (memory (export \"memory\") {pages}) {ABI})")
 }
 
-/// Instructions of one byte, which become eight each.
+/// One-byte instructions, which become eight bytes each.
 pub(crate) fn code() -> String {
     full_of("i32.clz ", 1)
 }
 
-/// Calls, of two bytes each: the counters are saved before each and looked at after it.
+/// Two-byte calls: the counters are saved before each and read after it.
 pub(crate) fn calls() -> String {
     full_of("call $nop ", 2)
 }
 
-/// As much code as fits, in bodies as large as they may be.
+/// As much code as fits, in bodies of the maximum size.
 fn full_of(instruction: &str, bytes: u64) -> String {
     let caps = policy().rules().module;
     let mut left = caps.bytes - OVERHEAD;
@@ -39,7 +39,7 @@ fn full_of(instruction: &str, bytes: u64) -> String {
     module(1, &functions)
 }
 
-/// As many functions, types, exports and table entries as may be, and next to no code.
+/// The maximum number of functions, types, exports and table entries, and little code.
 pub(crate) fn entities() -> String {
     let (caps, shape) = (policy().rules().module, *policy().shape());
     let mut fields = String::new();

@@ -6,13 +6,13 @@ use cortex_m::peripheral::{SCB, SYST, syst::SystClkSource};
 use cortex_m_rt::exception;
 use hotcell_core::{Clock, Instant};
 
-/// Of the board. On another one, what its clock tree is set to.
+/// Of this board. On another one, take it from the clock tree.
 const CYCLES_PER_SECOND: u32 = 25_000_000;
 const NANOS_PER_CYCLE: u64 = 1_000_000_000 / CYCLES_PER_SECOND as u64;
 /// Cycles from one interrupt to the next: 10 ms. The counter has 24 bits.
 const PERIOD: u32 = CYCLES_PER_SECOND / 100;
 
-/// Periods that have ended. At 10 ms each, it is full after 497 days.
+/// Number of completed periods. At 10 ms each, it overflows after 497 days.
 static PERIODS: AtomicU32 = AtomicU32::new(0);
 
 #[exception]
@@ -37,8 +37,8 @@ impl SysTickClock {
 
 impl Clock for SysTickClock {
     fn now(&self) -> Instant {
-        // Between reading the one and the other, a period must not end unnoticed. Its interrupt is held back here, so a
-        // period that ends is one that is pending; the counter is then read again, on the near side of the end.
+        // A period must not end unnoticed between the two reads. Its interrupt is masked here, so a period that ends is
+        // pending; the counter is then read again, after the end.
         let (periods, left) = cortex_m::interrupt::free(|_| {
             let periods = PERIODS.load(Ordering::Relaxed);
             let left = SYST::get_current();
@@ -47,7 +47,7 @@ impl Clock for SysTickClock {
                 false => (periods, left),
             }
         });
-        // The counter stands at 0 when a period ends, and counts down from `PERIOD - 1` after that.
+        // The counter is 0 when a period ends, and then counts down from `PERIOD - 1`.
         let cycles = u64::from(periods) * u64::from(PERIOD) + u64::from((PERIOD - left) % PERIOD);
         Instant(cycles * NANOS_PER_CYCLE)
     }

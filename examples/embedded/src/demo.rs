@@ -1,4 +1,4 @@
-//! Three plugins, and what becomes of them.
+//! Three plugins and their outcomes.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -71,7 +71,7 @@ fn check_journal(ledger: &Plugin<Wasmi>) -> Result<(), Surprise> {
     }
 }
 
-/// Calls the guest that never ends, under a policy that ends it.
+/// Calls the endless guest, under a policy that ends it.
 fn stop_endless(host: &Host, limits: &str, policy: Policy, expected: &str) -> Result<Report, Surprise> {
     let endless = host.load(ENDLESS, policy)?;
     let Err(error) = endless.call(ENTRY, &[]) else {
@@ -85,7 +85,7 @@ fn stop_endless(host: &Host, limits: &str, policy: Policy, expected: &str) -> Re
     }
 }
 
-/// The policy lets a guest have more memory than the board has left. It is refused, and goes on.
+/// The policy allows a guest more memory than the board has left. The growth is refused, and the guest continues.
 fn refuse_greedy(host: &Host) -> Result<(), Surprise> {
     let greedy = host.load(GREEDY, policy())?;
     let Reply { bytes, report } = greedy.call(ENTRY, &[])?;

@@ -1,4 +1,4 @@
-//! The ends of the firmware, and what the debugger is told about them.
+//! The ends of the firmware, and their reports to the debugger.
 
 #![expect(unsafe_code, reason = "the runtime wants the hard fault's handler to be an unsafe function")]
 
@@ -10,13 +10,13 @@ use cortex_m_semihosting::{
     hprintln,
 };
 
-/// All went as it should.
+/// Ends with success.
 pub(crate) fn well() -> ! {
     hprintln!("done");
     exit(EXIT_SUCCESS)
 }
 
-/// Something did not.
+/// Ends with a failure.
 pub(crate) fn badly(surprise: fmt::Arguments<'_>) -> ! {
     hprintln!("surprise: {}", surprise);
     exit(EXIT_FAILURE)
@@ -24,7 +24,7 @@ pub(crate) fn badly(surprise: fmt::Arguments<'_>) -> ! {
 
 fn exit(status: ExitStatus) -> ! {
     debug::exit(status);
-    // There is no debugger to exit to.
+    // Without a debugger there is nothing to exit to.
     loop {
         cortex_m::asm::wfi();
     }

@@ -1,4 +1,4 @@
-//! The allocator, which remembers how much was in use at most.
+//! The allocator, which records its maximum use.
 
 #![expect(unsafe_code, reason = "a global allocator is an unsafe trait, and its memory a mutable static")]
 
@@ -10,7 +10,7 @@ use core::{
 
 use embedded_alloc::TlsfHeap;
 
-/// Bytes of the heap. What the board has beyond it is the stack.
+/// Bytes of the heap. The rest of the board's memory is the stack.
 pub(crate) const SIZE: usize = if cfg!(feature = "worst-case") { 15 << 20 } else { 224 << 10 };
 
 #[global_allocator]
@@ -20,8 +20,8 @@ static HEAP: Heap = Heap { free: TlsfHeap::empty(), used: AtomicUsize::new(0), p
 static mut MEMORY: [MaybeUninit<u64>; SIZE / 8] = [MaybeUninit::uninit(); SIZE / 8];
 
 struct Heap {
-    // Not first fit: what a plugin keeps would lie scattered over what loading it took for a while, and leave no room
-    // for a page of 64 KiB.
+    // Not first fit: the allocations that a plugin keeps would be scattered among the temporary ones of loading it, and
+    // leave no contiguous page of 64 KiB.
     free: TlsfHeap,
     used: AtomicUsize,
     peak: AtomicUsize,
@@ -30,7 +30,7 @@ struct Heap {
 // SAFETY: every block comes from `TlsfHeap` and goes back to it, unchanged.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise about `layout` is passed on.
+        // SAFETY: the caller guarantees `layout`.
         let block = unsafe { self.free.alloc(layout) };
         if !block.is_null() {
             let used = self.used.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
@@ -41,28 +41,28 @@ unsafe impl GlobalAlloc for Heap {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         self.used.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise about `block` and `layout` is passed on.
+        // SAFETY: the caller guarantees `block` and `layout`.
         unsafe { self.free.dealloc(block, layout) }
     }
 }
 
-/// Gives the allocator its memory. To be called once, before anything is allocated; a second call panics.
+/// Gives the allocator its memory. Must be called once, before any allocation; a second call panics.
 pub(crate) fn init() {
     // SAFETY: `MEMORY` is used nowhere else, and has this size.
     unsafe { HEAP.free.init((&raw mut MEMORY).addr(), SIZE) }
 }
 
-/// Bytes in use, as they were asked for.
+/// Bytes in use, as requested.
 pub(crate) fn used() -> usize {
     HEAP.used.load(Ordering::Relaxed)
 }
 
-/// The most bytes that were in use, since the start or since [`forget_peak`].
+/// The maximum bytes in use, since the start or since [`forget_peak`].
 pub(crate) fn peak() -> usize {
     HEAP.peak.load(Ordering::Relaxed)
 }
 
-/// Begins to measure anew.
+/// Resets the maximum.
 #[cfg(feature = "worst-case")]
 pub(crate) fn forget_peak() {
     HEAP.peak.store(used(), Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What every plugin shares, whatever its policy.
+//! The state that all plugins share, whatever their policy.
 
 use alloc::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! A firmware that runs WebAssembly plugins: one that does its work, one that never ends, and one that wants more
-//! memory than the board has.
+//! A firmware that runs WebAssembly plugins: one that works, one that never ends, and one that requests more memory
+//! than the board has.
 //!
-//! Everything goes to the debugger's console (semihosting). The exit status is 0 when all went as it should.
+//! All output goes to the debugger's console (semihosting). The exit status is 0 on success.
 
 #![no_std]
 #![no_main]
@@ -32,7 +32,7 @@ use crate::demo as work;
 use crate::worst as work;
 use crate::{clock::SysTickClock, host::Host};
 
-/// What should not have happened.
+/// An unexpected outcome.
 type Surprise = Box<dyn Error>;
 
 #[entry]

@@ -1,4 +1,4 @@
-//! The policy of the plugins that do their work. `--worst-case` measures what it admits: change it here, and measure.
+//! The policy of the plugins that work. `--worst-case` measures what it admits: after a change here, measure again.
 
 use hotcell_core::Policy;
 

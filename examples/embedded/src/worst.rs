@@ -1,4 +1,4 @@
-//! What the most expensive modules cost that the policy admits. `build/worst.rs` makes them.
+//! The cost of the most expensive modules that the policy admits. `build/worst.rs` makes them.
 
 use cortex_m_semihosting::hprintln;
 

@@ -1,7 +1,7 @@
-//! The bare engines, doing by hand what a plugin call is: limits armed, a fresh store, the ABI check, bytes in, bytes
+//! The raw engines, doing by hand what a plugin call does: arm limits, make a store, check the ABI, bytes in, bytes
 //! out, and a report.
 //!
-//! Written as one would who knows the engine: everything that can be done once per module is done once.
+//! Written as an expert of the engine would: everything that can be done once per module is done once.
 
 mod wasmi;
 mod wasmtime;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use hotcell::{Admitted, HostOptions, Policy};
 
-/// An engine by hand.
+/// An engine, used directly.
 pub trait Raw: Sized + 'static {
     /// A live instance.
     type Live: Live;
@@ -20,17 +20,17 @@ pub trait Raw: Sized + 'static {
     /// Compiles and links the bytes that hotcell gives to its own engine.
     fn load(policy: &Policy, admitted: &Admitted<'_>, entry: &str) -> Self;
 
-    /// A fresh instance: ABI check, `alloc`, the entry.
+    /// A call on a new instance: ABI check, `alloc`, the entry.
     fn call(&self, input: &[u8]) -> Reply;
 
-    /// An instance that stays.
+    /// Makes a live instance.
     fn live(&self) -> Self::Live;
 
-    /// Compiles, and keeps nothing.
+    /// Compiles, and drops the result.
     fn compile(&self, admitted: &Admitted<'_>);
 }
 
-/// A live instance, by hand. Every call has a budget of its own.
+/// A live instance, used directly. Every call has its own budget.
 pub trait Live: 'static {
     /// Bytes in, bytes out.
     fn call(&mut self, input: &[u8]) -> Reply;
@@ -39,19 +39,19 @@ pub trait Live: 'static {
     fn add(&mut self, a: i32, b: i32) -> i32;
 }
 
-/// What a byte call gives.
+/// The result of a byte call.
 pub struct Reply {
     /// The guest's bytes.
     pub bytes: Vec<u8>,
     /// Fuel used.
     pub fuel: u64,
-    /// Most bytes of memory.
+    /// Maximum bytes of memory.
     pub peak: u64,
     /// Wall time.
     pub time: Duration,
 }
 
-/// The numbers of a policy, as a hand-written host keeps them.
+/// The numbers of a policy, in the form of a hand-written host.
 #[derive(Clone, Copy)]
 struct Limits {
     /// The counters' values: with exact metering the guest counts.
@@ -60,7 +60,7 @@ struct Limits {
     memory: u64,
     output: u64,
     host_calls: Option<u64>,
-    /// Bytes of the thread's stack that a guest may use, with room for the engine.
+    /// Bytes of the thread's stack that a guest may use, including what the engine needs.
     native_stack: usize,
     deadline: Option<Duration>,
     is_interruptible: bool,
@@ -69,7 +69,7 @@ struct Limits {
 impl Limits {
     /// # Panics
     ///
-    /// With another metering than exact: the twins know no other.
+    /// With other than exact metering, which the raw engines do not implement.
     fn of(policy: &Policy) -> Self {
         assert!(policy.is_exact(), "the raw engines are held against exact metering");
         let limits = &policy.rules().limits;
@@ -86,12 +86,12 @@ impl Limits {
     }
 }
 
-/// Fuel of a slice, after which the clock is looked at.
+/// Fuel of a slice, after which the clock is checked.
 const SLICE: i64 = HostOptions::SLICE as i64;
 
-/// What a store carries, with the engine's handle to a global.
+/// The data of a store, with the engine's handle to a global.
 struct Data<G> {
-    /// The guest's counters, fuel and stack, once they are there; and the fuel that the first does not hold.
+    /// The guest's counters, fuel and stack, once instantiated; and the fuel that is not in the first.
     counters: Option<[G; 2]>,
     reserve: i64,
     is_interruptible: bool,
@@ -102,7 +102,7 @@ struct Data<G> {
     deadline: Option<Instant>,
     calls: u64,
     allowed_calls: Option<u64>,
-    /// What the embedder keeps.
+    /// The embedder's state.
     state: u64,
 }
 
@@ -135,7 +135,7 @@ impl<G> Data<G> {
         }
     }
 
-    /// What the guest's counter must say.
+    /// The value for the guest's counter.
     #[inline]
     fn slice(&mut self, fuel: i64) -> i64 {
         let slice = if self.is_interruptible { fuel.min(SLICE) } else { fuel };
@@ -143,7 +143,7 @@ impl<G> Data<G> {
         slice
     }
 
-    /// The next slice, for a guest that has `left`; `None` where it must end.
+    /// The next slice, for a guest that has `left`; `None` when it must end.
     fn next_slice(&mut self, left: i64) -> Option<i64> {
         if left + self.reserve < 0 || self.is_late() {
             return None;
@@ -163,7 +163,7 @@ impl<G> Data<G> {
         fits
     }
 
-    /// Counts a call of a host function. Gives `false` when there must be no more.
+    /// Counts a call of a host function. Returns `false` when the limit is exceeded.
     #[inline]
     fn count_call(&mut self) -> bool {
         self.calls += 1;
@@ -185,10 +185,10 @@ impl<G> Data<G> {
     }
 }
 
-/// Where a reply is, as the guest packs it.
+/// Address and length of a reply, as the guest packs them.
 fn unpack(packed: u64) -> (usize, usize) {
     ((packed >> 32) as usize, packed as u32 as usize)
 }
 
-/// Fuel for the guest's answer to the version question.
+/// Fuel for the call of the version export.
 const ABI_FUEL: i64 = 100_000;

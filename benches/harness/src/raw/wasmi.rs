@@ -10,12 +10,12 @@ use super::{ABI_FUEL, Limits, Raw, Reply, unpack};
 
 type Data = super::Data<Global>;
 
-/// Bytes of a stack cell, and of stack for each frame: the backend's numbers, and its factor.
+/// Bytes of a stack cell, and of stack for each frame: the numbers and the factor of the backend.
 const CELL_BYTES: u64 = 8;
 const FRAME_BYTES: u64 = 64;
 const SPARE: u64 = 9;
 
-/// wasmi by hand: eager, with slices, a limiter and a linker that is made once.
+/// wasmi, used directly: eager, with slices, a limiter and a linker that is made once.
 pub struct Wasmi {
     engine: Engine,
     module: Module,
@@ -35,7 +35,7 @@ fn config(policy: &Policy) -> Config {
     config
 }
 
-/// Gives a guest its next slice of fuel, on both counters.
+/// Grants a guest its next slice of fuel, on both counters.
 fn give_fuel(mut caller: Caller<'_, Data>, stack: i64) -> Result<(), wasmi::Error> {
     assert!(stack >= 0, "the guest's stack is deep enough");
     let counters = caller.data().counters.expect("the instance is there");
@@ -78,14 +78,14 @@ impl Raw for Wasmi {
     }
 
     fn compile(&self, admitted: &Admitted<'_>) {
-        // An engine keeps the code of its modules for as long as it lives.
+        // An engine keeps the code of its modules until it is dropped.
         let engine = Engine::new(self.engine.config());
         Module::new(&engine, admitted.bytes()).expect("the module compiles");
     }
 }
 
 impl Wasmi {
-    /// A fresh instance that has said its version.
+    /// A new instance that has passed the ABI check.
     fn open(&self) -> Live {
         let limits = self.limits;
         let mut store = Store::new(&self.engine, Data::new(&limits));
@@ -141,7 +141,7 @@ impl Live {
         self.set_fuel(self.limits.fuel);
     }
 
-    /// Once for an instance: a guest that returns has given back its frames.
+    /// Once per instance: a guest that returns has released its frames.
     fn set_stack(&mut self) {
         self.stack.set(&mut self.store, Val::I64(self.limits.stack)).expect("a mutable i64");
     }

@@ -10,7 +10,7 @@ use super::{ABI_FUEL, Limits, Raw, Reply, unpack};
 
 type Data = super::Data<Global>;
 
-/// wasmtime by hand: a pool, a pre-linked module, exports by index, slices and a limiter.
+/// wasmtime, used directly: a pool, a pre-linked module, exports by index, slices and a limiter.
 pub struct Wasmtime {
     engine: Engine,
     pre: InstancePre<Data>,
@@ -28,7 +28,7 @@ struct Exports {
     add: Option<ModuleExport>,
 }
 
-/// The configuration that a sandbox under `policy` has.
+/// The configuration of a sandbox under `policy`.
 fn config(policy: &Policy) -> Config {
     let mut config = sandbox_config(policy);
     let pool = pooling_config(policy, HostOptions::MAX_INSTANCES);
@@ -36,7 +36,7 @@ fn config(policy: &Policy) -> Config {
     config
 }
 
-/// Gives a guest its next slice of fuel, on both counters.
+/// Grants a guest its next slice of fuel, on both counters.
 fn give_fuel(mut caller: Caller<'_, Data>, stack: i64) -> wasmtime::Result<()> {
     assert!(stack >= 0, "the guest's stack is deep enough");
     let counters = caller.data().counters.expect("the instance is there");
@@ -96,7 +96,7 @@ impl Raw for Wasmtime {
 }
 
 impl Wasmtime {
-    /// A fresh instance that has said its version.
+    /// A new instance that has passed the ABI check.
     fn open(&self) -> Live {
         let limits = self.limits;
         let mut store = Store::new(&self.engine, Data::new(&limits));
@@ -125,7 +125,7 @@ impl Wasmtime {
     }
 }
 
-/// Makes sure that the thread has the stack that the guest may use: the engine takes it for granted.
+/// Ensures that the thread has the stack that the guest may use: the engine does not check it.
 #[inline]
 fn with_stack<R>(limits: &Limits, run: impl FnOnce() -> R) -> R {
     stacker::maybe_grow(limits.native_stack, 2 * limits.native_stack, run)
@@ -163,7 +163,7 @@ impl Live {
         self.set_fuel(self.limits.fuel);
     }
 
-    /// Once for an instance: a guest that returns has given back its frames.
+    /// Once per instance: a guest that returns has released its frames.
     fn set_stack(&mut self) {
         self.stack.set(&mut self.store, Val::I64(self.limits.stack)).expect("a mutable i64");
     }

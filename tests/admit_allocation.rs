@@ -1,4 +1,4 @@
-//! Admission allocates in proportion to the bytes that it is given, not to the counts that they declare.
+//! Admission allocates in proportion to the bytes of a module, not to the counts that it declares.
 
 #![expect(unsafe_code, reason = "counting allocations takes an allocator, and that is an unsafe trait")]
 
@@ -14,11 +14,11 @@ use wasm_encoder::{CodeSection, Encode, FunctionSection, Module, RawSection, Sec
 
 use hotcell_conformance::modules::{GENERATORS, cap, first, offered};
 
-/// Bytes that admission may allocate for each byte of a module, however much it declares.
+/// Bytes that admission may allocate for each byte of a module, whatever it declares.
 const PER_BYTE: usize = 8;
-/// The same for a module that has what it declares: an open block is two bytes, a type three, an export four.
+/// The same for a module that contains what it declares: an open block is two bytes, a type three, an export four.
 const PER_BYTE_OF_CONTENT: usize = 64;
-/// Bytes that it may allocate beside that.
+/// Bytes that it may allocate in addition.
 const BASE: usize = 256 << 10;
 
 /// Truncations of a real plugin.
@@ -63,7 +63,7 @@ fn what_is_at_a_cap_allocates_in_proportion() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Says by how much admission allocates too much, if it does.
+/// The excess of admission's allocations, if any.
 fn excess(module: &[u8], policy: &Policy, per_byte: usize) -> Option<String> {
     let offered = offered(policy);
     let peak = peak(|| drop(admit(module, policy, &offered, &Contract::None)));
@@ -136,7 +136,7 @@ fn raw(id: SectionId, data: &[u8]) -> RawSection<'_> {
     RawSection { id: id.into(), data }
 }
 
-/// Counts what this thread has allocated: the test harness has threads of its own.
+/// Counts the allocations of this thread: the test harness has threads of its own.
 struct Counting;
 
 thread_local! {
@@ -153,18 +153,18 @@ fn freed(bytes: usize) {
     LIVE.set(LIVE.get().wrapping_sub(bytes));
 }
 
-// SAFETY: every call goes to the system's allocator unchanged. `realloc` is the default: allocate, copy, free, which
-// also counts both copies.
+// SAFETY: every call is forwarded to the system's allocator. `realloc` is the default: allocate, copy, free, which also
+// counts both copies.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         allocated(layout.size());
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller guarantees it.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         freed(layout.size());
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller guarantees it.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -172,9 +172,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most bytes that `f` had allocated at once.
+/// The maximum bytes that `f` had allocated at once.
 fn peak(f: impl FnOnce()) -> usize {
-    // Counted from the middle, so that freeing what was allocated before does not go below zero.
+    // Starts in the middle, so that freeing earlier allocations does not go below zero.
     let before = usize::MAX / 2;
     LIVE.set(before);
     PEAK.set(before);

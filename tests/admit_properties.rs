@@ -1,4 +1,4 @@
-//! Any bytes get a verdict, always the same one, and what is admitted compiles on every backend.
+//! Any bytes get a verdict, always the same one, and admitted modules compile on every backend.
 
 use std::{fs, path::Path, sync::LazyLock};
 
@@ -11,10 +11,10 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use hotcell_conformance::guests::{GUESTS, Guest};
 
-/// Bytes of the largest seed whose mutants are compiled, so that the whole file takes seconds.
+/// Maximum bytes of a seed whose mutants are compiled, so that the whole file takes seconds.
 const SMALL: usize = 32 << 10;
 
-/// The example guests and the hostile ones that are written as text: what mutants are made of.
+/// The seeds of mutants: the example guests and the hostile ones that are written as text.
 fn seeds() -> &'static [Vec<u8>] {
     static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         let hostile = GUESTS.iter().map(Guest::wasm);
@@ -56,7 +56,7 @@ proptest! {
         check(&[b"\0asm\x01\0\0\0", bytes.as_slice()].concat());
     }
 
-    /// Sections whose sizes are right, in an order that may be.
+    /// Sections with correct sizes, optionally in order.
     #[test]
     fn random_sections_get_a_verdict(mut sections in vec((0..14_u8, vec(0..8_u8, 0..24)), 0..8), in_order: bool) {
         if in_order {
@@ -93,7 +93,7 @@ fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// A change to a module, at places that fit any length.
+/// A change to a module, at positions that fit any length.
 #[derive(Clone, Debug)]
 enum Edit {
     Flip {
@@ -112,7 +112,7 @@ enum Edit {
         at: Index,
         bytes: Vec<u8>,
     },
-    /// Puts a piece of another seed in place of as many bytes.
+    /// Replaces bytes by a piece of another seed of the same length.
     Splice {
         at: Index,
         seed: Index,
@@ -165,24 +165,24 @@ fn piece(from: &Index, length: usize, len: usize) -> std::ops::Range<usize> {
     from..len.min(from + length)
 }
 
-/// What a module is, and the binary for the engine.
+/// The summary, and the binary for the engine.
 type Verdict = Result<(ModuleSummary, Vec<u8>), Rejection>;
 
-/// Asks for the verdict under two policies.
+/// Checks the verdict under two policies.
 fn check(module: &[u8]) {
     let (strict, default) = (check_under(&Policy::strict(), module), check_under(&Policy::default(), module));
     if let Ok((summary, _)) = strict {
-        // The binaries may differ: only `strict` makes NaNs canonical.
+        // The binaries may differ: only `strict` canonicalises NaNs.
         assert_eq!(default.map(|default| default.0), Ok(summary), "what `strict` admits, `default` admits");
     }
 }
 
-/// Asks twice.
+/// Checks the verdict twice.
 fn check_under(policy: &Policy, module: &[u8]) -> Verdict {
     let first = verdict(module, policy);
     assert_eq!(first, verdict(module, policy));
     if let Err(rejection) = &first {
-        // The text has words of the guest in it.
+        // The message contains text of the guest.
         let _ = rejection.to_string();
         assert!(rejection.offset.is_none_or(|offset| offset <= module.len() as u64), "{rejection:?}");
     }
@@ -214,12 +214,12 @@ fn compiles_on<B: Backend>(sandbox: &Sandbox<B>, admitted: &Admitted<'_>, what: 
     }
 }
 
-/// Offers every function that the module imports, so that guests with imports count too.
+/// Offers every function that the module imports, so that guests with imports are not all rejected.
 fn whatever_it_imports(module: &[u8], policy: &Policy) -> Offered {
     let mut offered = Offered::default();
     for import in summarize(module, policy).map(|summary| summary.imports).unwrap_or_default() {
         if let ExternType::Function(ty) = import.ty {
-            // The same name may be imported again, under the same type or a wrong one.
+            // The same name may be imported again, with the same type or a wrong one.
             let _ = offered.offer(Signature { module: import.module, name: import.name, ty: (*ty).clone() });
         }
     }

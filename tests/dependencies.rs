@@ -1,4 +1,4 @@
-//! What the dependency tree may hold: licences, sources, and which crates must not meet.
+//! Allowed dependencies: licences, sources, and crates that must not be combined.
 
 use std::{
     collections::BTreeSet,
@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-/// Licences that a dependency may be had under.
+/// Allowed licences of dependencies.
 const LICENCES: &[&str] = &[
     "0BSD",
     "Apache-2.0",
@@ -52,7 +52,7 @@ fn a_wasmi_only_build_has_no_jit() {
     assert_eq!(engines_in(&tree), Vec::<&String>::new());
 }
 
-/// The sources of a folder of core.
+/// The source files of a folder of core.
 fn sources(folder: &str) -> Vec<PathBuf> {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -68,7 +68,7 @@ fn sources(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A module's way through core has one direction: policy, validation, the rewrite, and what is made of them.
+/// Modules pass through core in one direction: policy, validation, the rewrite, and what uses their results.
 #[test]
 fn core_has_one_direction() {
     const LATER: [(&str, &[&str]); 3] = [
@@ -95,14 +95,14 @@ fn core_has_one_direction() {
     }
 }
 
-/// What engines cannot do stands in one file of the contract, with the fence before each.
+/// The limitations of engines are in one file of the contract, each with its fence.
 #[test]
 fn core_speaks_of_engines_in_one_place() {
     let found = sources("");
     assert!(found.len() > 30, "{found:?}");
     for path in found.iter().filter(|path| !path.ends_with("fences.rs")) {
         let text = fs::read_to_string(path).unwrap().to_lowercase();
-        // Which feature to enable is no fact about an engine.
+        // Which feature to enable is not a fact about an engine.
         let lines = text.lines().filter(|line| !line.contains("enable the feature"));
         for line in lines {
             let named = ["wasmtime", "wasmi", "cranelift"].iter().find(|engine| line.contains(*engine));
@@ -144,7 +144,7 @@ fn every_dependency_has_an_allowed_licence_and_comes_from_the_registry() {
     }
 }
 
-/// Whether one side of every `AND` can be had under an allowed licence.
+/// Whether one side of every `AND` is available under an allowed licence.
 fn is_allowed(expression: &str) -> bool {
     let one = |licence: &str| LICENCES.contains(&licence.trim_matches(['(', ')', ' ']));
     let either = |part: &str| part.replace('/', " OR ").split(" OR ").any(one);

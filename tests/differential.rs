@@ -1,4 +1,4 @@
-//! The differential run on the two backends of this workspace, a few thousand modules of it.
+//! The differential run on the two backends of this workspace, for a few thousand modules.
 
 use hotcell::{PolicyError, Wasmi, Wasmtime};
 use hotcell_conformance::BackendUnderTest;
@@ -28,7 +28,7 @@ fn the_backends_do_not_differ() {
     assert!(stats.transparent * 3 >= stats.all_calls(), "most calls end: {stats:?}");
 }
 
-/// Modules that are held against the reference under each configuration, at every budget where a call is short.
+/// Modules that are compared with the reference under each configuration, at every budget if a call is short.
 const COUNTED: u64 = 100;
 const BUDGETS: u64 = 150;
 

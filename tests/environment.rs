@@ -1,5 +1,5 @@
-//! What surrounds a sandbox: little address space, tiny default stacks, no more threads, and an embedder that asks for
-//! the most or the least of everything.
+//! Environments of a sandbox: little address space, tiny default stacks, no more threads, and an embedder with extreme
+//! options.
 
 #![cfg(target_os = "linux")]
 
@@ -44,7 +44,7 @@ fn plugin<B: Backend>(policy: Policy, wasm: &[u8]) -> Plugin<B> {
     sandbox.load_with(wasm, &sandbox.imports(), &Contract::None).unwrap()
 }
 
-/// Whether or not somebody asked for backtraces.
+/// Whether or not backtraces are enabled.
 fn backtraces_change_no_message<B: BackendUnderTest>() {
     if child::is_child() {
         for (_, message) in hotcell_conformance::messages::collect::<B>().unwrap() {
@@ -74,7 +74,7 @@ const GUEST: &str = r#"(module
         (i32.store (i32.const 1000000) (i32.const 7))
         (i32.load (i32.const 1000000))))"#;
 
-/// Every kind of verdict, in whatever surroundings.
+/// Every kind of verdict, in any environment.
 fn works<B: Backend>() {
     let policy = policy(|rules| {
         rules.limits.fuel = None;
@@ -95,12 +95,12 @@ fn little_address_space<B: Backend>() {
         return;
     }
     works::<B>();
-    // A backend that had to do without something says so.
+    // A backend that lacks something reports it.
     let notes = Sandbox::<B>::on(policy(|_| ())).unwrap().backend().notes();
     assert_eq!(notes.is_empty(), !B::JIT, "{notes:?}");
 }
 
-/// Less than the largest memory that the policy allows. Whatever is refused is refused with a type.
+/// Less than the largest memory that the policy allows. Every refusal has a typed error.
 fn hardly_any_address_space<B: Backend>() {
     if !child::is_child() {
         let test = format!("{}::hardly_any_address_space", B::ID);
@@ -139,7 +139,7 @@ fn tiny_default_stacks<B: Backend>() {
     works::<B>();
 }
 
-/// A backend whose deadlines rest on a thread must not run anything when it cannot have one.
+/// A backend whose deadlines need a thread must not run anything without one.
 fn no_thread_can_be_started<B: Backend>() {
     if !child::is_child() {
         let mut command = child::again(&format!("{}::no_thread_can_be_started", B::ID));
@@ -160,8 +160,8 @@ fn no_thread_can_be_started<B: Backend>() {
     }
 }
 
-/// Every number that a policy takes is one that a sandbox can be made with. In a process of its own: what is too much
-/// might end it.
+/// A sandbox can be made with every number that a policy allows. In its own process, which too large a number might
+/// end.
 fn the_ends_of_what_an_embedder_may_ask_for<B: Backend>() {
     if !child::is_child() {
         let test = format!("{}::the_ends_of_what_an_embedder_may_ask_for", B::ID);

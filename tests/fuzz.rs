@@ -1,4 +1,4 @@
-//! What fuzzing asks, asked a few hundred times.
+//! The properties that fuzzing checks, a few hundred times each.
 
 use hotcell::{Contract, Policy, Sandbox, Wasmi, Wasmtime};
 use hotcell_conformance::BackendUnderTest;
@@ -54,7 +54,7 @@ fn any_policy_is_enforced_or_refused() {
     assert!(enforced * 10 > SEEDS.count(), "{enforced}");
 }
 
-/// A pool has a record for every table that there could be.
+/// A pool has a record for every possible table.
 #[test]
 fn a_cap_without_end_makes_an_engine() {
     for change in [
@@ -86,7 +86,7 @@ fn after_a_fault_all_is_as_before() {
     }
 }
 
-/// Bytes of memory that the process holds.
+/// Resident memory of the process, in bytes.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
@@ -99,7 +99,7 @@ fn a_soak_of_everything_gives_its_memory_back() {
     let comparison = Comparison::<Wasmtime, Wasmi>::new().unwrap();
     let behind_abi = BehindAbi::<Wasmtime, Wasmi>::new().unwrap();
     let round = |seed| soak(&comparison, &behind_abi, 64, seed, CASES).unwrap();
-    // The first rounds fill what is kept for later: pools, stacks, the allocator's arenas.
+    // The first rounds fill what is kept: pools, stacks, the allocator's arenas.
     let mut held = Vec::new();
     for turn in 0..4 {
         assert_eq!(round(turn * CASES), CASES);

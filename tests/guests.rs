@@ -1,4 +1,4 @@
-//! The plugins of `guests/`: each gives its known answers on every backend, and each is what its source says.
+//! The plugins of `guests/`: each returns its known replies on every backend, and each matches its source.
 
 #[macro_use]
 #[path = "environment/each_backend.rs"]
@@ -36,13 +36,14 @@ fn read(name: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Sends `input` through a guest that imports nothing.
+/// Calls a guest that imports nothing with `input`.
 fn reply<B: Backend>(guest: &str, policy: Policy, input: &[u8]) -> Reply {
     let plugin = Sandbox::<B>::on(policy).unwrap().load(&read(guest), "process").unwrap();
     plugin.call("process", input).unwrap_or_else(|error| panic!("{guest}: {error}"))
 }
 
-/// The same guest answers these inputs, under the default policy and the strict one, in one session and afresh.
+/// Checks a guest's replies to these inputs, under the default policy and the strict one, in one session and on new
+/// instances.
 fn answers<B: Backend>(guest: &str, known: &[(&[u8], &str)]) {
     for policy in [Policy::default(), Policy::strict()] {
         let plugin = Sandbox::<B>::on(policy).unwrap().load(&read(guest), "process").unwrap();
@@ -105,7 +106,7 @@ fn wordcount<B: Backend>() {
             ("schön don't schön".as_bytes(), "lines 1\nwords 3\nbytes 19\n   2 schön\n   1 don't\n"),
         ],
     );
-    // Thousands of different words, so that its table grows and its memory too.
+    // Thousands of different words, so that its table and its memory grow.
     let many: String = (0..20_000).map(|number| format!("w{} ", number % 5_000)).collect();
     let reply = reply::<B>("wordcount.wasm", Policy::default(), many.as_bytes());
     let text = String::from_utf8(reply.bytes).unwrap();
@@ -126,7 +127,7 @@ fn kernels<B: Backend>() {
     // The examples of FIPS 180-4.
     assert_eq!(text("hash", b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_eq!(text("hash", &[b'a'; 1_000_000]), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-    // One literal, a copy of eleven from one behind, five literals.
+    // One literal, a copy of eleven bytes at distance one, five literals.
     assert_eq!(answer("compress", &[b'a'; 17]), [0x17, b'a', 1, 0, 0x50, b'a', b'a', b'a', b'a', b'a']);
     assert_eq!(
         answer("sort", &[3, 0, 0, 0, 255, 255, 255, 255, 2, 1, 0, 0]),
@@ -203,7 +204,7 @@ where
     assert_eq!(store.log.len(), 5);
     assert_eq!(store.log[..2], ["kv: 6 commands, 0 failed", "kv: 1 commands, 0 failed"]);
 
-    // Another instance has another store, and a store can be filled before.
+    // Another instance has another store, and a store can be filled in advance.
     assert_eq!(plugin.call("process", b"get n").unwrap().bytes, b"none\n");
     let mut filled = Store::default();
     filled.values.insert(b"max".into(), i64::MAX.to_string().into());

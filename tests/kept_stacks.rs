@@ -1,4 +1,4 @@
-//! What the interpreter keeps of a guest's stack when the call has ended: next to nothing.
+//! The interpreter keeps next to nothing of a guest's stack after a call.
 
 #![expect(unsafe_code, reason = "counting allocations takes an allocator, and that is an unsafe trait")]
 
@@ -10,9 +10,9 @@ use std::{
 
 use hotcell::{Contract, Plugin, Policy, Sandbox, Value, Wasmi, policy::Metering};
 
-/// Bytes that a plugin may hold more after a deep call, with two worker threads.
+/// Maximum growth of a plugin's memory by a deep call, with two worker threads.
 const MOST: usize = 256 << 10;
-/// Bytes that a deep call takes at least.
+/// Minimum bytes of a deep call.
 const DEEP: usize = 1 << 20;
 
 #[test]
@@ -29,7 +29,7 @@ fn a_deep_call_leaves_no_stack_behind() {
         )
         .unwrap();
         let plugin = sandbox.load_with::<()>(&wasm, &sandbox.imports(), &Contract::None).unwrap();
-        // As many threads as there may be engines, so that each has its own already.
+        // As many threads as there may be engines, so that each has its own.
         let threads = thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
             for _ in 0..threads {
@@ -70,18 +70,18 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
-// SAFETY: every call goes to the system's allocator unchanged.
+// SAFETY: every call is forwarded to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(live, Ordering::Relaxed);
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller guarantees it.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller guarantees it.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

@@ -1,5 +1,5 @@
-//! Admitted means compiled: at each limit of an engine that the rewrite adds to, and one past it, a module is rejected with
-//! the limit's name or compiled, on every backend.
+//! Admitted modules compile: at each limit of an engine that the rewrite can exceed, and one past it, a module is
+//! rejected with the limit's name or compiled, on every backend.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use wasm_encoder::{
     TypeSection, ValType,
 };
 
-/// What a backend made of a module.
+/// Loads a module on a backend.
 fn load<B: Backend>(policy: &Policy, wasm: &[u8]) -> Result<(), String> {
     let sandbox = Sandbox::<B>::on(policy.clone()).map_err(|error| error.to_string())?;
     match sandbox.load_with(wasm, &sandbox.imports::<()>(), &Contract::None) {
@@ -22,7 +22,7 @@ fn load<B: Backend>(policy: &Policy, wasm: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Whether a module is admitted under `ceiling`; both backends must say the same, in both meterings.
+/// Whether a module is admitted under `ceiling`; both backends must agree, with both meterings.
 fn is_admitted(what: &str, wasm: &[u8]) -> bool {
     is_admitted_with(what, wasm, &[Metering::Exact, Metering::Engine])
 }
@@ -50,7 +50,7 @@ fn text(fields: &str) -> Vec<u8> {
     wat::parse_str(format!("(module {fields})")).expect("it assembles")
 }
 
-/// A function of `params` parameters whose exports fill the module's type; the last one has `last`.
+/// A module whose exported functions of `params` parameters fill its type size; the last one has `last`.
 fn exports(params: usize, count: usize, last: usize) -> Vec<u8> {
     let (mut types, mut functions, mut all, mut code) =
         (TypeSection::new(), FunctionSection::new(), ExportSection::new(), CodeSection::new());
@@ -70,7 +70,7 @@ fn exports(params: usize, count: usize, last: usize) -> Vec<u8> {
     module.finish()
 }
 
-/// The last module that is admitted is at the limit, and the next is not: somewhere between `few` and `many`.
+/// Between `few` and `many`, the last admitted module is at the limit, and the next is not admitted.
 fn edge(what: &str, few: usize, many: usize, module: impl Fn(usize) -> Vec<u8>) {
     assert!(is_admitted(what, &module(few)), "{what}: {few} are not admitted");
     assert!(!is_admitted(what, &module(many)), "{what}: {many} are admitted");
@@ -86,7 +86,8 @@ fn edge(what: &str, few: usize, many: usize, module: impl Fn(usize) -> Vec<u8>) 
 
 #[test]
 fn the_size_of_all_types() {
-    // The validator's own limit, which is invalid, is a few types away from that of what the rewrite adds.
+    // The validator's own limit, beyond which a module is invalid, is a few types away from that of the rewritten
+    // module.
     edge("type size", 450, 495, |last| exports(949, 1_051, last));
 }
 
@@ -115,7 +116,7 @@ fn constants() {
         text(&format!("(func $sink (param i64)) (func {body})"))
     };
     edge("constant operands", 30_900, 31_200, operands);
-    // An engine that computes with constants has one more for each of these.
+    // An engine that folds constants has one more for each of these.
     let computed = |count: usize| {
         let step = "i64.const 6364136223846793005 i64.mul local.tee 0 ";
         text(&format!("(func (local i64) i64.const 3 {} drop)", step.repeat(count)))
@@ -153,7 +154,7 @@ fn constants() {
         text(&format!("(func (param v128) {body})"))
     };
     edge("lanes of shuffles", 30_900, 31_200, lanes);
-    // What an engine cannot know is no constant.
+    // A value that an engine cannot know is not a constant.
     let counting = "global.get 0 i32.const 4 i32.add global.set 0 ".repeat(40_000);
     let counting = text(&format!("(global (mut i32) (i32.const 0)) (func {counting})"));
     assert!(is_admitted("a global that changes", &counting));
@@ -213,7 +214,7 @@ fn targets_of_a_branch_table() {
     assert!(!is_admitted("targets", &module(65_520)));
 }
 
-/// Every type that functions called by name, bulk operators and blocks need is counted.
+/// Counts every type for functions that are called directly, bulk operators and blocks.
 #[test]
 fn types() {
     let module = |count: u32| {

@@ -1,4 +1,4 @@
-//! What a policy file or a name from the command line says is quoted short, and moves no cursor.
+//! Text from a policy file or the command line is quoted briefly, and moves no cursor.
 
 use hotcell::{HostOptions, Policy, Proposal, parse_policy, sandbox};
 use hotcell_conformance::messages::{LONGEST, evil, harm};

@@ -1,4 +1,4 @@
-//! The pages are true to the repository: their links, their blocks, their commands, and the codes that they explain.
+//! The pages match the repository: their links, their blocks, their commands, and the codes that they explain.
 
 #![cfg(all(feature = "toml", feature = "wasmi"))]
 
@@ -18,7 +18,7 @@ use std::{
 
 /// One Markdown file.
 struct Page {
-    /// From the root of the repository, with `/`.
+    /// Path from the root of the repository, with `/`.
     path: String,
     text: String,
 }
@@ -26,9 +26,9 @@ struct Page {
 /// A fenced block.
 struct Block<'a> {
     page: &'a Page,
-    /// Where it begins, counted from 1.
+    /// Its first line, counted from 1.
     line: usize,
-    /// What stands behind the fence.
+    /// The text after the fence.
     info: &'a str,
     text: String,
 }
@@ -37,7 +37,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every page that somebody reads to use or change hotcell.
+/// Every page about using or changing hotcell.
 fn pages() -> Vec<Page> {
     let mut paths: Vec<_> =
         ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "guests/README.md", "fuzz/README.md"]
@@ -54,7 +54,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The files of a folder with this extension.
+/// The names of the files in a folder with this extension.
 fn names(folder: &str, extension: &str) -> impl Iterator<Item = String> {
     files(&root().join(folder))
         .into_iter()
@@ -69,7 +69,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// The Rust files of a folder and below.
+/// The Rust files of a folder and its subfolders.
 fn sources(folder: &str) -> String {
     fn collect(folder: &Path, text: &mut String) {
         for path in files(folder) {
@@ -108,7 +108,7 @@ impl Page {
         blocks
     }
 
-    /// The text with what stands in blocks, and in code within lines, made blank.
+    /// The text with blocks and inline code blanked.
     fn prose(&self) -> String {
         let mut inside = false;
         let mut prose = String::new();
@@ -141,7 +141,7 @@ impl Block<'_> {
     }
 }
 
-/// All blocks of one language.
+/// Calls `check` for all blocks of one language.
 fn each_block(language: &str, check: impl Fn(&Block<'_>)) {
     let pages = pages();
     let blocks = pages.iter().flat_map(Page::blocks).filter(|block| block.language() == language);

@@ -1,4 +1,5 @@
-//! What must not differ between backends: one table of small guests, run on both, compared in everything but time.
+//! Properties that must not differ between backends: one table of small guests, run on both, compared in everything but
+//! time.
 
 use hotcell::{Contract, Plugin, Policy, Sandbox, TrapKind, Value, Wasmi, Wasmtime, backend::Backend};
 
@@ -85,7 +86,7 @@ const TRAPS: [(TrapKind, &str); 16] = [
     (TrapKind::BadConversionToInteger, "(drop (i32.trunc_f32_u (f32.const nan)))"),
 ];
 
-/// A guest that traps in one place.
+/// A guest that traps in one phase.
 fn trapping(phase: &str, trap: &str) -> Vec<u8> {
     let in_phase = |this: &str| if this == phase { trap } else { "" };
     wasm(&format!(
@@ -235,7 +236,7 @@ fn expressions_have_their_value() {
     }
 }
 
-/// Guests that do several things in turn; they write their answer as the reply.
+/// Guests with several steps; they write their results to the reply.
 const PROGRAMS: &[(&str, &str)] = &[
     (
         "copies that overlap",
@@ -311,7 +312,7 @@ fn programs_leave_the_same_bytes() {
     }
 }
 
-/// Up to what both engines can have. Only wasmtime leaves alone what nobody touches.
+/// The largest memories of both engines. Runs only on wasmtime, which does not commit untouched pages.
 #[test]
 fn the_largest_memories_are_had() {
     let policy = Policy::default().with(|rules| {

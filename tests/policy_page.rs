@@ -1,4 +1,4 @@
-//! What docs/policy.md says about the presets is what they are: every field has its row, and every row its field.
+//! docs/policy.md matches the presets: every field has its row, and every row its field.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ const PAGE: &str = include_str!("../docs/policy.md");
 /// The presets in the order of the page's columns.
 const COLUMNS: [Preset; 4] = [Preset::Default, Preset::Strict, Preset::Embedded, Preset::Ceiling];
 
-/// A table of the page: the heading that it stands under, and its cells, the titles first.
+/// A table of the page: its heading, and its cells, titles first.
 struct Rows {
     heading: &'static str,
     cells: Vec<Vec<&'static str>>,
@@ -41,7 +41,7 @@ fn tables() -> Vec<Rows> {
     tables
 }
 
-/// The rows of the tables with these titles, each under its key, which stands once.
+/// The rows of the tables with these titles, by their key, which must be unique.
 fn rows(titles: &[&str]) -> BTreeMap<(&'static str, &'static str), Vec<&'static str>> {
     let mut rows = BTreeMap::new();
     for Rows { heading, cells } in tables() {
@@ -56,7 +56,7 @@ fn rows(titles: &[&str]) -> BTreeMap<(&'static str, &'static str), Vec<&'static 
     rows
 }
 
-/// A number as the page writes it, or a policy file: bytes, nanoseconds, a count, or none.
+/// A number in the format of the page or a policy file: bytes, nanoseconds, a count, or none.
 fn number(text: &str) -> Option<u128> {
     let text = text.trim_matches('"').replace([',', ' '], "");
     match &*text {
@@ -72,7 +72,7 @@ fn number(text: &str) -> Option<u128> {
     }
 }
 
-/// The rules of a preset as a policy file has them, each under its whole key.
+/// The rules of a preset in the format of a policy file, by their full key.
 fn written(preset: Preset) -> BTreeMap<String, Value> {
     let rules = Table::try_from(Rules::preset(preset)).unwrap();
     let flat = rules.into_iter().flat_map(|(key, value)| match value {
@@ -84,7 +84,7 @@ fn written(preset: Preset) -> BTreeMap<String, Value> {
     flat.collect()
 }
 
-/// The numbers of a preset, each under the key by which a rejection names it: limits, caps, and the shape.
+/// The numbers of a preset, by the key in rejections: limits, caps, and the shape.
 fn numbers(preset: Preset) -> BTreeMap<String, Option<u128>> {
     let written =
         written(preset).into_iter().filter(|(key, _)| key.starts_with("limits.") || key.starts_with("module."));
@@ -138,7 +138,7 @@ fn every_other_field_is_on_the_page() {
         for ((_, key), cells) in &rows {
             let expected = others[&(*key).to_owned()];
             match *key {
-                // They have no value that a column could hold.
+                // They have no value for a column.
                 "preset" | "proposals" => {}
                 "abi" => {
                     assert_eq!(cells[0].contains(&format!("in `{}` `{expected}`", preset.name())), !expected.is_table())

@@ -1,8 +1,8 @@
-//! The defects of wasmi 1.1 that a guest could reach, each kept out of its reach. A test fails when its fence is gone.
+//! The defects of wasmi 1.1 that a guest could reach, each with its fence. A test fails when its fence is removed.
 //!
-//! Fences that are tested elsewhere: results above three, imported tables, long constant expressions and text in
-//! the checks `hostile.*` and `admission.cap.*` of the conformance suite; far branches and NaN bits in `metering.rs`;
-//! flat memory in the check `lifecycle.flat`.
+//! Fences that are tested elsewhere: results above three, imported tables, long constant expressions and text in the
+//! checks `hostile.*` and `admission.cap.*` of the conformance suite; far branches and NaN bits in `metering.rs`; flat
+//! memory in the check `lifecycle.flat`.
 
 use hotcell::{Contract, Fault, Plugin, Policy, PolicyError, Proposal, Sandbox, Value, Wasmi, policy::Metering};
 
@@ -15,8 +15,8 @@ fn engine_metered() -> Policy {
     Policy::default().with(|rules| rules.metering = Metering::Engine).unwrap()
 }
 
-/// Lazy compilation together with resumable calls runs code that the engine itself says cannot be reached. It also
-/// charges the first call for translating, which is how eager compilation shows.
+/// Lazy compilation together with resumable calls runs code that the engine declares unreachable. It also charges the
+/// first call for translation, by which this test detects it.
 #[test]
 fn compilation_is_eager() {
     let plugin = load(engine_metered(), r#"(module (func (export "f") (result i32) i32.const 1 i32.const 2 i32.add))"#);
@@ -40,7 +40,7 @@ fn memory64_is_refused_at_construction() {
     assert_eq!((backend, field), ("wasmi", "memory64"));
 }
 
-/// Two traps come without a trap code.
+/// Two traps have no trap code.
 #[test]
 fn table_errors_without_a_trap_code_are_traps() {
     let plugin = load(
@@ -56,7 +56,8 @@ fn table_errors_without_a_trap_code_are_traps() {
     assert_eq!((error.code(), error.phase.name()), ("trap-table-out-of-bounds", "instantiate"));
 }
 
-/// Slices do not change the total: a budget is the same whether the call pauses a thousand times or never.
+/// Slices do not change the total: the result for a budget is the same whether the call pauses a thousand times or
+/// never.
 #[test]
 fn fuel_does_not_depend_on_slices() {
     let text = r#"(module (memory 16) (table 8 funcref)
@@ -83,7 +84,7 @@ fn fuel_does_not_depend_on_slices() {
     assert_eq!(used(true), used(false));
 }
 
-/// The same at exhaustion: what is left when an operator cannot be paid for is left in both cases.
+/// The same at exhaustion: the fuel left when an operator cannot be paid for is the same in both cases.
 #[test]
 fn exhaustion_does_not_depend_on_slices() {
     let text = r#"(module (memory 16)

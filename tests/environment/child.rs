@@ -1,5 +1,5 @@
-//! Runs one test again in a process of its own: for what belongs to a process (its memory, its environment, its limits),
-//! and for what would end it.
+//! Runs one test again in its own process: for properties of a process (its memory, its environment, its limits), and
+//! for what would end it.
 
 use std::{env, process::Command};
 
@@ -10,14 +10,14 @@ pub(crate) fn is_child() -> bool {
     env::var_os(VARIABLE).is_some()
 }
 
-/// A command that runs the test of that name, and no other.
+/// A command that runs only this test.
 pub(crate) fn again(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(VARIABLE, "yes");
     command
 }
 
-/// As [`again`], in a shell that first does `setting`.
+/// Like [`again`], in a shell that first runs `setting`.
 #[cfg(target_os = "linux")]
 pub(crate) fn again_under(setting: &str, test: &str) -> Command {
     let direct = again(test);
@@ -27,7 +27,7 @@ pub(crate) fn again_under(setting: &str, test: &str) -> Command {
     command
 }
 
-/// Runs it to its end, which must be that the one test passed. Gives what it printed.
+/// Runs the command, of which the one test must pass. Returns its output.
 pub(crate) fn passes(mut command: Command) -> String {
     let output = command.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! What one tenant's manifest takes from the others of its process: nothing.
+//! The manifest of one tenant does not affect the others of the process.
 
 use std::{
     hint::black_box,
@@ -13,13 +13,13 @@ use hotcell::{
 
 use crate::{child, policy, wasm};
 
-/// What a fresh call may cost among neighbours, against what it costs alone. Without a pool it is more than ten times as
-/// much.
+/// Maximum cost of a call on a new instance among neighbours, as a multiple of its cost alone. Without a pool it is
+/// more than ten times.
 const BOUND: u32 = 2;
 
 const MANIFESTS: u64 = 1_000;
 
-/// A manifest like no other: it lowers everything that an engine or a pool could depend on.
+/// A unique manifest: it lowers everything that an engine or a pool could depend on.
 fn manifest(operator: &Policy, number: u64) -> Policy {
     let request = Policy::default().with(|rules| {
         rules.limits.stack_bytes -= 8 * (number + 1);
@@ -43,7 +43,7 @@ fn operator<B: Backend>(policy: &Policy) -> (Sandbox<B>, Plugin<B>) {
     (sandbox, plugin)
 }
 
-/// The shortest of many fresh calls.
+/// The shortest of many calls on new instances.
 fn fresh_call<B: Backend>(plugin: &Plugin<B>) -> Duration {
     let call = |_| {
         let begin = Instant::now();
@@ -63,13 +63,13 @@ pub(crate) fn a_thousand_manifests_take_nothing<B: Backend>() {
         let notes = sandbox.backend().notes();
         assert!(notes.is_empty(), "{when}: {notes:?}");
     };
-    // The crowd is there first.
+    // The crowd first.
     let before = crowd::<B>(&policy);
     let (sandbox, late) = operator::<B>(&policy);
     check(&sandbox, "after its tenants");
     let mut crowded = fresh_call(&late);
     drop((before, sandbox, late));
-    // The operator is there first; alone and in the crowd by turns.
+    // The operator first; alone and in the crowd alternately.
     let (sandbox, plugin) = operator::<B>(&policy);
     let mut alone = fresh_call(&plugin);
     for _ in 0..3 {
@@ -85,7 +85,7 @@ pub(crate) fn a_thousand_manifests_take_nothing<B: Backend>() {
     assert!(crowded < alone * BOUND, "a fresh call takes {crowded:?} in a crowd, {alone:?} alone");
 }
 
-/// However many different engines an embedder asks for, each sandbox works, and says when it had to do without a pool.
+/// However many different engines an embedder uses, each sandbox works, and reports if it has no pool.
 pub(crate) fn pools_are_bounded<B: Backend>() {
     if !child::is_child() {
         child::passes(child::again(&format!("{}::pools_are_bounded", B::ID)));
@@ -107,7 +107,7 @@ pub(crate) fn pools_are_bounded<B: Backend>() {
             assert_eq!(plugin.call_values("run", &[], (), None).unwrap().0, [Value::I32(7)]);
         }
     }
-    // What is dropped makes room.
+    // Dropping an engine makes a pool available.
     assert!(
         Sandbox::<B>::on(policy(|rules| rules.proposals.allow(Proposal::TailCall)))
             .unwrap()

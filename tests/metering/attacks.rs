@@ -1,4 +1,4 @@
-//! Guests that try to reach, skip or overload what the rewrite does.
+//! Guests that try to reach, bypass or overload the rewrite.
 
 use hotcell::{
     Contract, Offered, Policy, Preset, Proposal, Rules, Sandbox, Value, Wasmi, Wasmtime, admit,
@@ -12,7 +12,7 @@ use crate::run::{Both, plain, policy, wasm};
 
 const PLENTY: u64 = 1_000_000_000;
 const MODES: [Metering; 2] = [Metering::Exact, Metering::Engine];
-/// Bytes of a function body that wasmtime takes.
+/// Maximum bytes of a function body in wasmtime.
 const MOST_BODY_BYTES: usize = 7_654_321;
 
 fn tail_calls(fuel: u64) -> Policy {
@@ -25,7 +25,7 @@ fn assert_none(wrong: &[String]) {
 
 // Far branches.
 
-/// What makes a branch far on wasmi, in fewer operators than the rewrite takes for a large body.
+/// Bodies over which a branch is far on wasmi, with fewer operators than a large body has for the rewrite.
 fn far_bodies() -> [(&'static str, String); 4] {
     let table = format!("(block $t (block $u (br_table {} (local.get 0))))", "$t $u ".repeat(4_096));
     [
@@ -36,8 +36,8 @@ fn far_bodies() -> [(&'static str, String); 4] {
     ]
 }
 
-/// wasmi 1.1 panics when it translates a fused conditional branch that reaches farther than 32,767 of its instructions.
-/// Nothing catches that on a target that does not unwind.
+/// wasmi 1.1 panics when it translates a fused conditional branch over more than 32,767 of its instructions. On a
+/// target that does not unwind nothing catches that.
 #[test]
 fn far_branches_translate() {
     let forms = [
@@ -79,7 +79,7 @@ fn far_branches_translate() {
 
 // Tail calls.
 
-/// A function that the host called is replaced by one that it cannot call.
+/// A function that the host called tail-calls one that the host cannot call.
 const TAIL: &str = r#"
     (func $leaf)
     (func $tail (param i32)
@@ -112,7 +112,7 @@ fn a_tail_call_of_an_export_pays_for_its_last_run() {
     }
 }
 
-/// A host function does not check the guest's fuel, so a guest that has none left must not come to call it.
+/// A host function does not check the guest's fuel, so a guest without fuel must not be able to call it.
 #[test]
 fn no_import_runs_without_fuel() {
     let run = "i32.const 1 drop ".repeat(9);
@@ -148,8 +148,8 @@ fn no_import_runs_without_fuel() {
 
 // Stack.
 
-/// Values that an optimiser hoists out of a loop are alive across the call in it: a frame of native code is larger than
-/// the guest's locals and operands.
+/// Values that an optimiser hoists out of a loop are live across the call in it: a native frame is larger than the
+/// guest's locals and operands.
 #[test]
 fn hoisted_values_do_not_change_the_depth() {
     let both = Both::new(&policy(PLENTY, |_| ()));
@@ -179,8 +179,8 @@ fn hoisted_values_do_not_change_the_depth() {
     assert_none(&wrong);
 }
 
-/// Functions that call themselves for ever: by name, and through a table, where an entrance stands between one call and
-/// the next. With parameters of as many bytes as there may be, too.
+/// Functions that recurse endlessly: directly, and through a table, where there is an entrance between calls. Also with
+/// parameters of the maximum total size.
 fn endless_recursions() -> [(&'static str, Vec<u8>); 4] {
     let through_table = |params: usize, ty: &str, value: &str| {
         let (params, values) = (format!("{ty} ").repeat(params), format!("{value} ").repeat(params));
@@ -225,7 +225,7 @@ fn rewritten(wasm: &[u8], policy: &Policy) -> Result<Vec<u8>, hotcell::Rejection
     admit(wasm, policy, &nop_alone(), &Contract::None).map(|admitted| admitted.bytes().to_vec())
 }
 
-/// An offer of `env::nop`, and of nothing else.
+/// Offers `env::nop` only.
 fn nop_alone() -> Offered {
     let mut offered = Offered::default();
     let ty = admit::FuncType::default();
@@ -233,7 +233,7 @@ fn nop_alone() -> Offered {
     offered
 }
 
-/// Bytes and blocks of the largest body. A loop counts as two blocks, as in the caps.
+/// Bytes and blocks of the largest body. A loop counts as two blocks (the caps count four).
 fn largest_body(wasm: &[u8]) -> (usize, u64) {
     let bodies = Parser::new(0).parse_all(wasm).filter_map(|payload| match payload.unwrap() {
         Payload::CodeSectionEntry(body) => Some(body),
@@ -284,7 +284,7 @@ fn no_rewritten_body_is_larger_than_an_engine_takes() {
     assert_none(&wrong);
 }
 
-/// The caps on blocks bound the time of a compiler, so the rewrite must not add blocks without end.
+/// The caps on blocks bound a compiler's time, so the rewrite must not add an unbounded number of blocks.
 #[test]
 fn the_rewrite_multiplies_no_blocks() {
     let policy = policy(PLENTY, |_| ());
@@ -301,8 +301,8 @@ fn the_rewrite_multiplies_no_blocks() {
     assert_none(&wrong);
 }
 
-/// Operators that Cranelift turns into several blocks each. With many values alive across them, compiling takes minutes
-/// and all the memory there is: 100,000 growths end the host's process.
+/// Operators that Cranelift turns into several blocks each. With many values live across them, compiling takes minutes
+/// and all available memory: 100,000 growths end the host's process.
 #[test]
 fn operators_that_become_blocks_count_as_blocks() {
     let policy = Policy::strict();
@@ -337,7 +337,7 @@ fn operators_that_become_blocks_count_as_blocks() {
     assert_none(&wrong);
 }
 
-/// What a cap of the ceiling lets through is still within the engine's own limit when the rewrite has added its part.
+/// A module that the ceiling's caps admit must be within the engine's own limit after the rewrite.
 #[test]
 fn modules_at_the_caps_of_the_ceiling_compile() {
     let rules = Rules { floats: Floats::Canonical, ..Rules::preset(Preset::Ceiling) };
@@ -372,7 +372,7 @@ fn modules_at_the_caps_of_the_ceiling_compile() {
     assert_none(&wrong);
 }
 
-/// A compiler does not always find a place that is free again: at the worst each value of a body has its own.
+/// A compiler does not always find a free spill slot: in the worst case each value of a body has its own.
 #[test]
 fn values_that_find_no_place_do_not_change_the_depth() {
     const LOCALS: usize = 30;
@@ -406,7 +406,7 @@ fn values_that_find_no_place_do_not_change_the_depth() {
     }
 }
 
-/// A segment that does not fit is the trap, whatever fuel there is.
+/// A segment that is out of bounds traps, whatever the fuel.
 #[test]
 fn an_initialisation_that_does_not_fit_is_a_trap() {
     let data = "a".repeat(65_536);

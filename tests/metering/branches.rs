@@ -1,9 +1,9 @@
-//! Branches over straight code that is longer than wasmi 1.1 can encode in a branch that it fused with a comparison, or with the
-//! copies of what goes along: every kind of target, of operands and of condition, forward and backward.
+//! Branches over straight code that is longer than wasmi 1.1 can encode in a branch that is fused with a comparison, or
+//! in the copies of the branch's operands: every kind of target, of operands and of condition, forward and backward.
 //!
-//! What each must give is known by construction. wasmi, which has the defect, runs the whole product at one size under both
-//! meterings; wasmtime runs a third of it over bodies that are just long enough for the rewrite to take them for large. Other sizes and
-//! presets get a part of the product each, always the same.
+//! The expected results are known by construction. wasmi, which has the defect, runs the whole product at one size with
+//! both meterings; wasmtime runs a third of it, over bodies just long enough to be large for the rewrite. Other sizes
+//! and presets get a part of the product each, always the same.
 
 use hotcell::{Policy, Preset, Rules, Value, Wasmi, Wasmtime, policy::Metering};
 use hotcell_conformance::BackendUnderTest;
@@ -11,7 +11,7 @@ use hotcell_differential::{Numbers, Runner};
 use wasm_encoder::{CodeSection, Module, RawSection, SectionId};
 use wasmparser::{Parser, Payload};
 
-/// What is branched to.
+/// The target of the branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
     Block,
@@ -20,18 +20,18 @@ enum Target {
     Else,
 }
 
-/// What goes along with the branch.
+/// The operands of the branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operands {
-    /// What the block got, where it lies.
+    /// The block's parameters, in place.
     InPlace,
-    /// The same in another order, by way of locals.
+    /// The same in another order, through locals.
     Moved,
     /// Results of an operator.
     Computed,
 }
 
-/// What the branch depends on.
+/// The condition of the branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
     Plain,
@@ -52,7 +52,7 @@ struct Case {
     is_nested: bool,
 }
 
-/// The whole product. Where nothing goes along there is one way for it to do so.
+/// The whole product. Without operands only one of their kinds is used.
 fn product() -> Vec<Case> {
     let mut cases = Vec::new();
     for target in [Target::Block, Target::Loop, Target::If, Target::Else] {
@@ -80,7 +80,7 @@ fn product() -> Vec<Case> {
 }
 
 impl Condition {
-    /// True exactly where the local `$t` is 1, and not 0.
+    /// An expression that is true if the local `$t` is 1, and false if it is 0.
     fn text(self) -> &'static str {
         match self {
             Self::Plain => "local.get $t",
@@ -116,13 +116,13 @@ impl Operands {
     }
 }
 
-/// Stands for the straight code: assembled as text it would take longer than to compile it.
+/// A placeholder for the straight code: assembling it as text would take longer than compiling it.
 const STRAIGHT: &str = "i32.popcnt i32.popcnt i32.popcnt";
 const STRAIGHT_BYTES: [u8; 3] = [0x69; 3];
 /// `i32.clz` and `i32.ctz`.
 const PAIR: [u8; 2] = [0x67, 0x68];
 
-/// The module with so many operators in the place of [`STRAIGHT`].
+/// The module with this many operators in place of [`STRAIGHT`].
 fn with_straight_code(short: &[u8], operators: usize) -> Vec<u8> {
     let (mut module, mut code) = (Module::new(), CodeSection::new());
     for payload in Parser::new(0).parse_all(short) {
@@ -141,7 +141,7 @@ fn with_straight_code(short: &[u8], operators: usize) -> Vec<u8> {
 }
 
 impl Case {
-    /// A function of one number over so many operators of straight code.
+    /// A function with one parameter over this many operators of straight code.
     fn module(self, operators: usize) -> Vec<u8> {
         let Self { target, values, operands, condition, by_table, is_nested } = self;
         let types = "i32 ".repeat(values);
@@ -149,7 +149,7 @@ impl Case {
         let (operands, condition) = (operands.text(values), condition.text());
         let straight = format!("local.get $x {STRAIGHT} local.set $x ");
         let depth = if is_nested { "1" } else { "0" };
-        // By a table, zero falls out of a block of its own, to what is behind the branch.
+        // With a table, zero exits a block of its own, to the code after the branch.
         let branch = match by_table {
             false => format!("{operands} {condition} br_if {depth}"),
             true => format!("block {ty} {operands} {condition} br_table 0 {} end", if is_nested { "2" } else { "1" }),
@@ -184,7 +184,7 @@ impl Case {
     fn expected(self, operators: usize, param: i32) -> i32 {
         let mut values: Vec<i32> = (1..=self.values as i32).map(|n| param + 10 * n).collect();
         let mut x = 0i32;
-        // From zero every other pair gives the same, so a few are enough.
+        // From zero every other pair returns the same, so a few are enough.
         let pairs = operators / 2;
         let mut straight = || {
             for _ in 0..pairs.min(6 + pairs % 6) {
@@ -208,10 +208,10 @@ impl Case {
         sum.wrapping_mul(31).wrapping_add(x)
     }
 
-    /// What is wrong on a backend.
+    /// What is wrong on a backend, if anything.
     fn wrong<B: BackendUnderTest>(self, runner: &Runner<B>, operators: usize) -> Option<String> {
         let wasm = self.module(operators);
-        // A loop goes round so many times; elsewhere the bits say which way it goes.
+        // A loop runs this many iterations; otherwise the bits determine the path.
         let params = if self.target == Target::Loop { 1..=3 } else { 0..=3 };
         for param in params {
             let observed = runner.call(&wasm, "f", &[Value::I32(param)]);
@@ -240,9 +240,9 @@ fn assert_none(wrong: &[String]) {
 }
 
 const METERINGS: [Metering; 2] = [Metering::Exact, Metering::Engine];
-/// Just past what a branch can reach.
+/// Just beyond the reach of a branch.
 const FAR: usize = 33_000;
-/// Enough for the rewrite to treat a body as large.
+/// Enough for a body to be large for the rewrite.
 const LARGE: usize = 4_200;
 
 /// Every `step`-th case of the product.
@@ -268,7 +268,7 @@ fn branches_in_large_bodies_on_wasmtime() {
     product_of::<Wasmtime>(Metering::Exact, LARGE, 3);
 }
 
-/// Of each size, preset and metering so many cases of the product, and a few of them on wasmtime.
+/// For each size, preset and metering this many cases of the product, and a few of them on wasmtime.
 #[test]
 fn far_branches_of_every_size_under_every_preset() {
     const CASES: usize = 16;

@@ -1,10 +1,10 @@
-//! The verdict as a function of the budget is a step, and the step is at the same place on both backends.
+//! The verdict as a function of the budget is a step, at the same budget on both backends.
 
 use hotcell::Value;
 
 use crate::run::{Both, plain, policy, wasm};
 
-/// Small modules that together do everything that is charged in its own way.
+/// Small modules that together contain everything that is charged in its own way.
 fn modules() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         (
@@ -110,7 +110,7 @@ fn the_verdict_is_a_step_in_the_budget() {
         assert_ne!(plenty.code, "out-of-fuel", "{name}");
         // A start function is an operation of its own: opening the session has a budget, and so has the call.
         let mut first_success = None;
-        // A trap tells less than was used, and a start function is an operation of its own.
+        // A trap reports less than was used, and a start function is an operation of its own.
         let last = plenty.fuel() + 200;
         for fuel in 0..=last {
             let observed = call(fuel);
@@ -141,7 +141,7 @@ fn the_ends_of_the_range_behave() {
     assert_eq!(unlimited.fuel(), limited.fuel());
 }
 
-/// Every frame costs the same cells on both backends, at every size of the stack.
+/// Every frame costs the same number of cells on both backends, for every stack size.
 #[test]
 fn the_stack_ends_at_the_same_depth() {
     let wasm = plain(

@@ -1,12 +1,12 @@
-//! Guests that try to see what a NaN is made of. With `floats = canonical` every NaN that an operator makes has the same
-//! bits, by whatever way they are looked at; and what the specification says of bits stays.
+//! Guests that try to observe the bits of a NaN. With `floats = canonical` every NaN that an operator makes has the
+//! same bits, however they are read; bits that the specification defines are unchanged.
 
 use hotcell::Value;
 use hotcell_differential::Guest;
 
 use crate::run::{Both, plain, policy, wasm};
 
-/// Scalar operators whose NaN bits the specification leaves open, with how many operands they take.
+/// Scalar operators whose NaN bits the specification leaves open, with the number of their operands.
 const OPEN: [(&str, usize); 11] = [
     ("add", 2),
     ("sub", 2),
@@ -36,7 +36,7 @@ const OPERANDS: [u32; 11] = [
     0x7f80_0001,
 ];
 
-/// Ways in which the value that `{op}` leaves is looked at. `{t}` is its type, `{i}` the integer of its width.
+/// Ways to read the value that `{op}` leaves. `{t}` is its type, `{i}` the integer of its width.
 const WAYS: [(&str, &str); 27] = [
     ("reinterpret", "{op} {i}.reinterpret_{t}"),
     ("nop", "{op} nop {i}.reinterpret_{t}"),
@@ -70,7 +70,7 @@ const WAYS: [(&str, &str); 27] = [
     ("sign from elsewhere", "{op} {t}.const 1 {t}.copysign {i}.reinterpret_{t}"),
 ];
 
-/// The ways that need vectors: the lanes of `{op}`, as numbers and as something else.
+/// The ways that need vectors: the lanes of `{op}`, as numbers and as another type.
 const LANES: [(&str, &str); 4] = [
     ("splat", "{op} {s}.splat {j}.extract_lane 1"),
     ("replace", "v128.const i64x2 0 0 {op} {s}.replace_lane 0 {j}.extract_lane 0"),
@@ -173,7 +173,7 @@ fn no_way_shows_what_a_nan_is_made_of() {
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
 }
 
-/// Conversions make NaNs too, and a host function sees what it is given.
+/// Conversions make NaNs too, and a host function observes its arguments.
 #[test]
 fn conversions_and_host_functions_see_canonical_nans() {
     let both = Both::new(&policy(None, |_| ()));
@@ -189,12 +189,12 @@ fn conversions_and_host_functions_see_canonical_nans() {
         assert_eq!(call("promote", Value::F32(bits)).values, [Value::I64(0x7ff8_0000_0000_0000)], "{bits:x}");
         let seen = call("host", Value::F32(bits));
         assert_eq!(seen.values, [Value::I64(0x7ff8_0000_0000_0000)], "{bits:x}");
-        // What the host noted is what it notes of canonical NaNs.
+        // The host must have recorded the same as for canonical NaNs.
         assert_eq!(seen.host, call("host", Value::F32(0x7fc0_0000)).host, "{bits:x}");
     }
 }
 
-/// What is no arithmetic keeps its bits.
+/// Values that are not results of arithmetic keep their bits.
 #[test]
 fn bits_that_no_operator_made_stay() {
     let both = Both::new(&policy(None, |_| ()));
@@ -220,7 +220,7 @@ fn bits_that_no_operator_made_stay() {
     }
 }
 
-/// Vector operators whose NaN bits are open, with their shape and how many operands they take.
+/// Vector operators whose NaN bits are open, with their shape and the number of their operands.
 fn vector_operators() -> impl Iterator<Item = (&'static str, String)> {
     let of_shape = |s: &'static str| {
         OPEN.into_iter().map(move |(operator, operands)| {
@@ -234,7 +234,7 @@ fn vector_operators() -> impl Iterator<Item = (&'static str, String)> {
     of_shape("f32x4").chain(of_shape("f64x2")).chain(conversions)
 }
 
-/// Ways to look at a vector; each leaves one.
+/// Ways to read a vector; each leaves one.
 const VECTOR_WAYS: [(&str, &str); 12] = [
     ("result", "{op}"),
     ("store", "i32.const 16 {op} v128.store i32.const 16 v128.load"),

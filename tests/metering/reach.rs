@@ -43,8 +43,8 @@ fn no_module_exports_a_reserved_name() {
     }
 }
 
-/// A name that only looks like a reserved one is the guest's, and the counters are not the guest's globals: neither the
-/// host's calls nor its questions reach them.
+/// A name similar to a reserved one belongs to the guest, and the counters are not the guest's globals: neither the
+/// host's calls nor its queries reach them.
 #[test]
 fn nobody_outside_reaches_the_counters() {
     let both = Both::new(&policy(PLENTY, |_| ()));
@@ -60,7 +60,7 @@ fn nobody_outside_reaches_the_counters() {
     }
 }
 
-/// The function that gives fuel is nobody's to import, nor to define.
+/// A guest can neither import nor define the refill function.
 #[test]
 fn nobody_imports_the_function_that_gives_fuel() {
     let both = Both::new(&policy(PLENTY, |_| ()));
@@ -76,7 +76,7 @@ fn nobody_imports_the_function_that_gives_fuel() {
     assert!(!define::<Wasmtime>() && !define::<Wasmi>());
 }
 
-/// Wherever the index of a function stands, and however many bytes it takes.
+/// At every position of a function index, in every encoding length.
 #[test]
 fn functions_stay_what_they_were() {
     const FIRST: [u8; 5] = [0x80, 0x80, 0x80, 0x80, 0];
@@ -104,7 +104,7 @@ fn functions_stay_what_they_were() {
     assert_eq!((observed.code, observed.values), ("ok", vec![Value::I32(3)]), "{:?}", observed.message);
 }
 
-/// One function more than the guest's own is in what an engine gets, and engines take a million.
+/// The engine gets one function more than the guest has, and engines accept a million.
 #[test]
 fn there_is_room_for_one_function_more() {
     const MOST: u32 = 1_000_000;
@@ -124,7 +124,7 @@ fn there_is_room_for_one_function_more() {
     }
 }
 
-/// The index of a counter is one past the guest's own: validation refuses it before there is a counter.
+/// The index of a counter is out of the guest's range: validation refuses it before the counter exists.
 #[test]
 fn no_operator_names_a_counter() {
     let both = Both::new(&policy(PLENTY, |_| ()));
@@ -134,14 +134,14 @@ fn no_operator_names_a_counter() {
         for operator in [format!("global.get {index} drop"), format!("i64.const 99 global.set {index}")] {
             assert_eq!(both.call(&text(&operator), "f", &[]).unwrap().code, "invalid", "{operator}");
         }
-        // The rewrite's locals come behind the guest's.
+        // The rewrite's locals follow the guest's.
         for operator in [format!("local.get {} drop", index - 1), format!("i64.const 9 local.set {}", index - 1)] {
             assert_eq!(both.call(&text(&operator), "f", &[]).unwrap().code, "invalid", "{operator}");
         }
     }
 }
 
-/// What the rewrite adds needs no more of the policy than what the guest has.
+/// The rewrite needs no proposals of the policy that the guest does not need.
 #[test]
 fn every_proposal_may_be_denied() {
     let wasm = plain(r#"(memory 1) (func (export "f") (result i32) (i32.const 7))"#);
@@ -152,7 +152,7 @@ fn every_proposal_may_be_denied() {
     }
 }
 
-/// A host function that calls the guest back hands the counters over, and gets them back.
+/// A host function that calls the guest back passes the counters on, and gets them back.
 #[test]
 fn reentry_goes_on_counting() {
     let body = r#"
@@ -178,7 +178,7 @@ fn reentry_goes_on_counting() {
     assert!((10..60).contains(&depth), "{depth}");
 }
 
-/// What a host function's call leaves is what it was: neither fuel nor stack comes back by re-entry.
+/// The counters after a host function's call are what they were: re-entry returns neither fuel nor stack.
 #[test]
 fn reentry_gives_nothing_back() {
     let body = r#"
@@ -198,7 +198,7 @@ fn reentry_gives_nothing_back() {
     assert_eq!(used(1_000), used(1) + 999 * round);
 }
 
-/// Tail calls go on for as long as there is fuel, in the stack of one frame: also through a table, in turns, and by way of
+/// Tail calls continue while there is fuel, in the stack of one frame: also through a table, alternately, and through
 /// functions that the host may call.
 #[test]
 fn tail_calls_go_on_for_as_long_as_there_is_fuel() {
@@ -272,7 +272,7 @@ fn every_way_to_recurse_ends_at_the_same_depth() {
                 ("through the host", "i32.const 0 call $again drop".to_owned()),
             ];
             for (name, way) in ways {
-                // `$f` is also called by name, through the table, and by the host.
+                // `$f` is also called directly, through the table, and by the host.
                 let body = format!(
                     r#"(type $t (func (param {types})))
                     (table 2 2 funcref) (elem (i32.const 0) $f $g)

@@ -1,4 +1,4 @@
-//! Calls on both backends: everything that somebody outside can see of them must be equal.
+//! Calls on both backends, whose observable effects must be equal.
 
 use hotcell::{Policy, Rules, Value, Wasmi, Wasmtime, policy::Floats};
 use hotcell_differential::{Observed, Runner};
@@ -24,13 +24,13 @@ impl Both {
         Self { wasmtime: Runner::new(policy).unwrap(), wasmi: Runner::new(policy).unwrap() }
     }
 
-    /// One call on a fresh instance of each: the same in every respect, or the reason why not.
+    /// One call on a new instance of each: the common result, or the difference.
     pub(crate) fn call(&self, wasm: &[u8], export: &str, params: &[Value]) -> Result<Observed, String> {
         same(self.wasmtime.call(wasm, export, params), self.wasmi.call(wasm, export, params))
     }
 }
 
-/// What both backends did, when it is the same.
+/// The common result of both backends, if it is equal.
 pub(crate) fn same(wasmtime: Observed, wasmi: Observed) -> Result<Observed, String> {
     match wasmtime == wasmi {
         true => Ok(wasmtime),

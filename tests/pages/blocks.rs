@@ -1,4 +1,4 @@
-//! Blocks of code are what they say they are.
+//! Code blocks are valid.
 
 use std::{
     fs,
@@ -12,13 +12,13 @@ use toml::{Table, Value};
 
 use crate::{Page, each_block, pages, read, root};
 
-/// Blocks of Rust that no test compiles: the page, how many, and why.
+/// Blocks of Rust that no test compiles: the page, their number, and the reason.
 const IGNORED: [(&str, usize, &str); 2] = [
     ("docs/embed.md", 1, "an async runtime is no dependency of hotcell"),
     ("docs/writing-a-backend.md", 6, "parts of a backend, whole in conformance/examples"),
 ];
 
-/// What a file of cargo's may have at its top.
+/// Possible top-level keys of a cargo manifest.
 const CARGO: [&str; 7] = ["dependencies", "dev-dependencies", "features", "lib", "package", "profile", "test"];
 
 #[test]
@@ -35,7 +35,7 @@ fn every_block_of_rust_is_a_test() {
     }
 }
 
-/// Twice the same key is an error of the parser.
+/// A repeated key is a parser error.
 #[test]
 fn every_block_of_toml_is_a_policy_or_is_for_cargo() {
     let (policies, manifests) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
@@ -57,7 +57,7 @@ fn dependencies(table: &Table) -> impl Iterator<Item = (&String, &Value)> {
     tables.flatten()
 }
 
-/// A path leads to the package of that name, from beside a checkout, and what it asks for is there.
+/// A path leads to the package with this name, from beside a checkout, and the requested features exist.
 fn check_dependency(place: &str, name: &str, value: &Value) {
     let Some(path) = value.get("path").and_then(Value::as_str) else {
         return;
@@ -72,8 +72,8 @@ fn check_dependency(place: &str, name: &str, value: &Value) {
     }
 }
 
-/// As a reader does: the block and the sample, in a new project. Compiling both is what the documentation test of the sample
-/// does; here cargo must find the packages.
+/// As a reader does: the block and the sample, in a new project. The documentation test of the sample compiles them;
+/// here cargo must find the packages.
 #[test]
 fn the_readme_makes_a_new_project() {
     let page = Page { path: "README.md".to_owned(), text: read("README.md") };
@@ -87,7 +87,7 @@ fn the_readme_makes_a_new_project() {
     );
     fs::write(project.join("Cargo.toml"), manifest).unwrap();
     fs::write(project.join("src/main.rs"), block("rust")).unwrap();
-    // The versions that are there already: nothing has to be asked of a registry.
+    // Uses the locked versions, so that no registry is needed.
     fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--depth", "1", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
@@ -102,7 +102,7 @@ fn the_readme_makes_a_new_project() {
     }
 }
 
-/// The crates whose paths the sample has.
+/// The crates in the paths of the sample.
 fn used_crates(rust: &str) -> Vec<&str> {
     let in_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let paths = rust.match_indices("::").map(|(at, _)| &rust[..at]);
@@ -129,7 +129,7 @@ fn every_block_of_wat_is_a_guest() {
     });
 }
 
-/// The host's compiler knows C, if not the attributes for exports.
+/// The host's compiler supports C, if not the attributes for exports.
 #[test]
 #[cfg(target_os = "linux")]
 fn every_block_of_c_compiles() {

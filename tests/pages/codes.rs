@@ -1,4 +1,4 @@
-//! docs/errors.md has a paragraph for each code that a program can see, and for no other.
+//! docs/errors.md has a paragraph for each code that a program can get, and for no other.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ fn every_code_has_its_paragraph() {
     }
 }
 
-/// The library's guide has a row for each blame, with its codes. The traps have a word for all.
+/// The library's guide has a row for each blame, with its codes. One word covers all traps.
 #[test]
 fn the_guide_names_every_code_of_the_library() {
     let page = read("docs/embed.md");
@@ -34,7 +34,7 @@ fn the_guide_names_every_code_of_the_library() {
     assert_eq!(named, codes.collect());
 }
 
-/// What a page shows of the program's words: `hotcell: CODE in PHASE`.
+/// Quoted output on a page has the form `hotcell: CODE in PHASE`.
 #[test]
 fn outputs_have_codes_and_phases_that_exist() {
     let codes = codes();
@@ -60,7 +60,7 @@ fn codes() -> BTreeSet<String> {
     codes
 }
 
-/// The texts in every `fn code` of the library.
+/// The string literals in every `fn code` of the library.
 fn library() -> BTreeSet<String> {
     let text = sources("core/src");
     let bodies = text.split("pub fn code(").skip(1).map(|rest| rest.split("\n    }\n").next().unwrap_or(rest));
@@ -69,15 +69,15 @@ fn library() -> BTreeSet<String> {
     codes
 }
 
-/// The texts that the program gives as codes beside the library's: those of its failures, of the table of exit codes, and where
-/// it speaks of conforming.
+/// The program's codes in addition to the library's: those of its failures, of the table of exit codes, and of its
+/// conformance results.
 fn program() -> BTreeSet<String> {
     let text = sources("cli/src");
     let made = ["Self::new(", "Failure::new(", "arguments(", "{ \"ok\" } else { "].into_iter();
     let made = made.flat_map(|before| text.split(before).skip(1).filter(|rest| rest.starts_with('"')));
     let made = made.filter_map(|rest| texts(rest).into_iter().next());
     let table = text.split("fn class(").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("the table");
-    // Verdicts stand in brackets, codes in patterns; `trap-` is the beginning of codes.
+    // Verdicts are in brackets, codes in patterns; `trap-` is a prefix of codes.
     let patterns = table.split("=>").map(|part| part.rsplit(['}', ')']).next().unwrap_or(part));
     let patterns = patterns.flat_map(texts).filter(|code| !code.ends_with('-'));
     let codes: BTreeSet<_> = made.chain(patterns).filter(|code| code != "error").collect();
@@ -85,7 +85,7 @@ fn program() -> BTreeSet<String> {
     codes
 }
 
-/// What stands between double quotes and may be a code.
+/// String literals that may be codes.
 fn texts(rust: &str) -> Vec<String> {
     let quoted = rust.split('"').skip(1).step_by(2);
     let is_code = |text: &&str| {

@@ -1,4 +1,4 @@
-//! The commands on the pages are commands of the program, with flags that it knows.
+//! The commands on the pages are commands of the program, with flags that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +55,7 @@ fn check(block: &Block<'_>, known: &Commands, words: &[&str]) {
     }
 }
 
-/// Examples and packages that cargo is asked for are there.
+/// Examples and packages in cargo commands exist.
 fn check_cargo(block: &Block<'_>, words: &[&str]) {
     let value = |flag: &str| words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1).copied());
     if words.first() != Some(&"cargo") {
@@ -78,7 +78,8 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(bare).filter(|line| !line.is_empty()).collect()
 }
 
-/// Read out of the program's arguments: each variant of `Command`, with the flags of its structure and of those within it.
+/// Parsed from the program's arguments: each variant of `Command`, with the flags of its structure and of those within
+/// it.
 fn commands() -> Commands {
     let source = sources("cli/src");
     let structures = structures(&source);

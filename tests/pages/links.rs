@@ -1,4 +1,4 @@
-//! Links lead somewhere, and the index has every page.
+//! Links have targets, and the index lists every page.
 
 use std::collections::BTreeMap;
 
@@ -34,13 +34,13 @@ fn the_index_has_every_page() {
     }
 }
 
-/// What stands in the round brackets of each link.
+/// The targets in round brackets of all links.
 fn targets(prose: &str) -> Vec<String> {
     let starts = prose.match_indices("](").map(|(at, found)| at + found.len());
     starts.filter_map(|at| Some(prose[at..].split_once(')')?.0.trim().to_owned())).collect()
 }
 
-/// `target`, as seen from `folder`.
+/// `target`, relative to `folder`.
 fn joined(folder: &str, target: &str) -> String {
     let mut parts: Vec<_> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in target.split('/') {
@@ -53,7 +53,7 @@ fn joined(folder: &str, target: &str) -> String {
     parts.join("/")
 }
 
-/// The anchors that GitHub and others make of a page's headings.
+/// The anchors that GitHub and others generate from a page's headings.
 fn anchors(text: &str) -> Vec<String> {
     let (mut seen, mut inside) = (BTreeMap::<String, u32>::new(), false);
     let mut anchors = Vec::new();

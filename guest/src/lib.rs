@@ -14,7 +14,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! A guest that uses `std` leaves `#![no_std]` and [`runtime!`] away. Either is a library with
+//! A guest that uses `std` omits `#![no_std]` and [`runtime!`]. Both kinds are a library with
 //!
 //! ```toml
 //! [lib]
@@ -28,12 +28,12 @@
 //!
 //! and is built with `cargo build --release --target wasm32-unknown-unknown`. The result imports
 //! nothing by itself. It exports `memory`, `alloc`, `__hotcell_abi_version` and one function per
-//! [`entry!`], which is all that the host asks for:
+//! [`entry!`], which is all that the host requires:
 //!
 //! | export | type | meaning |
 //! |---|---|---|
 //! | `__hotcell_abi_version` | `() -> i32` | [`ABI_VERSION`]; the host calls it before anything else |
-//! | `alloc` | `(len: u32) -> u32` | room for an input of `len` bytes; 0 when memory is refused |
+//! | `alloc` | `(len: u32) -> u32` | memory for an input of `len` bytes; 0 when memory is refused |
 //! | `process`, ... | `(ptr: u32, len: u32) -> u64` | the reply as `ptr << 32 \| len` |
 //!
 //! On every other target the macros only type-check the function, so the guest's logic can be
@@ -41,9 +41,9 @@
 //!
 //! # Memory
 //!
-//! hotcell gives each call a fresh instance unless the host keeps a session: what the function
-//! leaves behind is gone with the instance, and nobody has to free it. In a session, one instance
-//! answers thousands of calls, and this crate keeps it from growing: the input is freed when the
+//! hotcell gives each call a new instance unless the host keeps a session: whatever the function
+//! allocates is dropped with the instance and need not be freed. In a session, one instance
+//! handles thousands of calls, and this crate keeps it from growing: the input is freed when the
 //! entry returns, and the reply, which the host reads after that, when the next call begins.
 //! There is therefore one call at a time: one `alloc` (none when the input is empty), then one
 //! entry. An entry that is called with another buffer than the one from `alloc` panics.

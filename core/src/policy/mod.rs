@@ -138,7 +138,7 @@ pub struct Rules {
     pub limits: Limits,
     /// How large a module may be.
     pub module: ModuleCaps,
-    /// The version handshake; `None` asks for none.
+    /// The version handshake; `None` disables it.
     #[cfg_attr(feature = "serde", serde(with = "text::none"))]
     pub abi: Option<Abi>,
 }

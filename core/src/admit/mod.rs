@@ -60,7 +60,8 @@ pub(crate) fn examine(
     Ok(validated)
 }
 
-/// Summarises a module, whatever it imports and exports: [`admit`](crate::admit()) without the import and export contract.
+/// Summarises a module, whatever it imports and exports: [`admit`](crate::admit()) without the checks of imports and
+/// exports.
 ///
 /// # Errors
 ///

@@ -112,8 +112,8 @@ impl<B: Backend> Loader<B> {
     ///
     /// # Errors
     ///
-    /// [`BackendError::Mismatch`] when another policy admitted the module; [`BackendError::Engine`] when the engine refuses
-    /// it.
+    /// [`BackendError::Mismatch`] when another policy admitted the module; [`BackendError::Engine`] when the engine
+    /// refuses it.
     pub fn compile(&self, admitted: &Admitted<'_>) -> Result<Module<B>, BackendError> {
         check_same("policy", admitted.policy(), self.policy.fingerprint())?;
         Ok(Module {

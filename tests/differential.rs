@@ -63,8 +63,8 @@ fn wasmi_counts_as_the_reference_does() {
     agrees_with_the_reference::<Wasmi>();
 }
 
-/// Straight code of several long runs, and loops that a compiler moves operators out of: what the generator's small bodies
-/// do not have.
+/// Straight code of several long runs, and loops out of which a compiler hoists operators: the generator's small bodies
+/// have neither.
 fn long_bodies_agree<B: BackendUnderTest>() {
     let straight = "local.get 0 i32.const 3 i32.mul local.tee 0 global.set $g ".repeat(5_000);
     let arm = "local.get 1 i64.const 77 i64.mul i64.popcnt local.set 1 ".repeat(40);

@@ -20,8 +20,8 @@ pub(super) struct Runs {
     runs: Vec<Run>,
 }
 
-/// Small, because a body may have one for every few bytes. A cost fits: an operator has at least one byte, and costs
-/// less than 2,000 with its share of the entries of the loops around it.
+/// Small, because a body may have one for every few bytes. A cost fits: a run is split at `cost::LONG_RUN`, the entry
+/// of a loop costs less than a unit per byte of the body, and a run charges at most [`MOST_AHEAD`] others ahead.
 struct Run {
     /// Fuel that is charged at its beginning; if negative, refunded.
     cost: i32,

@@ -1,5 +1,5 @@
 //! For engines that know the types of values only at run time: a [`TypedCall`](super::TypedCall) on [`Store::invoke`], and a
-//! [`HostFn`](super::HostFn) on [`SandboxBackend::define_values`](super::SandboxBackend::define_values).
+//! [`HostFn`](super::HostFn) on [`SandboxBackend::define_values`].
 
 use super::{HostStop, SandboxBackend, Store};
 use crate::{

@@ -10,7 +10,7 @@ use crate::{
     verdict::Fault,
 };
 
-/// Who counts fuel.
+/// What counts fuel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeteredBy {
     /// The guest, in [counters](Counter) of its own: `metering = exact`.
@@ -22,7 +22,7 @@ pub enum MeteredBy {
 }
 
 impl MeteredBy {
-    /// Who counts under `policy`.
+    /// What counts fuel under `policy`.
     pub fn of(policy: &Policy) -> Self {
         match (policy.is_exact(), policy.needs_engine_fuel()) {
             (true, _) => Self::Guest,
@@ -60,7 +60,7 @@ pub struct StoreData<T> {
     pub state: T,
     /// What the store may use, and what it has used.
     pub accounts: Accounts,
-    /// Who counts fuel.
+    /// What counts fuel.
     pub metered_by: MeteredBy,
     /// Stack cells that the guest may use.
     stack_cells: i64,

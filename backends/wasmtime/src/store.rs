@@ -2,7 +2,7 @@
 
 use hotcell_core::{
     Fault, Value,
-    backend::{Counter, MOST_FUEL, StoreData},
+    backend::{Counter, MOST_FUEL, MeteredBy, StoreData},
 };
 use wasmtime::{
     AsContext, AsContextMut, Extern, Func, Global, Memory, ModuleExport, Store, StoreContextMut, UpdateDeadline, Val,
@@ -27,11 +27,13 @@ pub struct Data<T> {
 
 /// A store with limits and interruption set: nothing of the guest has run in it.
 pub(crate) fn limited_store<T: Send + 'static>(engine: &SharedEngine, core: StoreData<T>) -> Store<Data<T>> {
-    let has_epochs = engine.has_epochs();
+    let (has_epochs, counts_fuel) = (engine.has_epochs(), core.metered_by == MeteredBy::Engine);
     let mut store = Store::new(engine.engine(), Data { core, memory: None, counters: None, has_epochs });
     store.limiter(|data| data);
-    // The only error is that the engine does not count.
-    let _ = store.set_fuel(MOST_FUEL);
+    if counts_fuel {
+        // The only error is that the engine does not count, and it does. Core sets the guest's fuel later.
+        let _ = store.set_fuel(MOST_FUEL);
+    }
     if has_epochs {
         store.epoch_deadline_callback(|mut store| {
             store.data_mut().core.check().map_err(stop)?;

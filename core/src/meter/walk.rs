@@ -125,11 +125,9 @@ struct Block {
     is_doubled: bool,
     /// Number of doubled blocks around it.
     doubled_outside: u32,
-    /// For a loop.
-    speculated: Speculated,
 }
 
-/// Operators that a compiler may hoist out of a loop.
+/// Operators that a compiler may hoist out of an open loop.
 #[derive(Clone, Copy)]
 struct Speculated {
     /// The run before the loop, and the first run of the loop.
@@ -142,8 +140,7 @@ struct Speculated {
 
 impl Block {
     fn new(kind: Kind, ty: Option<wasmparser::BlockType>, is_reachable: bool, doubled_outside: u32) -> Self {
-        let speculated = Speculated { outside: RunId::ENTRY, first: RunId::ENTRY, all: 0, later: 0 };
-        Self { kind, ty, is_reachable, jumps: Jumps::None, is_doubled: false, doubled_outside, speculated }
+        Self { kind, ty, is_reachable, jumps: Jumps::None, is_doubled: false, doubled_outside }
     }
 }
 
@@ -198,6 +195,8 @@ pub(super) struct Walk<'a> {
     /// Replacements of operators whose size is not fixed.
     pub(super) encoded: Vec<u8>,
     blocks: Vec<Block>,
+    /// The reachable loops among them.
+    loops: Vec<Speculated>,
     is_reachable: bool,
     pub(super) runs: Runs,
     /// Cost of the current run so far.
@@ -227,6 +226,7 @@ impl<'a> Walk<'a> {
             edits: Vec::new(),
             encoded: Vec::new(),
             blocks: vec![Block::new(Kind::Block, None, true, 0)],
+            loops: Vec::new(),
             is_reachable: true,
             runs: Runs::new(),
             run_cost: 0,
@@ -256,11 +256,13 @@ impl<'a> Walk<'a> {
         }
         self.renumber(operator, at, end);
         if self.is_reachable {
-            let is_last_end = self.blocks.len() == 1 && matches!(operator, Operator::End);
+            let is_last_end = !is_straight && self.blocks.len() == 1 && matches!(operator, Operator::End);
             let cost = if is_last_end { 0 } else { cost::operator(operator, self.shape.locals) };
             self.runs.add(cost);
             self.run_cost += cost;
-            self.speculate(cost::speculated(operator, opcode));
+            if !self.loops.is_empty() {
+                self.speculate(cost::speculated(operator, opcode));
+            }
             if !is_straight {
                 self.count(operator, at, end);
             }
@@ -278,22 +280,20 @@ impl<'a> Walk<'a> {
 
     /// Notes that an operator of so many parts may be hoisted out of the innermost loop.
     fn speculate(&mut self, parts: u32) {
-        let current = self.runs.current();
-        if parts > 0
-            && let Some(block) = self.blocks.iter_mut().rev().find(|block| block.kind == Kind::Loop)
-        {
-            block.speculated.all += parts;
-            block.speculated.later += if current == block.speculated.first { 0 } else { parts };
+        if let Some(innermost) = self.loops.last_mut() {
+            innermost.all += parts;
+            innermost.later += if self.runs.current() == innermost.first { 0 } else { parts };
         }
     }
 
     /// Ends a loop: entering it costs what may be hoisted out of it, which may also be hoisted out of the loop around
     /// it.
-    fn leave_loop(&mut self, Speculated { outside, all, later, .. }: Speculated) {
+    fn leave_loop(&mut self) {
+        let Some(Speculated { outside, all, later, .. }) = self.loops.pop() else { return };
         self.runs.add_to(outside, cost::loop_entry(later));
-        if let Some(block) = self.blocks.iter_mut().rev().find(|block| block.kind == Kind::Loop) {
-            block.speculated.all += all;
-            block.speculated.later += all;
+        if let Some(around) = self.loops.last_mut() {
+            around.all += all;
+            around.later += all;
         }
     }
 
@@ -418,9 +418,7 @@ impl<'a> Walk<'a> {
                 self.open(Kind::Loop, *blockty);
                 if self.is_reachable {
                     let first = self.begin_run(end, What::CheckedRun);
-                    if let Some(block) = self.blocks.last_mut() {
-                        block.speculated = Speculated { outside, first, all: 0, later: 0 };
-                    }
+                    self.loops.push(Speculated { outside, first, all: 0, later: 0 });
                 }
             }
             O::If { blockty } => self.open_if(*blockty, at, end),
@@ -508,7 +506,7 @@ impl<'a> Walk<'a> {
     fn close(&mut self, at: usize, end: usize) {
         let Some(block) = self.blocks.pop() else { return };
         if block.kind == Kind::Loop && block.is_reachable {
-            self.leave_loop(block.speculated);
+            self.leave_loop();
         }
         if block.is_doubled {
             self.edit(at, 0, What::End);

@@ -98,16 +98,28 @@ pub(crate) const KEPT_PER_CELL: u32 = 24;
 /// [`mod@kept`], and whether the result may be a constant.
 pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &Validated) -> (u32, bool) {
     match is_straight(opcode) {
-        true => straight_value(opcode, in_loop),
+        true => STRAIGHT_VALUES[usize::from(in_loop)][usize::from(opcode)],
         false => other_value(operator, opcode, in_loop, validated),
     }
 }
 
-/// [`value`] for straight code.
-fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
+/// [`value`] for straight code, by opcode: a table, because it is read for most operators of a module. Outside of loops
+/// and within.
+const STRAIGHT_VALUES: [[(u32, bool); 256]; 2] = {
+    let mut values = [[(0, false); 256]; 2];
+    let mut opcode = 0;
+    while opcode < 256 {
+        values[0][opcode] = straight_value(opcode as u8, false);
+        values[1][opcode] = straight_value(opcode as u8, true);
+        opcode += 1;
+    }
+    values
+};
+
+const fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
     match opcode {
-        0x41..=0x42 => (kept::CONSTANT[usize::from(in_loop)], true),
-        0x43..=0x44 => (kept::FLOAT_CONSTANT[usize::from(in_loop)], true),
+        0x41..=0x42 => (kept::CONSTANT[in_loop as usize], true),
+        0x43..=0x44 => (kept::FLOAT_CONSTANT[in_loop as usize], true),
         // `select` of any type and operators that compute a float; all other numeric operators.
         0x1b | 0x8b..=0xa6 | 0xb2..=0xbb | 0xbe..=0xbf => (kept::ANY + kept::VECTOR, true),
         0x45..=0xc4 => (kept::ANY + kept::SCALAR, true),
@@ -300,7 +312,7 @@ impl<'p> Bodies<'p> {
             let opcode = code.get(offset - body.range().start).copied().unwrap_or_default();
             if is_straight(opcode) {
                 words += WORDS;
-                let (value, is_constant) = straight_value(opcode, loop_nesting > 0);
+                let (value, is_constant) = STRAIGHT_VALUES[usize::from(loop_nesting > 0)][usize::from(opcode)];
                 kept = kept.saturating_add(value);
                 constants += u32::from(is_constant);
                 operators.visit_operator(&mut validator.visitor(offset)).map_err(malformed)?.map_err(invalid)?;

@@ -104,13 +104,15 @@ pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validate
 }
 
 /// [`value`] for straight code, by opcode: a table, because it is read for most operators of a module. Outside of loops
-/// and within.
+/// and within; 0 for all other code.
 const STRAIGHT_VALUES: [[(u32, bool); 256]; 2] = {
     let mut values = [[(0, false); 256]; 2];
     let mut opcode = 0;
     while opcode < 256 {
-        values[0][opcode] = straight_value(opcode as u8, false);
-        values[1][opcode] = straight_value(opcode as u8, true);
+        if is_straight(opcode as u8) {
+            values[0][opcode] = straight_value(opcode as u8, false);
+            values[1][opcode] = straight_value(opcode as u8, true);
+        }
         opcode += 1;
     }
     values
@@ -222,7 +224,7 @@ pub(crate) enum Growth {
 
 /// Whether an operator with this opcode is straight code: no block, no branch, no call, [`WORDS`] words. Most of a body
 /// is straight code, which only the validator needs to decode.
-pub(crate) fn is_straight(opcode: u8) -> bool {
+pub(crate) const fn is_straight(opcode: u8) -> bool {
     // `drop` and `select`; locals and `global.set`; loads and stores; constants and numeric operators.
     matches!(opcode, 0x1a..=0x1b | 0x20..=0x22 | 0x24 | 0x28..=0x3e | 0x41..=0xc4)
 }
@@ -310,9 +312,9 @@ impl<'p> Bodies<'p> {
             let offset = operators.original_position();
             let at = offset as u64;
             let opcode = code.get(offset - body.range().start).copied().unwrap_or_default();
-            if is_straight(opcode) {
+            let (value, is_constant) = STRAIGHT_VALUES[usize::from(loop_nesting > 0)][usize::from(opcode)];
+            if value > 0 {
                 words += WORDS;
-                let (value, is_constant) = STRAIGHT_VALUES[usize::from(loop_nesting > 0)][usize::from(opcode)];
                 kept = kept.saturating_add(value);
                 constants += u32::from(is_constant);
                 operators.visit_operator(&mut validator.visitor(offset)).map_err(malformed)?.map_err(invalid)?;

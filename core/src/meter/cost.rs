@@ -40,8 +40,7 @@ pub(super) fn operator(operator: &Operator<'_>, locals: u32) -> i32 {
         O::Br { .. } | O::BrIf { .. } | O::BrTable { .. } | O::If { .. } | O::Loop { .. } => {
             1 + (locals / LOCALS_PER_UNIT).cast_signed()
         }
-        O::RefFunc { .. } => 8,
-        O::MemoryGrow { .. } | O::TableGrow { .. } => 4,
+        O::RefFunc { .. } | O::MemoryGrow { .. } | O::TableGrow { .. } => 8,
         O::MemoryFill { .. } | O::MemoryCopy { .. } | O::MemoryInit { .. } => 2,
         O::TableFill { .. } | O::TableCopy { .. } | O::TableInit { .. } | O::ElemDrop { .. } => 2,
         O::Call { .. } | O::CallIndirect { .. } | O::ReturnCall { .. } | O::ReturnCallIndirect { .. } => 2,
@@ -76,7 +75,7 @@ pub(super) fn speculated(operator: &Operator<'_>, opcode: u8) -> u32 {
         // Float arithmetic and conversions; vectors.
         0x8b..=0xa6 | 0xa8..=0xab | 0xae..=0xbf | 0xfd => 8,
         // `select`, loads and stores, numeric operators, references.
-        0x1b | 0x1c | 0x23 | 0x25 | 0x26 | 0x28..=0x3e | 0x45..=0xc4 | 0xd1 => 1,
+        0x1b | 0x1c | 0x23 | 0x25 | 0x26 | 0x28..=0x3e | 0x45..=0xc4 | 0xd1 => 2,
         _ => 0,
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn operator(operator: &Operator<'_>, locals: usize) -> u64 {
         Nop | Drop | Block { .. } | Unreachable | Return => 0,
         Else | End => (locals / 16) as u64,
         MemoryFill { .. } | MemoryCopy { .. } | Call { .. } | CallIndirect { .. } => 2,
-        MemoryGrow { .. } => 4,
+        MemoryGrow { .. } => 8,
         Br { .. } | BrIf { .. } | BrTable { .. } | If { .. } | Loop { .. } => 1 + (locals / 16) as u64,
         _ => 1,
     }
@@ -80,7 +80,7 @@ pub(super) const LONG_RUN: i64 = 8_192;
 
 /// Entering a loop costs 1 for every 16 operators outside its first run that compute something or access memory.
 pub(super) fn loop_entry(operators: i64) -> i64 {
-    operators / 16
+    operators / 8
 }
 
 /// Whether [`loop_entry`] counts an operator.

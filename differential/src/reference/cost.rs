@@ -78,7 +78,7 @@ pub(super) fn kept(program: &Program<'_>, operators: &[Operator<'_>]) -> (u64, u
 /// Cost at which a straight run is split and fuel checked.
 pub(super) const LONG_RUN: i64 = 8_192;
 
-/// Entering a loop costs 1 for every 16 operators outside its first run that compute something or access memory.
+/// Entering a loop costs 1 for every 8 operators outside its first run that compute something or access memory.
 pub(super) fn loop_entry(operators: i64) -> i64 {
     operators / 8
 }

@@ -184,7 +184,10 @@ impl<'a> Program<'a> {
                     self.data.push((constant(&offset_expr)?, segment.data));
                 }
             }
-            Payload::Version { .. } | Payload::CodeSectionStart { .. } | Payload::End(_) => {}
+            Payload::Version { .. }
+            | Payload::CodeSectionStart { .. }
+            | Payload::CustomSection(_)
+            | Payload::End(_) => {}
             other => return unsupported(other),
         }
         Ok(())

@@ -229,7 +229,7 @@ impl Plan {
 
     fn constants(&mut self, numbers: &mut Numbers) {
         let types = numbers.pick(&[&[I64][..], &[I32], &[F64], &[I32, I64, F64], &[I64, I32]]);
-        let count = size(numbers, 64, 12_000);
+        let count = size(numbers, 64, 9_000);
         let params = numbers.pick(&[1, 3, 16, 40, 64]);
         let params: Vec<ValType> = types.iter().copied().cycle().take(params).collect();
         let (sink, base) = (self.sink(&params), numbers.number() >> 8);
@@ -247,7 +247,7 @@ impl Plan {
     /// `local.tee` keeps every link, including those that the engine folds; and they are call arguments.
     fn folded(&mut self, numbers: &mut Numbers) {
         let (ty, kept) = (numbers.pick(&[I32, I64, I64]), numbers.once_in(2));
-        let count = size(numbers, 64, 6_000);
+        let count = size(numbers, 64, 5_000);
         let width = if kept { 60 } else { numbers.pick(&[1, 8, 64]) };
         let sink = self.sink(&vec![ty; width as usize]);
         let local = self.local(ty);

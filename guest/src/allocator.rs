@@ -1,4 +1,4 @@
-//! The allocator of `no_std` guests: dlmalloc, as in `std`, configured to use few pages.
+//! The allocator of `no_std` guests: dlmalloc, as in `std`, told to be sparing with pages.
 
 #![expect(unsafe_code, reason = "an allocator hands out raw memory")]
 
@@ -11,8 +11,8 @@ use dlmalloc::Dlmalloc;
 
 const PAGE_BYTES: usize = 64 * 1024;
 
-/// Granularity of dlmalloc's requests for memory. Its default is a whole page, for which the rest of the initial memory
-/// is always too small.
+/// By how much dlmalloc rounds up a request for memory. Its default is a whole page, for which
+/// the rest of the initial memory is always too small.
 const GRANULARITY_BYTES: usize = 1024;
 
 /// A global allocator for single-threaded WebAssembly.
@@ -21,7 +21,7 @@ pub struct Allocator {
 }
 
 impl Allocator {
-    /// An allocator without memory yet. One per module: it takes the module's heap.
+    /// An allocator that holds no memory yet. One per module: it takes the module's heap.
     #[expect(clippy::new_without_default, reason = "only ever used to initialise a static")]
     pub const fn new() -> Self {
         let mut heap = Dlmalloc::new_with_allocator(LinearMemory::new());
@@ -33,8 +33,9 @@ impl Allocator {
 // SAFETY: without the target feature `atomics` (refused in `exports`) there is one thread.
 unsafe impl Sync for Allocator {}
 
-// SAFETY: dlmalloc fulfils the contract of `GlobalAlloc`, and each method passes on exactly what its caller guarantees.
-// The exclusive borrow ends within the method, and dlmalloc calls nothing that could allocate.
+// SAFETY: dlmalloc keeps the contract of `GlobalAlloc`, and each method passes on just what its
+// caller promises. The exclusive borrow ends within the method, and dlmalloc calls nothing that
+// could allocate.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         unsafe { (*self.heap.get()).malloc(layout.size(), layout.align()) }
@@ -53,8 +54,8 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// The source of dlmalloc's memory: first what the linker left free in the initial memory, extended by growing as far
-/// as the request needs, then whole pages.
+/// Where dlmalloc gets its memory: first what the linker left free in the initial memory, extended
+/// by growing as far as the request needs, then whole pages.
 struct LinearMemory {
     started: Cell<bool>,
 }
@@ -66,25 +67,26 @@ impl LinearMemory {
 }
 
 unsafe extern "C" {
-    // Defined by the linker. Only their addresses are meaningful.
+    // Defined by the linker. Only their addresses mean something.
     static __heap_base: u8;
     static __heap_end: u8;
 }
 
-// SAFETY: each region is returned once: the first starts at `__heap_base`, where the linker's own data ends, every
-// later one at the end of memory at that time. Regions are at least as large as requested, and never reused.
+// SAFETY: each region is handed out once: the first starts at `__heap_base`, where the linker
+// ends everything of its own, every later one at what was then the end of memory. Regions are at
+// least as large as asked, and never taken back.
 unsafe impl dlmalloc::Allocator for LinearMemory {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
         const REFUSED: (*mut u8, usize, u32) = (ptr::null_mut(), 0, 0);
 
         let pages = memory_size(0);
-        // Overflows when the last page of the address space is in use: that page is never taken, so that no region ends
-        // at address 0.
+        // Overflows when the last page of the address space is in use: that one is never taken, so
+        // that no region ends at address 0.
         let Some(end) = pages.checked_mul(PAGE_BYTES) else {
             return REFUSED;
         };
         let mut start = end;
-        // If other code grew the memory before, it owns the end: do not use the rest.
+        // If somebody grew the memory before us, its end is theirs: leave the rest alone.
         if !self.started.get() && end == (&raw const __heap_end).addr() {
             start = (&raw const __heap_base).addr();
         }

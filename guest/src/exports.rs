@@ -1,4 +1,4 @@
-//! The fixed exports of the ABI, and the adapter from an entry's numbers to its function.
+//! The fixed exports of the ABI, and the way from an entry's numbers to its function.
 
 #![expect(unsafe_code, reason = "exports need fixed symbol names; the state is one static")]
 
@@ -20,13 +20,13 @@ extern "C" fn alloc(len: u32) -> u32 {
     SESSION.reserve(len as usize).map_or(0, |ptr| ptr.as_ptr() as u32)
 }
 
-/// The body of every entry: finds the input, runs the function, stores the reply for the host.
+/// The body of every entry: finds the input, runs the function, keeps the reply for the host.
 pub fn enter<R: Into<Vec<u8>>>(ptr: u32, len: u32, function: impl FnOnce(&[u8]) -> R) -> u64 {
     let (ptr, len) = SESSION.run(ptr as *const u8, len as usize, function);
     pack(ptr as u32, len as u32)
 }
 
-/// A value for a `static` of a module that has a single thread.
+/// A value that may live in a `static` because the module has a single thread.
 struct SingleThreaded<T>(T);
 
 // SAFETY: shared memory needs the target feature `atomics`, which is refused below. Without it,

@@ -1,4 +1,4 @@
-//! The library that a hotcell plugin links, so that a plugin is one function from bytes to bytes.
+//! What the author of a hotcell plugin links, so that a plugin is one function from bytes to bytes.
 //!
 //! ```
 //! #![cfg_attr(target_arch = "wasm32", no_std)]
@@ -14,7 +14,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! A guest that uses `std` omits `#![no_std]` and [`runtime!`]. Both kinds are a library with
+//! A guest that uses `std` leaves `#![no_std]` and [`runtime!`] away. Either is a library with
 //!
 //! ```toml
 //! [lib]
@@ -28,12 +28,12 @@
 //!
 //! and is built with `cargo build --release --target wasm32-unknown-unknown`. The result imports
 //! nothing by itself. It exports `memory`, `alloc`, `__hotcell_abi_version` and one function per
-//! [`entry!`], which is all that the host requires:
+//! [`entry!`], which is all that the host asks for:
 //!
 //! | export | type | meaning |
 //! |---|---|---|
 //! | `__hotcell_abi_version` | `() -> i32` | [`ABI_VERSION`]; the host calls it before anything else |
-//! | `alloc` | `(len: u32) -> u32` | memory for an input of `len` bytes; 0 when memory is refused |
+//! | `alloc` | `(len: u32) -> u32` | room for an input of `len` bytes; 0 when memory is refused |
 //! | `process`, ... | `(ptr: u32, len: u32) -> u64` | the reply as `ptr << 32 \| len` |
 //!
 //! On every other target the macros only type-check the function, so the guest's logic can be
@@ -41,9 +41,9 @@
 //!
 //! # Memory
 //!
-//! hotcell gives each call a new instance unless the host keeps a session: whatever the function
-//! allocates is dropped with the instance and need not be freed. In a session, one instance
-//! handles thousands of calls, and this crate keeps it from growing: the input is freed when the
+//! hotcell gives each call a fresh instance unless the host keeps a session: what the function
+//! leaves behind is gone with the instance, and nobody has to free it. In a session, one instance
+//! answers thousands of calls, and this crate keeps it from growing: the input is freed when the
 //! entry returns, and the reply, which the host reads after that, when the next call begins.
 //! There is therefore one call at a time: one `alloc` (none when the input is empty), then one
 //! entry. An entry that is called with another buffer than the one from `alloc` panics.
@@ -74,7 +74,7 @@ mod exports;
 )]
 mod session;
 
-/// The version of the ABI that this crate implements: what `__hotcell_abi_version` returns.
+/// The version of the ABI that this crate speaks: what `__hotcell_abi_version` returns.
 pub const ABI_VERSION: i32 = 1;
 
 /// Exports a function from bytes to bytes as an entry of the plugin.
@@ -111,12 +111,13 @@ macro_rules! entry {
     };
 }
 
-/// Adds to a `no_std` guest what `std` would provide: a global allocator, and a panic handler that ends the call with
-/// the trap `unreachable`.
+/// Gives a `no_std` guest what `std` would bring: a global allocator, and a panic handler that
+/// ends the call with the trap `unreachable`.
 ///
-/// Use it once, in the guest itself. It is a macro and not a Cargo feature because Cargo unifies features: one `no_std`
-/// guest would force its panic handler upon every guest that is built together with it. A guest that links another
-/// allocator (C code with a `malloc`, or `std`) must not use it: both would use the same memory.
+/// To be written once, in the guest itself. It is a macro and not a Cargo feature because Cargo
+/// unifies features: one `no_std` guest would force its panic handler upon every guest that is
+/// built together with it. A guest that links another allocator (C code with a `malloc`, or `std`)
+/// must not use it: both would take the same memory.
 ///
 /// Expands to nothing on targets other than `wasm32`.
 #[macro_export]
@@ -135,13 +136,13 @@ macro_rules! runtime {
     };
 }
 
-/// The macros expand to these. Not for direct use, and free to change in any release.
+/// What the macros expand to. Not for use by hand, and free to change in any release.
 #[doc(hidden)]
 pub mod __private {
     #[cfg(target_arch = "wasm32")]
     pub use crate::{allocator::Allocator, exports::enter};
 
-    /// Type-checks an entry on targets without a host that could call it.
+    /// Type-checks an entry where there is no host that could call it.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn enter<R>(_ptr: u32, _len: u32, _function: impl FnOnce(&[u8]) -> R) -> u64
     where

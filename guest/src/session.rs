@@ -19,10 +19,10 @@ impl Session {
         Self { input: Cell::new(Vec::new()), reply: Cell::new(Vec::new()) }
     }
 
-    /// Allocates an input of `len` bytes, or returns `None` when memory is refused.
+    /// Makes room for an input of `len` bytes, or returns `None` when memory is refused.
     ///
-    /// A call begins here, so the previous reply is freed, and so is an input that no entry consumed. Both first: the
-    /// new input may need their memory.
+    /// A call begins here, so the previous reply is freed, and so is an input that no entry came
+    /// for. Both first: the new input may need their memory.
     pub(crate) fn reserve(&self, len: usize) -> Option<NonNull<u8>> {
         self.reply.take();
         self.input.take();
@@ -34,12 +34,12 @@ impl Session {
         ptr
     }
 
-    /// Runs `function` on the input at `ptr` and returns address and length of its reply, which is valid until the next
-    /// call begins.
+    /// Runs `function` on the input at `ptr` and returns where its reply is: it stays there until
+    /// the next call begins.
     ///
     /// # Panics
     ///
-    /// When `len` is not 0 and the buffer is not the one that [`reserve`](Self::reserve) returned.
+    /// When `len` is not 0 and the buffer is not the one that [`reserve`](Self::reserve) gave.
     pub(crate) fn run<R: Into<Vec<u8>>>(
         &self,
         ptr: *const u8,
@@ -77,13 +77,13 @@ mod tests {
 
     use super::*;
 
-    /// One call from the host's side: write the input, run, read the reply.
+    /// One call as the host makes it: write the input, run, read the reply.
     #[expect(unsafe_code, reason = "the host's side of the ABI reads and writes raw memory")]
     fn call<R: Into<Vec<u8>>>(session: &Session, input: &[u8], function: impl FnOnce(&[u8]) -> R) -> Vec<u8> {
         let mut at = core::ptr::null();
         if !input.is_empty() {
             let ptr = session.reserve(input.len()).unwrap();
-            // SAFETY: `reserve` returned this many bytes, and nothing else accesses them.
+            // SAFETY: `reserve` gave this many bytes, and nothing else touches them.
             unsafe { slice::from_raw_parts_mut(ptr.as_ptr(), input.len()) }.copy_from_slice(input);
             at = ptr.as_ptr().cast_const();
         }
@@ -143,7 +143,7 @@ mod tests {
         session.reserve(1_000).unwrap();
         session.reserve(10).unwrap();
         assert_eq!(buffered(&session), (10, 0));
-        // An empty call does not get the buffer that was allocated for another.
+        // An empty call does not see the buffer that was meant for another.
         assert_eq!(call(&session, b"", |input| input.to_vec()), b"");
         assert_eq!(buffered(&session), (0, 0));
     }

@@ -236,7 +236,7 @@ fn many_locals() -> Kind {
 /// Blocks whose ends are reached by falling through, and by branches with every local in another location.
 fn joins() -> Kind {
     const LOCALS: usize = 250;
-    const JOINS: usize = 24;
+    const JOINS: usize = 5;
     let mut body = "block ".repeat(JOINS) + "block " + &"block ".repeat(JOINS);
     body += &format!("local.get $rounds i32.const -1 i32.xor br_table {JOINS}");
     (0..JOINS).for_each(|join| body += &format!(" {join}"));

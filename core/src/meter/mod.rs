@@ -37,7 +37,7 @@ use alloc::{borrow::Cow, vec::Vec};
 
 use wasm_encoder::{
     BranchHint, BranchHints, CodeSection, ConstExpr, Encode, EntityType, ExportKind, FunctionSection, GlobalType,
-    Module, RawSection, SectionId, ValType,
+    Module, RawSection, Section as _, SectionId, ValType,
 };
 use wasmparser::{BinaryReader, FunctionBody};
 
@@ -94,12 +94,16 @@ impl Rewrite<'_> {
     /// Writes the sections in order: copied, or with appended items.
     fn module(&self, block_types: &mut BlockTypes) -> Result<Vec<u8>, Rejection> {
         // Before the types: the bodies determine which types are needed.
-        let code = match self.validated.section(SectionId::Code as u8) {
+        let mut code = match self.validated.section(SectionId::Code as u8) {
             Some(section) => self.code(&self.renumbered(section), block_types)?,
             None => Code::default(),
         };
         limits::check(self.validated, &self.rewritten(block_types))?;
-        let mut module = Module::new();
+        // A module may be a large part of the memory that there is, so it is written once, where it fits.
+        let before = self.validated.section(SectionId::Code as u8).map_or(0, |section| section.content.len());
+        let size = self.bytes.len().saturating_sub(before) + code.bodies.byte_len() + ROOM_FOR_ADDED;
+        let mut module = Vec::with_capacity(size);
+        module.extend_from_slice(&Module::HEADER);
         for id in ORDER {
             let section = self.validated.section(id as u8);
             let content = section.map(|section| self.renumbered(section));
@@ -107,26 +111,27 @@ impl Rewrite<'_> {
                 (SectionId::Type, content) => append(&mut module, id, content, self.types(block_types)),
                 (SectionId::Import, content) => append(&mut module, id, content, self.imports()),
                 (SectionId::Function, Some(_)) => {
-                    module.section(&self.functions());
+                    self.functions().append_to(&mut module);
                 }
                 (SectionId::Global, content) => append(&mut module, id, content, self.globals()),
                 (SectionId::Export, content) => append(&mut module, id, content, self.exports()),
                 (SectionId::Start, _) | (_, None) => {}
                 (SectionId::Code, Some(_)) => {
+                    // Dropped when it is written.
+                    let Code { bodies, hints } = core::mem::take(&mut code);
                     if self.context.counts {
-                        module.section(&code.hints);
+                        hints.append_to(&mut module);
                     }
-                    module.section(&code.bodies);
+                    bodies.append_to(&mut module);
                 }
                 (_, Some(data)) => {
-                    module.section(&RawSection { id: id as u8, data });
+                    RawSection { id: id as u8, data }.append_to(&mut module);
                 }
             }
         }
-        let mut bytes = module.finish();
         // The engine keeps it until it has compiled it, and growing may have doubled its capacity.
-        bytes.shrink_to_fit();
-        Ok(bytes)
+        module.shrink_to_fit();
+        Ok(module)
     }
 
     /// Counts of the rewritten module.
@@ -367,6 +372,9 @@ const ORDER: [SectionId; 12] = [
     SectionId::Data,
 ];
 
+/// Bytes of what is added beside bodies, in most modules.
+const ROOM_FOR_ADDED: usize = 1 << 10;
+
 /// Encoded items of a section.
 #[derive(Default)]
 struct Items {
@@ -392,7 +400,7 @@ impl Items {
 }
 
 /// Writes a section with the existing content and the new items; no section when there are neither.
-fn append(module: &mut Module, id: SectionId, content: Option<&[u8]>, new: Items) {
+fn append(module: &mut Vec<u8>, id: SectionId, content: Option<&[u8]>, new: Items) {
     let (count, items) = match content {
         None if new.count == 0 => return,
         None => (0, &[][..]),
@@ -408,5 +416,5 @@ fn append(module: &mut Module, id: SectionId, content: Option<&[u8]>, new: Items
     (count + new.count).encode(&mut data);
     data.extend_from_slice(items);
     data.extend_from_slice(&new.bytes);
-    module.section(&RawSection { id: id as u8, data: &data });
+    RawSection { id: id as u8, data: &data }.append_to(module);
 }

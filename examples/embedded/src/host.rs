@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use hotcell_core::{Clock, Contract, HostOptions, Instant, Loader, Plugin, Policy, SandboxBackend};
+use hotcell_core::{Clock, Contract, HostOptions, Instant, Loader, Plugin, Policy};
 use hotcell_wasmi::Wasmi;
 
 use crate::Surprise;

@@ -5,7 +5,8 @@
 //! [`StoreData`] in every store and lends memory, two counters and a call: budgets, deadlines, names, types, arguments and
 //! host functions are core's.
 //!
-//! Nothing that safety rests on has a default body.
+//! Nothing that safety rests on has a default body, but the fuel of an engine's own counter: core asks for it only where a
+//! backend states that it meters, and the suite's `readback.engine` holds it to that.
 //!
 //! Each sentence under *Behavior* ends with the checks of the conformance suite (`hotcell-conformance`) that prove it.
 

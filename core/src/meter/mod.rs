@@ -99,11 +99,7 @@ impl Rewrite<'_> {
             None => Code::default(),
         };
         limits::check(self.validated, &self.rewritten(block_types))?;
-        // A module may be a large part of the memory that there is, so it is written once, where it fits.
-        let before = self.validated.section(SectionId::Code as u8).map_or(0, |section| section.content.len());
-        let size = self.bytes.len().saturating_sub(before) + code.bodies.byte_len() + ROOM_FOR_ADDED;
-        let mut module = Vec::with_capacity(size);
-        module.extend_from_slice(&Module::HEADER);
+        let mut module = Module::HEADER.to_vec();
         for id in ORDER {
             let section = self.validated.section(id as u8);
             let content = section.map(|section| self.renumbered(section));
@@ -117,11 +113,15 @@ impl Rewrite<'_> {
                 (SectionId::Export, content) => append(&mut module, id, content, self.exports()),
                 (SectionId::Start, _) | (_, None) => {}
                 (SectionId::Code, Some(_)) => {
-                    // Dropped when it is written.
+                    // The largest part of a module: each copy is dropped as soon as it is written, and room is made
+                    // once, for the data behind it too.
                     let Code { bodies, hints } = core::mem::take(&mut code);
                     if self.context.counts {
                         hints.append_to(&mut module);
                     }
+                    drop(hints);
+                    let data = self.validated.section(SectionId::Data as u8).map_or(0, |data| data.content.len());
+                    module.reserve_exact(bodies.byte_len() + data + SECTION_HEADERS);
                     bodies.append_to(&mut module);
                 }
                 (_, Some(data)) => {
@@ -372,8 +372,8 @@ const ORDER: [SectionId; 12] = [
     SectionId::Data,
 ];
 
-/// Bytes of what is added beside bodies, in most modules.
-const ROOM_FOR_ADDED: usize = 1 << 10;
+/// Bytes in front of the contents of two sections, at most: an id, a size and a count each.
+const SECTION_HEADERS: usize = 2 * (1 + 5 + 5);
 
 /// Encoded items of a section.
 #[derive(Default)]

@@ -5,7 +5,7 @@
 
 use std::error::Error;
 
-use hotcell::{Contract, HostOptions, Policy, backends};
+use hotcell::{Contract, SandboxOptions, Policy, backends};
 
 const PLUGIN: &[u8] = include_bytes!("../guests/ledger-check.wasm");
 const JOURNAL: &[u8] = include_bytes!("../guests/ledger-check/sample.journal");
@@ -13,7 +13,7 @@ const JOURNAL: &[u8] = include_bytes!("../guests/ledger-check/sample.journal");
 fn main() -> Result<(), Box<dyn Error>> {
     let backends = backends();
     let backend = backends.first().ok_or("this build has no backend")?;
-    let sandbox = backend.sandbox(Policy::default(), &HostOptions::default())?;
+    let sandbox = backend.sandbox(Policy::default(), &SandboxOptions::default())?;
     let plugin = sandbox.load(PLUGIN, &Contract::bytes("process"))?;
     let reply = plugin.call("process", JOURNAL, None)?;
     print!("{}", String::from_utf8_lossy(&reply.bytes));

@@ -4,7 +4,7 @@ use hotcell_core::{Enforcement, Field, HostOptions, Policy, PolicyError};
 
 use crate::any::AnySandbox;
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
-use crate::sandbox::Sandbox;
+use crate::builder::SandboxBuilder;
 
 #[cfg(feature = "wasmi")]
 pub use hotcell_wasmi::Wasmi;
@@ -35,7 +35,17 @@ cfg_if::cfg_if! {
     }
 }
 
-type Make = fn(Policy, &HostOptions) -> Result<Box<dyn AnySandbox>, PolicyError>;
+/// What the embedder decides, for a backend that is chosen at run time.
+#[derive(Clone, Default)]
+pub struct SandboxOptions {
+    /// For every backend.
+    pub host: HostOptions,
+    /// For wasmtime, wherever it is part of the backend.
+    #[cfg(feature = "wasmtime")]
+    pub wasmtime: WasmtimeOptions,
+}
+
+type Make = fn(Policy, &SandboxOptions) -> Result<Box<dyn AnySandbox>, PolicyError>;
 
 /// A backend of this build.
 #[derive(Clone, Copy, Debug)]
@@ -57,19 +67,13 @@ impl BackendInfo {
     /// # Errors
     ///
     /// [`PolicyError`] names the field that the backend cannot enforce.
-    pub fn sandbox(&self, policy: Policy, options: &HostOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
+    pub fn sandbox(&self, policy: Policy, options: &SandboxOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
         (self.make)(policy, options)
     }
 
     #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
-    fn of<B: hotcell_core::Backend>() -> Self {
-        Self {
-            id: B::ID,
-            version: B::version(),
-            is_jit: B::JIT,
-            enforcement: B::enforcement,
-            make: |policy, options| Ok(Box::new(Sandbox::<B>::with_options(policy, options)?)),
-        }
+    fn of<B: hotcell_core::Backend>(make: Make) -> Self {
+        Self { id: B::ID, version: B::version(), is_jit: B::JIT, enforcement: B::enforcement, make }
     }
 }
 
@@ -77,9 +81,14 @@ impl BackendInfo {
 pub fn backends() -> Vec<BackendInfo> {
     vec![
         #[cfg(feature = "wasmtime")]
-        BackendInfo::of::<Wasmtime>(),
+        BackendInfo::of::<Wasmtime>(|policy, SandboxOptions { host, wasmtime }| {
+            let builder = SandboxBuilder::<Wasmtime>::new(policy).host(host.clone());
+            Ok(Box::new(builder.options(wasmtime.clone()).build()?))
+        }),
         #[cfg(feature = "wasmi")]
-        BackendInfo::of::<Wasmi>(),
+        BackendInfo::of::<Wasmi>(|policy, options| {
+            Ok(Box::new(SandboxBuilder::<Wasmi>::new(policy).host(options.host.clone()).build()?))
+        }),
     ]
 }
 
@@ -88,7 +97,7 @@ pub fn backends() -> Vec<BackendInfo> {
 /// # Errors
 ///
 /// [`PolicyError::NoBackend`] when the build has none with that name; otherwise as [`BackendInfo::sandbox`].
-pub fn sandbox(backend: &str, policy: Policy, options: &HostOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
+pub fn sandbox(backend: &str, policy: Policy, options: &SandboxOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
     let info = backends().into_iter().find(|info| info.id == backend).ok_or_else(|| no_backend(backend))?;
     info.sandbox(policy, options)
 }

@@ -3,6 +3,7 @@
 
 mod any;
 mod backends;
+mod builder;
 #[cfg(feature = "toml")]
 mod policy_file;
 mod sandbox;
@@ -10,18 +11,19 @@ mod sandbox;
 pub use any::{AnyPlugin, AnySandbox, AnySession};
 #[cfg(feature = "wasmi")]
 pub use backends::Wasmi;
-pub use backends::{BackendInfo, DefaultBackend, backends, sandbox};
+pub use backends::{BackendInfo, DefaultBackend, SandboxOptions, backends, sandbox};
 #[cfg(feature = "wasmtime")]
 pub use backends::{Wasmtime, WasmtimeOptions};
+pub use builder::SandboxBuilder;
 #[cfg(feature = "toml")]
 pub use policy_file::{PolicyFileError, parse_policy};
 pub use sandbox::Sandbox;
 
 pub use hotcell_core::{
     Admitted, BackendError, Blame, Budget, CallError, CancelToken, Clock, Contract, Enforcement, Fault, Field, HostCx,
-    HostError, HostOptions, Imports, Instant, LoadError, ModuleSummary, Offered, Phase, Plugin, Policy, PolicyError,
-    Preset, Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType, Value, Values, admit,
-    backend, plugin::TypedFunc, policy, time, verdict,
+    HostError, HostOptions, Identity, Imports, Instant, LoadError, ModuleSummary, Offered, Phase, Plugin, Policy,
+    PolicyError, Preset, Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType, Value,
+    Values, admit, backend, plugin::TypedFunc, policy, time, verdict,
 };
 
 /// The examples of the pages, run as tests.

@@ -1,11 +1,11 @@
-use hotcell_core::{Backend, Contract, HostOptions, Imports, LoadError, Loader, Plugin, Policy, PolicyError};
+use hotcell_core::{Backend, Contract, Imports, LoadError, Loader, Plugin, Policy, PolicyError};
 
-use crate::backends::DefaultBackend;
+use crate::{backends::DefaultBackend, builder::SandboxBuilder};
 
 /// One policy on one backend, which loads plugins. Cheap to make again: wasmtime shares an engine among all sandboxes
 /// whose policies compile to the same code and use the same pool; wasmi has one engine per module and worker thread.
 pub struct Sandbox<B = DefaultBackend> {
-    loader: Loader<B>,
+    pub(crate) loader: Loader<B>,
 }
 
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
@@ -18,6 +18,11 @@ impl Sandbox {
     pub fn new(policy: Policy) -> Result<Self, PolicyError> {
         Self::on(policy)
     }
+
+    /// A sandbox with more than a policy to say: a clock, a number of instances, a cache, another backend.
+    pub fn builder(policy: Policy) -> SandboxBuilder {
+        SandboxBuilder::new(policy)
+    }
 }
 
 impl<B: Backend> Sandbox<B> {
@@ -27,29 +32,7 @@ impl<B: Backend> Sandbox<B> {
     ///
     /// [`PolicyError`] names the field that the backend cannot enforce.
     pub fn on(policy: Policy) -> Result<Self, PolicyError> {
-        Self::with_options(policy, &HostOptions::default())
-    }
-
-    /// A sandbox with the embedder's own clock and number of instances.
-    ///
-    /// # Errors
-    ///
-    /// As [`on`](Self::on).
-    pub fn with_options(policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
-        Ok(Self { loader: Loader::new(policy, options)? })
-    }
-
-    /// A sandbox with the backend that `make` returns for the policy and the options.
-    ///
-    /// # Errors
-    ///
-    /// As [`on`](Self::on).
-    pub fn with_backend(
-        policy: Policy,
-        options: &HostOptions,
-        make: impl FnOnce(&Policy, &HostOptions) -> Result<B, PolicyError>,
-    ) -> Result<Self, PolicyError> {
-        Ok(Self { loader: Loader::with_backend(policy, options, make)? })
+        SandboxBuilder::new(policy).build()
     }
 
     /// The policy.

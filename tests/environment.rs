@@ -13,7 +13,7 @@ mod neighbours;
 
 use std::time::Duration;
 
-use hotcell::{Contract, HostOptions, Plugin, Policy, PolicyError, Rules, Sandbox, Value, backend::Backend};
+use hotcell::{Contract, HostOptions, Plugin, Policy, PolicyError, Rules, Sandbox, SandboxBuilder, Value, backend::Backend};
 use hotcell_conformance::BackendUnderTest;
 
 use self::neighbours::{a_thousand_manifests_take_nothing, pools_are_bounded};
@@ -169,7 +169,8 @@ fn the_ends_of_what_an_embedder_may_ask_for<B: Backend>() {
         return;
     }
     let check = |what: &str, policy: Policy, options: &HostOptions| {
-        let sandbox = Sandbox::<B>::with_options(policy, options).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let sandbox = SandboxBuilder::<B>::new(policy).host(options.clone()).build();
+        let sandbox = sandbox.unwrap_or_else(|error| panic!("{what}: {error}"));
         let wasm = wasm(r#"(module (func (export "run") (result i32) (i32.const 7)))"#);
         let plugin = sandbox.load_with::<()>(&wasm, &sandbox.imports(), &Contract::None).unwrap();
         let (values, _) = plugin.call_values("run", &[], (), None).unwrap_or_else(|error| panic!("{what}: {error}"));

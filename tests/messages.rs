@@ -1,6 +1,6 @@
 //! Text from a policy file or the command line is quoted briefly, and moves no cursor.
 
-use hotcell::{HostOptions, Policy, Proposal, parse_policy, sandbox};
+use hotcell::{Policy, Proposal, SandboxOptions, parse_policy, sandbox};
 use hotcell_conformance::messages::{LONGEST, evil, harm};
 
 #[test]
@@ -15,12 +15,12 @@ fn policies_and_names_are_quoted_harmlessly() {
         ] {
             messages.push(parse_policy(&text).unwrap_err().to_string());
         }
-        messages.push(sandbox(&name, Policy::default(), &HostOptions::default()).err().unwrap().to_string());
+        messages.push(sandbox(&name, Policy::default(), &SandboxOptions::default()).err().unwrap().to_string());
     }
     let unlimited = Policy::default().with(|rules| (rules.limits.fuel, rules.limits.deadline) = (None, None));
     messages.push(unlimited.unwrap_err().to_string());
     let memory64 = Policy::default().with(|rules| rules.proposals.allow(Proposal::Memory64)).unwrap();
-    messages.push(sandbox("wasmi", memory64, &HostOptions::default()).err().unwrap().to_string());
+    messages.push(sandbox("wasmi", memory64, &SandboxOptions::default()).err().unwrap().to_string());
     for message in messages {
         assert!(message.len() <= LONGEST, "{} bytes", message.len());
         // A policy file's error quotes it in lines.

@@ -12,7 +12,7 @@ mod tutorial;
 use std::env;
 
 use hotcell::{
-    Contract, HostOptions, Plugin, Policy, Sandbox, Wasmi, Wasmtime,
+    Contract, Plugin, Policy, SandboxBuilder, Wasmi, Wasmtime,
     backend::{Backend, SandboxBackend},
 };
 
@@ -31,8 +31,8 @@ impl Effort {
 
 /// A plugin on the backend `B`.
 fn load<B: Backend>(wasm: &[u8], policy: Policy, contract: &Contract, max_instances: u32) -> Plugin<B> {
-    let options = HostOptions { max_instances, ..HostOptions::default() };
-    let sandbox = Sandbox::<B>::with_options(policy, &options).expect("the backend takes the policy");
+    let builder = SandboxBuilder::<B>::new(policy).max_instances(max_instances);
+    let sandbox = builder.build().expect("the backend takes the policy");
     sandbox.load_with(wasm, &sandbox.imports(), contract).expect("the guest loads")
 }
 

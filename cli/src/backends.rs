@@ -3,7 +3,7 @@ use std::{
     process::ExitCode,
 };
 
-use hotcell::{AnySandbox, BackendInfo, Enforcement, Field, HostOptions, Policy, backends, sandbox};
+use hotcell::{AnySandbox, BackendInfo, Enforcement, Field, Policy, SandboxOptions, backends, sandbox};
 use serde::Serialize;
 
 use crate::outcome::{Failure, SCHEMA, exit, print_json};
@@ -11,7 +11,7 @@ use crate::outcome::{Failure, SCHEMA, exit, print_json};
 /// A sandbox on the backend with this name, or on the first of this build.
 pub(crate) fn open_sandbox(backend: Option<&str>, policy: Policy) -> Result<Box<dyn AnySandbox>, Failure> {
     let first = backends().first().map_or("default", |info| info.id);
-    Ok(sandbox(backend.unwrap_or(first), policy, &HostOptions::default())?)
+    Ok(sandbox(backend.unwrap_or(first), policy, &SandboxOptions::default())?)
 }
 
 /// The backend with this name, or all of this build.
@@ -21,7 +21,7 @@ pub(crate) fn chosen(backend: Option<&str>) -> Result<Vec<BackendInfo>, Failure>
         all.retain(|backend| backend.id == id);
         if all.is_empty() {
             // The library's own message, which lists the backends of the build.
-            return Err(sandbox(id, Policy::default(), &HostOptions::default()).map(drop).unwrap_err().into());
+            return Err(sandbox(id, Policy::default(), &SandboxOptions::default()).map(drop).unwrap_err().into());
         }
     }
     Ok(all)
@@ -110,7 +110,7 @@ fn show_json() -> io::Result<()> {
 
 /// The notes of an engine, which must run for that.
 fn notes(backend: &BackendInfo) -> Vec<String> {
-    match backend.sandbox(Policy::default(), &HostOptions::default()) {
+    match backend.sandbox(Policy::default(), &SandboxOptions::default()) {
         Ok(sandbox) => sandbox.notes(),
         Err(error) => vec![error.to_string()],
     }

@@ -5,7 +5,7 @@ use std::{
 
 use bytesize::ByteSize;
 use hotcell::{
-    Contract, HostOptions, ModuleSummary, Policy, Proposal, admit,
+    Contract, ModuleSummary, Policy, Proposal, SandboxOptions, admit,
     admit::{ExternType, Memory, Offered, Table, proposals_used, summarize},
     policy::Metering,
     verdict::Escaped,
@@ -100,7 +100,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
             .iter()
             .map(|backend| {
                 let load = || {
-                    let sandbox = backend.sandbox(policy.clone(), &HostOptions::default())?;
+                    let sandbox = backend.sandbox(policy.clone(), &SandboxOptions::default())?;
                     Ok::<_, Failure>(sandbox.load(&module, &contract).map(drop)?)
                 };
                 verdict(backend.id, with_progress("compiling", args.common.quiet, load))

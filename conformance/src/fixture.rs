@@ -41,7 +41,7 @@ impl<B: BackendUnderTest> Fixture<B> {
     }
 
     pub(crate) fn with_options(policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
-        Ok(Self(Loader::new(policy, options)?))
+        Ok(Self(Loader::new(policy, options, &B::Options::default())?))
     }
 
     pub(crate) fn loader(&self) -> &Loader<B> {

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 
 use crate::{
     admit::{self, Contract, ModuleSummary, Offered},
+    identity::Identity,
     meter,
     policy::{Fingerprint, Policy},
     reserved,
@@ -14,6 +15,7 @@ use crate::{
 /// make one, and `compile` takes nothing else.
 #[derive(Clone, Debug)]
 pub struct Admitted<'a> {
+    identity: Identity<'a>,
     bytes: Cow<'a, [u8]>,
     summary: ModuleSummary,
     policy: Fingerprint,
@@ -21,6 +23,11 @@ pub struct Admitted<'a> {
 }
 
 impl Admitted<'_> {
+    /// The module as it came, and all that decided about it.
+    pub fn identity(&self) -> &Identity<'_> {
+        &self.identity
+    }
+
     /// The binary for the engine: the module as the [rewrite](crate::meter) made it.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -34,7 +41,7 @@ impl Admitted<'_> {
     /// Name of the export under which the engine finds the module's start function. It has no other: a start function
     /// runs when the limits are armed and the call can be interrupted, not inside the engine's instantiation.
     pub fn start(&self) -> Option<&'static str> {
-        self.summary.start.map(|_| reserved::START)
+        reserved::start(&self.summary)
     }
 
     /// Fingerprint of the policy that admitted the module.
@@ -45,6 +52,12 @@ impl Admitted<'_> {
     /// Fingerprint of the imports that were offered.
     pub fn offered(&self) -> Fingerprint {
         self.offered
+    }
+
+    /// With copies of what it borrows.
+    pub fn into_owned(self) -> Admitted<'static> {
+        let Self { identity, bytes, summary, policy, offered } = self;
+        Admitted { identity: identity.into_owned(), bytes: bytes.into_owned().into(), summary, policy, offered }
     }
 }
 
@@ -63,8 +76,20 @@ pub fn admit<'a>(
     offered: &Offered,
     contract: &Contract,
 ) -> Result<Admitted<'a>, Rejection> {
+    admit_identified(Identity::new(bytes, policy, offered, contract), bytes, policy, offered, contract)
+}
+
+/// As [`admit`], where the identity is known.
+pub(crate) fn admit_identified<'a>(
+    identity: Identity<'a>,
+    bytes: &'a [u8],
+    policy: &Policy,
+    offered: &Offered,
+    contract: &Contract,
+) -> Result<Admitted<'a>, Rejection> {
     let validated = admit::examine(bytes, policy, offered, contract)?;
     Ok(Admitted {
+        identity,
         bytes: meter::for_engine(bytes, &validated, policy.rules())?,
         summary: validated.summary,
         policy: policy.fingerprint(),

@@ -21,6 +21,7 @@ mod admission;
 pub mod admit;
 pub mod backend;
 mod fences;
+mod identity;
 pub mod meter;
 pub mod plugin;
 pub mod policy;
@@ -37,6 +38,7 @@ pub use backend::{
     Backend, Budget, Enforcement, Field, HostCx, HostError, HostFn, HostOptions, Imports, Instance, SandboxBackend,
     Store, TypedCall,
 };
+pub use identity::Identity;
 pub use plugin::{Loader, Plugin, Reply, Session};
 pub use policy::{Policy, PolicyError, Preset, Proposal, Rules};
 pub use time::{CancelToken, Clock, Instant};

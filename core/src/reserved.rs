@@ -1,6 +1,8 @@
 //! What the rewrite and the host agree on: names that no guest may export or import and no host function may have, and the
 //! number by which a guest says what grows.
 
+use crate::admit::ModuleSummary;
+
 /// Export of the fuel counter, an i64: what is left. Negative: the guest ran out of it. Reserved: no module may export
 /// anything under this name.
 pub const FUEL: &str = "__hotcell_fuel";
@@ -23,6 +25,11 @@ pub(crate) const EXPORTS: [&str; 3] = [FUEL, STACK, START];
 /// Whether a host function of these names would be taken for one of core's.
 pub(crate) fn is_import(module: &str, name: &str) -> bool {
     module == HOST && (name == REFILL || name == GROW)
+}
+
+/// The export of the start function of a module that has one.
+pub(crate) fn start(summary: &ModuleSummary) -> Option<&'static str> {
+    summary.start.map(|_| START)
 }
 
 /// Bits of the number by which a guest names what grows: the kind, whether it says that the engine could not, the index.

@@ -31,7 +31,8 @@ impl<B: BackendUnderTest> Runner<B> {
     /// [`PolicyError`] when the backend cannot enforce the policy.
     pub fn new(policy: &Policy) -> Result<Self, PolicyError> {
         let slice = if B::JIT { SHORT_SLICE } else { HostOptions::SLICE };
-        let loader = Loader::<B>::new(policy.clone(), &HostOptions { slice, ..HostOptions::default() })?;
+        let loader =
+            Loader::<B>::new(policy.clone(), &HostOptions { slice, ..HostOptions::default() }, &B::Options::default())?;
         let mut imports = loader.imports::<Host>();
         define(&mut imports).expect("no two of them have the same name");
         Ok(Self { loader, imports })

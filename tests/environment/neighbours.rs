@@ -6,7 +6,7 @@ use std::{
 };
 
 use hotcell::{
-    Contract, HostOptions, Plugin, Policy, Proposal, Sandbox, Value,
+    Contract, Plugin, Policy, Proposal, Sandbox, SandboxBuilder, Value,
     backend::{Backend, SandboxBackend},
     policy::{Floats, Proposals},
 };
@@ -93,10 +93,7 @@ pub(crate) fn pools_are_bounded<B: Backend>() {
     }
     for (instances, most) in [(1, 64), (1_000, 7)] {
         let sandboxes: Vec<_> = (instances..instances + 80)
-            .map(|max_instances| {
-                let options = HostOptions { max_instances, ..HostOptions::default() };
-                Sandbox::<B>::with_options(policy(|_| ()), &options).unwrap()
-            })
+            .map(|max_instances| SandboxBuilder::<B>::new(policy(|_| ())).max_instances(max_instances).build().unwrap())
             .collect();
         let pooled = sandboxes.iter().filter(|sandbox| sandbox.backend().notes().is_empty()).count();
         let expected = if <B as SandboxBackend>::JIT { most } else { sandboxes.len() };

@@ -61,6 +61,7 @@ impl SandboxBackend for Wasmi {
     const ID: &'static str = ID;
     const JIT: bool = false;
 
+    type Options = ();
     type Module = Module;
     type Imports<T: Send + 'static> = Imports<T>;
     type Linked<T: Send + 'static> = Linked<T>;
@@ -85,7 +86,7 @@ impl SandboxBackend for Wasmi {
         Enforcement::all_but(field, if has_vectors { &exceptions[..2] } else { &exceptions })
     }
 
-    fn new(policy: &Policy, _options: &HostOptions) -> Result<Self, PolicyError> {
+    fn new(policy: &Policy, _host: &HostOptions, (): &()) -> Result<Self, PolicyError> {
         Ok(Self {
             config: engine::config(policy),
             has_large_stacks: engine::may_leave_a_large_stack(policy),

@@ -34,7 +34,7 @@ const HOST_STACK: usize = 256 << 10;
 const COMPILER_STACK: usize = 4 << 20;
 
 /// What a host decides about the engine that no policy speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Compile one module on several threads. Off by default: a costly module then costs on every core.
     pub parallel_compilation: bool,
@@ -67,7 +67,8 @@ struct Profile {
     tables: u64,
     memories: u64,
     max_instances: u32,
-    options: Options,
+    parallel_compilation: bool,
+    signals_based_traps: bool,
     /// Whether it may have a pool. A manifest whose stack is its own, with the engine's metering, has an engine of its
     /// own; pools are few, and for operators.
     may_pool: bool,
@@ -75,7 +76,7 @@ struct Profile {
 
 impl Profile {
     /// The profile, and the policy to configure its engine by.
-    fn of(policy: &Policy, max_instances: u32, options: Options) -> (Self, Policy) {
+    fn of(policy: &Policy, max_instances: u32, options: &Options) -> (Self, Policy) {
         let provided = provided(policy);
         let rules = provided.rules();
         let profile = Self {
@@ -89,7 +90,8 @@ impl Profile {
             tables: rules.module.tables,
             memories: rules.module.memories,
             max_instances,
-            options,
+            parallel_compilation: options.parallel_compilation,
+            signals_based_traps: options.signals_based_traps,
             may_pool: rules.limits.stack_bytes >= policy.provision().stack_bytes,
         };
         (profile, provided)
@@ -198,7 +200,7 @@ pub(crate) fn with_compiler_stack<R>(compile: impl FnOnce() -> R) -> R {
 static ENGINES: Mutex<Vec<Weak<SharedEngine>>> = Mutex::new(Vec::new());
 
 /// The engine for `policy`: one that is there already, or a new one.
-pub(crate) fn shared(policy: &Policy, max_instances: u32, options: Options) -> Result<Arc<SharedEngine>, PolicyError> {
+pub(crate) fn shared(policy: &Policy, max_instances: u32, options: &Options) -> Result<Arc<SharedEngine>, PolicyError> {
     // Whatever ends a guest, host functions look at the clock when there was a tick.
     if policy.is_interruptible() && !ticker::start() {
         return Err(no_ticker());
@@ -227,8 +229,8 @@ fn has_room(alive: &[Arc<SharedEngine>], profile: &Profile) -> bool {
 fn build(provided: &Policy, has_room: bool, profile: Profile) -> Result<SharedEngine, PolicyError> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let mut config = sandbox_config(provided);
-    config.parallel_compilation(profile.options.parallel_compilation);
-    config.signals_based_traps(profile.options.signals_based_traps);
+    config.parallel_compilation(profile.parallel_compilation);
+    config.signals_based_traps(profile.signals_based_traps);
     let pool = (profile.may_pool && has_room).then(|| Engine::new(&pooled(config.clone(), provided, &profile)));
     let (engine, allocation) = match pool {
         Some(Ok(engine)) => (engine, Allocation::Pool),
@@ -290,7 +292,7 @@ mod tests {
     use super::*;
 
     fn profile(policy: &Policy) -> Profile {
-        Profile::of(policy, HostOptions::MAX_INSTANCES, Options::default()).0
+        Profile::of(policy, HostOptions::MAX_INSTANCES, &Options::default()).0
     }
 
     fn policy(change: impl FnOnce(&mut Rules)) -> Policy {

@@ -37,17 +37,6 @@ const VERSION: &str = "48.0.8";
 /// The wasmtime engine under one policy.
 pub struct Wasmtime(Arc<SharedEngine>);
 
-impl Wasmtime {
-    /// As [`SandboxBackend::new`], with the engine's own options.
-    ///
-    /// # Errors
-    ///
-    /// [`PolicyError`] when the engine cannot be configured for the policy.
-    pub fn with_options(policy: &Policy, host: &HostOptions, options: Options) -> Result<Self, PolicyError> {
-        engine::shared(policy, host.max_instances, options).map(Self)
-    }
-}
-
 /// A module with its imports resolved.
 pub struct Linked<T: 'static> {
     pre: wasmtime::InstancePre<Data<T>>,
@@ -59,6 +48,7 @@ impl SandboxBackend for Wasmtime {
     const ID: &'static str = ID;
     const JIT: bool = true;
 
+    type Options = Options;
     type Module = wasmtime::Module;
     type Imports<T: Send + 'static> = wasmtime::Linker<Data<T>>;
     type Linked<T: Send + 'static> = Linked<T>;
@@ -75,8 +65,8 @@ impl SandboxBackend for Wasmtime {
         Enforcement::all_but(field, &[(Field::EngineStackBytes, Enforcement::Emulated { how })])
     }
 
-    fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError> {
-        Self::with_options(policy, options, Options::default())
+    fn new(policy: &Policy, host: &HostOptions, options: &Options) -> Result<Self, PolicyError> {
+        engine::shared(policy, host.max_instances, options).map(Self)
     }
 
     fn notes(&self) -> Vec<String> {

@@ -240,7 +240,7 @@ pub(crate) fn setting(field: Field) -> Policy {
 /// A backend that states the field as unsupported must refuse a policy that sets it, and name a field that it stated as
 /// such.
 pub(crate) fn is_refused<B: BackendUnderTest>(field: Field) -> Outcome {
-    match Loader::<B>::new(setting(field), &HostOptions::default()).denied()? {
+    match Loader::<B>::new(setting(field), &HostOptions::default(), &B::Options::default()).denied()? {
         PolicyError::NotEnforceable { backend, field: named, reason } => {
             let stated = Field::all()
                 .any(|field| field.key() == named && matches!(B::enforcement(field), Enforcement::Unsupported { .. }));
@@ -259,7 +259,7 @@ fn construction<B: BackendUnderTest>() -> Outcome {
             .any(|field| field.is_set(&policy) && matches!(B::enforcement(field), Enforcement::Unsupported { .. }));
         match unsupported {
             true => is_refused::<B>(field)?,
-            false => drop(Loader::<B>::new(policy, &HostOptions::default())?),
+            false => drop(Loader::<B>::new(policy, &HostOptions::default(), &B::Options::default())?),
         }
     }
     Ok(())

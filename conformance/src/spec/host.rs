@@ -29,7 +29,7 @@ pub(crate) struct Guest<B: BackendUnderTest>(B::Instance<()>);
 impl<B: BackendUnderTest> Host<B> {
     pub(crate) fn new(policy: Policy) -> Result<Self, Failure> {
         let options = HostOptions { max_instances: INSTANCES, ..HostOptions::default() };
-        let loader = Loader::<B>::new(policy, &options)?;
+        let loader = Loader::<B>::new(policy, &options, &B::Options::default())?;
         let mut imports = loader.imports();
         offer_spectest(&mut imports)?;
         offer_numbers(&mut imports)?;

@@ -10,7 +10,7 @@ use alloc::{
 
 use super::summary::{Export, ExternType, FuncType, Import, ModuleSummary};
 use crate::{
-    policy::{Fingerprint, Hasher},
+    policy::{Canonical, Fingerprint},
     reserved,
     value::ValType,
     verdict::{DeniedImport, Reason, Rejection},
@@ -43,6 +43,17 @@ impl Contract {
     /// The byte contract with this entry.
     pub fn bytes(entry: impl Into<String>) -> Self {
         Self::Bytes { entry: entry.into() }
+    }
+
+    /// The contract in bytes, different for different contracts.
+    pub(crate) fn canonical(&self) -> Canonical {
+        let mut bytes = Canonical::default();
+        match self {
+            Self::Bytes { entry } => bytes.text(entry),
+            Self::Abi => bytes.word(u64::MAX),
+            Self::None => {}
+        }
+        bytes
     }
 }
 
@@ -86,16 +97,21 @@ impl Offered {
 
     /// A stable hash of names and types.
     pub fn fingerprint(&self) -> Fingerprint {
-        let mut hasher = Hasher::new();
+        Fingerprint::of(&self.canonical())
+    }
+
+    /// What the fingerprint is a hash of.
+    pub(crate) fn canonical(&self) -> Canonical {
+        let mut bytes = Canonical::default();
         for ((module, name), ty) in &self.0 {
-            hasher.text(module);
-            hasher.text(name);
+            bytes.text(module);
+            bytes.text(name);
             for types in [&ty.params, &ty.results] {
-                hasher.word(types.len() as u64);
-                types.iter().for_each(|ty| hasher.text(ty.name()));
+                bytes.word(types.len() as u64);
+                types.iter().for_each(|ty| bytes.text(ty.name()));
             }
         }
-        hasher.finish()
+        bytes
     }
 
     fn get(&self, module: &str, name: &str) -> Option<&FuncType> {

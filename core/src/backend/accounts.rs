@@ -1,7 +1,7 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 
-use super::{HostOptions, filling::Filling, growth::Held};
+use super::{HostOptions, filling::Filling, growth::Held, superseding::Superseding};
 use crate::{
     admit::{Exports, ModuleSummary},
     policy::Policy,
@@ -73,6 +73,7 @@ pub struct Accounts {
     depth: u32,
     off_the_clock: Duration,
     pub(super) filling: Filling,
+    pub(super) superseding: Superseding,
     /// Seldom there, and large: a store that is small is made sooner.
     parked: Option<Box<Fault>>,
 }
@@ -96,6 +97,7 @@ impl Accounts {
             depth: 0,
             off_the_clock: Duration::ZERO,
             filling: Filling::default(),
+            superseding: Superseding::default(),
             parked: None,
         }
     }
@@ -183,6 +185,10 @@ impl Accounts {
         }
         self.host_calls += 1;
         Ok(())
+    }
+
+    pub(super) fn host_calls(&self) -> u64 {
+        self.host_calls
     }
 
     #[inline]

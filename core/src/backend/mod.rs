@@ -19,6 +19,7 @@ mod host;
 mod imports;
 mod slices;
 mod store;
+mod superseding;
 mod ticks;
 
 pub use accounts::{Accounts, Budget, MOST_FUEL};
@@ -31,8 +32,8 @@ pub(crate) use store::{cause, give};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use crate::{
-    Admitted,
-    admit::FuncType,
+    Admitted, Identity,
+    admit::{FuncType, ModuleSummary},
     policy::{Policy, PolicyError},
     time::Clock,
     value::{Value, Values},
@@ -94,6 +95,8 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     /// Whether the engine generates machine code.
     const JIT: bool;
 
+    /// What the embedder decides about this engine; `()` where there is nothing.
+    type Options: Clone + Default + Send + Sync + 'static;
     /// A compiled module.
     type Module: Send + Sync;
     /// Host functions, filled by [`HostFn::define`].
@@ -124,7 +127,7 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`PolicyError`] when the engine cannot be configured for the policy.
-    fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError>;
+    fn new(policy: &Policy, host: &HostOptions, options: &Self::Options) -> Result<Self, PolicyError>;
 
     /// Words about the engine's state that a user should know, such as a fallback that it had to take.
     fn notes(&self) -> Vec<String> {
@@ -137,11 +140,21 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
         0
     }
 
+    /// A module that was compiled before, by an engine like this one from the same [identity](Identity), and what admission
+    /// found in it then: what a backend with a cache kept in [`compile`](Self::compile).
+    ///
+    /// # Behavior
+    ///
+    /// * Whatever is in the cache's place, the module is what was compiled from this identity, or there is none.
+    fn cached(&self, _identity: &Identity<'_>) -> Option<(Self::Module, ModuleSummary)> {
+        None
+    }
+
     /// Compiles a module, which was admitted under the policy of this backend.
     ///
     /// # Errors
     ///
-    /// [`BackendError::Engine`] when the engine refuses it.
+    /// [`BackendError::Engine`] when the engine refuses it; [`BackendError::CompileLimit`] where compiling is limited.
     fn compile(&self, admitted: &Admitted<'_>) -> Result<Self::Module, BackendError>;
 
     /// An empty set of host functions.
@@ -170,6 +183,11 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
         module: &Self::Module,
         imports: &Self::Imports<T>,
     ) -> Result<Self::Linked<T>, BackendError>;
+
+    /// Words about a module's state that a user should know, such as that it stays on a slower tier.
+    fn module_notes<T: Send + 'static>(_linked: &Self::Linked<T>) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Finds an export of any kind.
     fn export<T: Send + 'static>(linked: &Self::Linked<T>, name: &str) -> Option<Self::Export>;

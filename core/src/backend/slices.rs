@@ -20,7 +20,7 @@ impl Accounts {
     #[inline]
     pub(super) fn keep_in_reserve(&mut self, fuel: u64) -> i64 {
         let fuel = fuel.min(super::MOST_FUEL);
-        let slice = if self.is_interruptible() { fuel.min(self.slice) } else { fuel };
+        let slice = if self.is_interruptible() || self.may_be_superseded() { fuel.min(self.slice) } else { fuel };
         self.reserve = fuel - slice;
         slice.cast_signed()
     }
@@ -36,6 +36,10 @@ impl Accounts {
         }
         self.filling_ended();
         self.check()?;
+        if self.is_superseded() {
+            // Nobody sees this fault: core begins the operation again.
+            return Err(Fault::Cancelled);
+        }
         let missing = self.slice.cast_signed().saturating_sub(left).max(0);
         let slice = self.reserve.min(missing.cast_unsigned());
         self.reserve -= slice;

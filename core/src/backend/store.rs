@@ -230,6 +230,11 @@ pub trait Instance<T>: Store<T> + Send {
     /// What core kept in the store, at the end of the instance.
     fn into_data(self) -> StoreData<T>;
 
+    /// Which of several engines the instance is on, for a backend that has several: the id of its backend.
+    fn tier(&self) -> Option<&'static str> {
+        None
+    }
+
     /// An operation begins, whose budget is in the accounts already: for what the engine itself must be told.
     fn begin(&mut self) {}
 

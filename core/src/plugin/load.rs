@@ -1,14 +1,21 @@
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
-use super::{Reply, session::Session, slots::Slots, trace};
+use super::{
+    Reply,
+    session::{Lives, Session},
+    slots::Slots,
+    trace,
+};
 use crate::{
-    Admitted, admit,
-    admit::{ALLOC, Contract, Exports, ModuleSummary},
+    Admitted, Identity,
+    admission::admit_identified,
+    admit::{ALLOC, Contract, Exports, ModuleSummary, Offered},
     backend::{
         Backend, Budget, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData, TypedCall,
         call, check_enforceable, give,
     },
     policy::{Fingerprint, Policy, PolicyError},
+    reserved,
     time::CancelToken,
     value::{Value, Values},
     verdict::{BackendError, CallError, Fault, LoadError, Report, Usage},
@@ -28,26 +35,13 @@ impl<B: Backend> Loader<B> {
     /// # Errors
     ///
     /// [`PolicyError`] names the field that the backend cannot enforce.
-    pub fn new(policy: Policy, options: &HostOptions) -> Result<Self, PolicyError> {
-        Self::with_backend(policy, options, B::new)
-    }
-
-    /// A loader with the backend that `make` returns for the policy and the options.
-    ///
-    /// # Errors
-    ///
-    /// [`PolicyError`] names the field that the backend cannot enforce.
-    pub fn with_backend(
-        policy: Policy,
-        options: &HostOptions,
-        make: impl FnOnce(&Policy, &HostOptions) -> Result<B, PolicyError>,
-    ) -> Result<Self, PolicyError> {
+    pub fn new(policy: Policy, host: &HostOptions, options: &B::Options) -> Result<Self, PolicyError> {
         check_enforceable::<B>(&policy)?;
         Ok(Self {
-            backend: Arc::new(make(&policy, options)?),
+            backend: Arc::new(B::new(&policy, host, options)?),
             policy: Arc::new(policy),
-            options: options.clone(),
-            slots: Slots::new(options.max_instances),
+            options: host.clone(),
+            slots: Slots::new(host.max_instances),
         })
     }
 
@@ -88,8 +82,8 @@ impl<B: Backend> Loader<B> {
         imports: &Imports<T, B>,
         contract: &Contract,
     ) -> Result<Plugin<B, T>, LoadError> {
-        let admitted = admit(bytes, &self.policy, imports.offered(), contract)?;
-        let linked = self.link(&self.compile(&admitted)?, imports)?;
+        let (module, is_cached) = self.module(bytes, imports.offered(), contract)?;
+        let linked = self.link(&module, imports)?;
         let abi = self.policy.rules().abi.as_ref();
         let entry = match contract {
             Contract::Bytes { entry } => Some(entry.as_str()),
@@ -101,11 +95,24 @@ impl<B: Backend> Loader<B> {
             alloc: linked.function::<u32, u32>(ALLOC),
             entry: entry.and_then(|name| Some((name.into(), linked.function::<(u32, u32), u64>(name)?))),
             linked,
+            is_cached,
             backend: self.backend.clone(),
             policy: self.policy.clone(),
             options: self.options.clone(),
             slots: self.slots.clone(),
         })))
+    }
+
+    /// The compiled module, and whether it was compiled before.
+    fn module(&self, bytes: &[u8], offered: &Offered, contract: &Contract) -> Result<(Module<B>, bool), LoadError> {
+        let identity = Identity::new(bytes, &self.policy, offered, contract);
+        match self.backend.cached(&identity) {
+            Some((native, summary)) => Ok((self.bind(native, summary, offered.fingerprint()), true)),
+            None => {
+                let admitted = admit_identified(identity, bytes, &self.policy, offered, contract)?;
+                Ok((self.compile(&admitted)?, false))
+            }
+        }
     }
 
     /// Compiles a module.
@@ -116,14 +123,19 @@ impl<B: Backend> Loader<B> {
     /// refuses it.
     pub fn compile(&self, admitted: &Admitted<'_>) -> Result<Module<B>, BackendError> {
         check_same("policy", admitted.policy(), self.policy.fingerprint())?;
-        Ok(Module {
-            native: self.backend.compile(admitted)?,
-            exports: Arc::new(Exports::new(admitted.summary().clone())),
-            start: admitted.start(),
-            policy: admitted.policy(),
-            offered: admitted.offered(),
+        Ok(self.bind(self.backend.compile(admitted)?, admitted.summary().clone(), admitted.offered()))
+    }
+
+    /// A module that was admitted under the policy, against imports with this fingerprint.
+    fn bind(&self, native: B::Module, summary: ModuleSummary, offered: Fingerprint) -> Module<B> {
+        Module {
+            native,
+            start: reserved::start(&summary),
+            exports: Arc::new(Exports::new(summary)),
+            policy: self.policy.fingerprint(),
+            offered,
             engine: self.backend.engine(),
-        })
+        }
     }
 
     /// Resolves a module's imports, once for all its instances.
@@ -163,7 +175,8 @@ impl<B: Backend> Loader<B> {
         budget: Budget,
         state: T,
     ) -> Result<B::Instance<T>, InstantiateError> {
-        instantiate(&*self.backend, linked, &self.policy, &self.options, budget, state)
+        let data = StoreData::new(state, budget, &self.policy, &self.options);
+        instantiate(&*self.backend, linked, &self.policy, self.options.max_instances, data)
     }
 }
 
@@ -215,16 +228,14 @@ fn instantiate<B: Backend, T: Send + 'static>(
     backend: &B,
     linked: &Linked<T, B>,
     policy: &Policy,
-    options: &HostOptions,
-    budget: Budget,
-    state: T,
+    max_instances: u32,
+    data: StoreData<T>,
 ) -> Result<B::Instance<T>, InstantiateError> {
     let same = check_same("policy", linked.policy, policy.fingerprint())
         .and_then(|()| if linked.engine == backend.engine() { Ok(()) } else { Err(BackendError::OtherEngine) });
     if let Err(error) = same {
         return Err(InstantiateError { fault: error.into(), usage: Usage::default() });
     }
-    let data = StoreData::new(state, budget, policy, options);
     if !data.accounts.has_room_for_declared() {
         // Only with a budget smaller than that of the policy under which the module was admitted.
         let source = "the module declares more than its budget has".into();
@@ -239,7 +250,7 @@ fn instantiate<B: Backend, T: Send + 'static>(
         Err(NotInstantiated { fault, data }) => {
             let StoreData { mut accounts, metered_by, .. } = *data;
             let fault = match accounts.take_parked().unwrap_or(fault) {
-                Fault::Busy { .. } => Fault::Busy { allowed: options.max_instances },
+                Fault::Busy { .. } => Fault::Busy { allowed: max_instances },
                 fault => fault,
             };
             // No guest code has run that would use fuel.
@@ -264,6 +275,7 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     pub(super) options: HostOptions,
     slots: Slots,
     pub(super) linked: Linked<T, B>,
+    is_cached: bool,
     pub(super) checks_abi: bool,
     pub(super) abi: Option<B::Export>,
     pub(super) alloc: Option<B::Export>,
@@ -278,9 +290,18 @@ impl<B: Backend, T: Send + 'static> AsRef<Slots> for Loaded<B, T> {
 }
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {
-    /// A new instance.
-    pub(super) fn instantiate(&self, budget: Budget, state: T) -> Result<B::Instance<T>, InstantiateError> {
-        instantiate(&*self.backend, &self.linked, &self.policy, &self.options, budget, state)
+    /// A new instance, for one operation or for a session.
+    pub(super) fn instantiate(
+        &self,
+        budget: Budget,
+        state: T,
+        lives: Lives,
+    ) -> Result<B::Instance<T>, InstantiateError> {
+        let mut data = StoreData::new(state, budget, &self.policy, &self.options);
+        if lives == Lives::Once {
+            data.accounts.allow_superseding();
+        }
+        instantiate(&*self.backend, &self.linked, &self.policy, self.options.max_instances, data)
     }
 }
 
@@ -293,6 +314,16 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
     /// The policy it runs under.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
+    }
+
+    /// Whether the backend had compiled the module before, and neither admitted nor compiled it again.
+    pub fn is_cached(&self) -> bool {
+        self.0.is_cached
+    }
+
+    /// Words about the module's state that a user should know, such as that it stays on a slower tier.
+    pub fn notes(&self) -> Vec<String> {
+        B::module_notes(&self.0.linked.native)
     }
 
     /// Calls `entry` with `input` on a new instance. Instantiation, ABI check, `alloc` and the entry share one budget.
@@ -320,8 +351,7 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
         state: T,
         cancel: Option<CancelToken>,
     ) -> Result<Reply, CallError> {
-        let (mut session, operation) = Session::open(self, state, cancel)?;
-        session.call_bytes(entry, input, operation)
+        Session::once(self, state, cancel, |session, operation| session.call_bytes(entry, input, operation))
     }
 
     /// Calls an export of any type on a new instance, with values whose types are known only at run time. Instantiation
@@ -337,8 +367,7 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
         state: T,
         cancel: Option<CancelToken>,
     ) -> Result<(Vec<Value>, Report), CallError> {
-        let (mut session, operation) = Session::open(self, state, cancel)?;
-        session.call_values_within(export, params, &operation)
+        Session::once(self, state, cancel, |session, operation| session.call_values_within(export, params, operation))
     }
 
     /// A live instance, for several calls in sequence. Instantiation and ABI check run now, under their own budget.
@@ -356,8 +385,7 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
     ///
     /// As [`call`](Self::call).
     pub fn session_with(&self, state: T, cancel: Option<CancelToken>) -> Result<Session<B, T>, CallError> {
-        let (session, operation) = Session::open(self, state, cancel)?;
-        session.finish_opening(operation)
+        Session::open(self, state, cancel)
     }
 }
 

@@ -35,6 +35,39 @@ pub struct Session<B: Backend, T: Send + 'static = ()> {
     plugin: Slot<Loaded<B, T>>,
 }
 
+/// How long an instance is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lives {
+    /// For one operation.
+    Once,
+    /// For a session.
+    On,
+}
+
+/// What a successful operation gives, with its report.
+pub(super) trait Outcome {
+    fn report(&self) -> &Report;
+}
+
+impl Outcome for Reply {
+    fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl Outcome for (Vec<Value>, Report) {
+    fn report(&self) -> &Report {
+        &self.1
+    }
+}
+
+fn trace_outcome<R: Outcome>(outcome: &Result<R, CallError>) {
+    match outcome {
+        Ok(result) => trace::call(result.report(), Ok(())),
+        Err(error) => trace::call(&error.report, Err((error.phase, &error.fault))),
+    }
+}
+
 /// An operation that has begun; its report starts here.
 pub(super) struct Operation {
     begin: Instant,
@@ -58,53 +91,96 @@ impl SessionId {
 }
 
 impl<B: Backend, T: Send + 'static> Session<B, T> {
-    /// Instantiates and checks the ABI version under one budget, which the rest of the operation shares.
-    pub(super) fn open(
-        plugin: &Plugin<B, T>,
-        state: T,
-        cancel: Option<CancelToken>,
-    ) -> Result<(Self, Operation), CallError> {
-        Self::open_silently(plugin, state, cancel)
-            .inspect_err(|error| trace::call(&error.report, Err((error.phase, &error.fault))))
+    /// A session for many operations. Instantiation and ABI check run now, under one budget.
+    pub(super) fn open(plugin: &Plugin<B, T>, state: T, cancel: Option<CancelToken>) -> Result<Self, CallError> {
+        let operation = Operation { begin: plugin.0.options.clock.now() };
+        let opened = Self::new(plugin, state, cancel, &operation, Lives::On).and_then(|mut session| {
+            session.greet(&operation)?;
+            let report = session.report(&operation);
+            match session.check_time(&report) {
+                Ok(()) => Ok(session),
+                Err(fault) => Err(CallError { fault, phase: Phase::Instantiate, report: Box::new(report) }),
+            }
+        });
+        opened.inspect_err(|error| trace::call(&error.report, Err((error.phase, &error.fault))))
     }
 
-    fn open_silently(
+    /// A session for one operation: instantiation, ABI check and `run` share one budget. Where the backend has a faster
+    /// engine ready before the guest has called its host, all of it begins again there.
+    pub(super) fn once<R: Outcome>(
         plugin: &Plugin<B, T>,
         state: T,
         cancel: Option<CancelToken>,
-    ) -> Result<(Self, Operation), CallError> {
+        run: impl Fn(&mut Self, &Operation) -> Result<R, CallError>,
+    ) -> Result<R, CallError> {
+        let operation = Operation { begin: plugin.0.options.clock.now() };
+        let outcome = Self::new(plugin, state, cancel, &operation, Lives::Once).and_then(|mut session| {
+            loop {
+                let outcome = session.greet(&operation).and_then(|()| run(&mut session, &operation));
+                if outcome.is_ok() || !session.instance.data().accounts.was_superseded() {
+                    return outcome;
+                }
+                let Self { instance, cancel, plugin, .. } = session;
+                session = Self::on(plugin, instance.into_data().state, cancel, &operation, Lives::Once)?;
+            }
+        });
+        trace_outcome(&outcome);
+        outcome
+    }
+
+    /// Takes a slot and instantiates.
+    fn new(
+        plugin: &Plugin<B, T>,
+        state: T,
+        cancel: Option<CancelToken>,
+        operation: &Operation,
+        lives: Lives,
+    ) -> Result<Self, CallError> {
         let loaded = &plugin.0;
-        let operation = Operation { begin: loaded.options.clock.now() };
-        let unused = |fault| loaded.error(Phase::Instantiate, fault, &operation, None);
+        let unused = |fault| loaded.error(Phase::Instantiate, fault, operation, None);
         if cancel.is_some() && !loaded.policy.rules().interrupt.cancel {
             return Err(unused(Fault::NotCancellable));
         }
         if is_cancelled(cancel.as_ref()) {
             return Err(unused(Fault::Cancelled));
         }
-        let slot = Slot::take(loaded).map_err(unused)?;
-        let budget = Budget::new(&loaded.policy, loaded.linked.exports(), operation.begin, cancel.clone());
-        let instance = loaded.instantiate(budget, state).map_err(|error| {
-            let report = loaded.report(&operation, error.usage, Duration::ZERO);
+        Self::on(Slot::take(loaded).map_err(unused)?, state, cancel, operation, lives)
+    }
+
+    /// Instantiates in a slot.
+    fn on(
+        plugin: Slot<Loaded<B, T>>,
+        state: T,
+        cancel: Option<CancelToken>,
+        operation: &Operation,
+        lives: Lives,
+    ) -> Result<Self, CallError> {
+        let budget = Budget::new(&plugin.policy, plugin.linked.exports(), operation.begin, cancel.clone());
+        let instance = plugin.instantiate(budget, state, lives).map_err(|error| {
+            let report = plugin.report(operation, error.usage, Duration::ZERO, None);
             CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }
         })?;
-        let mut session = Self {
+        Ok(Self {
             instance,
             alloc: None,
             id: None,
             has_answered: false,
             poisoned: false,
             cancel,
-            deadline: slot.policy.rules().limits.deadline.map(nanoseconds),
-            plugin: slot,
-        };
-        let started = session.plugin.linked.start(&mut session.instance);
-        started.map_err(|fault| session.error(Phase::Instantiate, fault, &operation))?;
-        if loaded.checks_abi {
-            session.check_abi().map_err(|fault| session.error(Phase::Abi, fault, &operation))?;
+            deadline: plugin.policy.rules().limits.deadline.map(nanoseconds),
+            plugin,
+        })
+    }
+
+    /// What comes before any call: the start function, and the ABI check where the contract asks for it.
+    fn greet(&mut self, operation: &Operation) -> Result<(), CallError> {
+        let started = self.plugin.linked.start(&mut self.instance);
+        started.map_err(|fault| self.error(Phase::Instantiate, fault, operation))?;
+        if self.plugin.checks_abi {
+            self.check_abi().map_err(|fault| self.error(Phase::Abi, fault, operation))?;
         }
-        session.prepare();
-        Ok((session, operation))
+        self.prepare();
+        Ok(())
     }
 
     fn prepare(&mut self) {
@@ -119,15 +195,6 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         }
         self.has_answered = true;
         Ok(())
-    }
-
-    /// Ends the operation that opened the session.
-    pub(super) fn finish_opening(mut self, operation: Operation) -> Result<Self, CallError> {
-        let report = self.report(&operation);
-        match self.check_time(&report) {
-            Ok(()) => Ok(self),
-            Err(fault) => Err(CallError { fault, phase: Phase::Instantiate, report: Box::new(report) }),
-        }
     }
 
     /// Sets the token that ends the following calls from another thread.
@@ -150,18 +217,19 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// [`CallError`] with the fault, the phase, and what was used. [`Fault::Poisoned`] after an earlier failure.
     pub fn call(&mut self, entry: &str, input: &[u8]) -> Result<Reply, CallError> {
         let operation = self.begin();
-        self.call_bytes(entry, input, operation)
+        let outcome = self.call_bytes(entry, input, &operation);
+        trace_outcome(&outcome);
+        outcome
     }
 
     /// A byte call within an operation that has begun.
-    pub(super) fn call_bytes(&mut self, entry: &str, input: &[u8], operation: Operation) -> Result<Reply, CallError> {
+    pub(super) fn call_bytes(&mut self, entry: &str, input: &[u8], operation: &Operation) -> Result<Reply, CallError> {
         let outcome = self.reply(entry, input);
-        let report = self.report(&operation);
+        let report = self.report(operation);
         let outcome = outcome.and_then(|bytes| match self.check_time(&report) {
             Ok(()) => Ok(bytes),
             Err(fault) => Err((Phase::Call, fault)),
         });
-        trace::call(&report, outcome.as_ref().map(drop).map_err(|(phase, fault)| (*phase, fault)));
         match outcome {
             Ok(bytes) => Ok(Reply { bytes, report }),
             Err((phase, fault)) => Err(CallError { fault, phase, report: Box::new(report) }),
@@ -265,7 +333,6 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         let outcome = self.values(export, params);
         let report = self.report(operation);
         let outcome = outcome.and_then(|values| self.check_time(&report).map(|()| values));
-        trace::call(&report, outcome.as_ref().map(drop).map_err(|fault| (Phase::Call, fault)));
         match outcome {
             Ok(values) => Ok((values, report)),
             Err(fault) => Err(CallError { fault, phase: Phase::Call, report: Box::new(report) }),
@@ -376,7 +443,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     fn report(&mut self, operation: &Operation) -> Report {
         let usage = self.usage();
-        self.plugin.report(operation, usage, self.instance.data().accounts.off_the_clock())
+        let off_the_clock = self.instance.data().accounts.off_the_clock();
+        self.plugin.report(operation, usage, off_the_clock, self.instance.tier())
     }
 
     fn error(&mut self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
@@ -397,11 +465,12 @@ fn is_cancelled(cancel: Option<&CancelToken>) -> bool {
 }
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {
-    fn report(&self, operation: &Operation, usage: Usage, host_time: Duration) -> Report {
+    fn report(&self, operation: &Operation, usage: Usage, host_time: Duration, tier: Option<&'static str>) -> Report {
         let total = self.options.clock.now().since(operation.begin);
         Report {
             backend: B::ID,
             backend_version: B::version(),
+            tier,
             policy: self.policy.fingerprint(),
             usage,
             guest_time: total.saturating_sub(host_time),
@@ -410,7 +479,7 @@ impl<B: Backend, T: Send + 'static> Loaded<B, T> {
     }
 
     fn error(&self, phase: Phase, fault: Fault, operation: &Operation, usage: Option<Usage>) -> CallError {
-        let report = self.report(operation, usage.unwrap_or_default(), Duration::ZERO);
+        let report = self.report(operation, usage.unwrap_or_default(), Duration::ZERO, None);
         CallError { fault, phase, report: Box::new(report) }
     }
 }

@@ -1,3 +1,4 @@
+use alloc::vec::Vec;
 use core::{fmt, hash::Hasher as _};
 
 use super::COST_VERSION;
@@ -9,6 +10,15 @@ use super::{Floats, Limits, Metering, Rules, Shape};
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
+    pub(crate) fn of(canonical: &Canonical) -> Self {
+        let mut hasher = fnv::FnvHasher::default();
+        hasher.write(&canonical.0);
+        Self(hasher.finish())
+    }
+}
+
+impl Canonical {
+    /// Everything that a policy says; not the name of its preset.
     pub(super) fn of_policy(rules: &Rules, shape: &Shape) -> Self {
         let Rules { preset: _, metering, floats, unbounded, proposals, interrupt, limits, module, abi } = rules;
         let Limits {
@@ -22,35 +32,35 @@ impl Fingerprint {
             host_calls,
             reentry,
         } = limits;
-        let mut hasher = Hasher::new();
-        hasher.word(match metering {
+        let mut bytes = Self::default();
+        bytes.word(match metering {
             Metering::Engine => 0,
             Metering::Exact => COST_VERSION,
         });
-        hasher.word(match floats {
+        bytes.word(match floats {
             Floats::Allow => 1,
             Floats::Deny => 2,
             Floats::Canonical => 3,
         });
-        hasher.word((*unbounded).into());
-        hasher.word(proposals.bits().into());
-        hasher.word(u64::from(interrupt.deadline) << 1 | u64::from(interrupt.cancel));
-        hasher.optional(*fuel);
-        hasher.optional(deadline.map(|deadline| deadline.as_nanos() as u64));
-        for bytes in [memory_bytes, table_elements, stack_bytes, input_bytes, output_bytes] {
-            hasher.word(*bytes);
+        bytes.word((*unbounded).into());
+        bytes.word(proposals.bits().into());
+        bytes.word(u64::from(interrupt.deadline) << 1 | u64::from(interrupt.cancel));
+        bytes.optional(*fuel);
+        bytes.optional(deadline.map(|deadline| deadline.as_nanos() as u64));
+        for limit in [memory_bytes, table_elements, stack_bytes, input_bytes, output_bytes] {
+            bytes.word(*limit);
         }
-        hasher.optional(*host_calls);
-        hasher.word((*reentry).into());
+        bytes.optional(*host_calls);
+        bytes.word((*reentry).into());
         for (_, cap) in module.each().chain(shape.each()) {
-            hasher.word(cap);
+            bytes.word(cap);
         }
         if let Some(abi) = abi {
-            hasher.text(&abi.export);
-            hasher.word(abi.min.into());
-            hasher.word(abi.max.into());
+            bytes.text(&abi.export);
+            bytes.word(abi.min.into());
+            bytes.word(abi.max.into());
         }
-        hasher.finish()
+        bytes
     }
 }
 
@@ -60,16 +70,13 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Hashes words and texts, each delimited, so that no two different sequences hash the same bytes.
-pub(crate) struct Hasher(fnv::FnvHasher);
+/// Words and texts, each delimited, so that no two different sequences are the same bytes.
+#[derive(Default)]
+pub(crate) struct Canonical(Vec<u8>);
 
-impl Hasher {
-    pub(crate) fn new() -> Self {
-        Self(fnv::FnvHasher::default())
-    }
-
+impl Canonical {
     pub(crate) fn word(&mut self, word: u64) {
-        self.0.write(&word.to_le_bytes());
+        self.0.extend_from_slice(&word.to_le_bytes());
     }
 
     pub(crate) fn optional(&mut self, word: Option<u64>) {
@@ -79,11 +86,11 @@ impl Hasher {
 
     pub(crate) fn text(&mut self, text: &str) {
         self.word(text.len() as u64);
-        self.0.write(text.as_bytes());
+        self.0.extend_from_slice(text.as_bytes());
     }
 
-    pub(crate) fn finish(self) -> Fingerprint {
-        Fingerprint(self.0.finish())
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -26,8 +26,8 @@ pub mod text;
 
 pub use caps::{ModuleCaps, Shape};
 pub use error::PolicyError;
+pub(crate) use fingerprint::Canonical;
 pub use fingerprint::Fingerprint;
-pub(crate) use fingerprint::Hasher;
 pub use limits::{CELL_BYTES, COST_VERSION, Interrupt, Limits, TABLE_ELEMENT_BYTES, largest_memory};
 pub(crate) use proposals::{ALWAYS_DENIED, features};
 pub use proposals::{Proposal, Proposals};
@@ -196,13 +196,13 @@ impl Policy {
 
     fn checked(rules: Rules, shape: Shape, operator: Option<Provision>) -> Result<Self, PolicyError> {
         error::check(&rules)?;
-        let fingerprint = Fingerprint::of_policy(&rules, &shape);
+        let fingerprint = Fingerprint::of(&Canonical::of_policy(&rules, &shape));
         Ok(Self { rules, shape, fingerprint, operator })
     }
 
     fn preset(preset: Preset) -> Self {
         let (rules, shape) = (Rules::preset(preset), Shape::preset(preset));
-        let fingerprint = Fingerprint::of_policy(&rules, &shape);
+        let fingerprint = Fingerprint::of(&Canonical::of_policy(&rules, &shape));
         Self { rules, shape, fingerprint, operator: None }
     }
 
@@ -268,6 +268,11 @@ impl Policy {
     /// same verdicts.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// What the fingerprint is a hash of.
+    pub(crate) fn canonical(&self) -> Canonical {
+        Canonical::of_policy(&self.rules, &self.shape)
     }
 
     /// Whether the guest maintains counters itself: [`Metering::Exact`].

@@ -279,6 +279,12 @@ pub enum BackendError {
         /// The engine's error.
         source: BoxError,
     },
+    /// Compiling the module needs more than the host allows for it.
+    #[error("compiling the module needs more than {allowed}")]
+    CompileLimit {
+        /// What the host allows, with its unit.
+        allowed: String,
+    },
     /// A module was admitted under another policy, or against other imports, than those it is used with.
     #[error("the module was admitted with {what} {found}, this one is {expected}")]
     Mismatch {
@@ -302,6 +308,7 @@ impl BackendError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Engine { .. } => "backend",
+            Self::CompileLimit { .. } => "compile-limit",
             Self::Mismatch { .. } | Self::OtherEngine | Self::OtherSession => "policy-mismatch",
         }
     }
@@ -310,6 +317,7 @@ impl BackendError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Engine { .. } => Blame::Engine,
+            Self::CompileLimit { .. } => Blame::Module,
             Self::Mismatch { .. } | Self::OtherEngine | Self::OtherSession => Blame::Caller,
         }
     }

@@ -23,6 +23,8 @@ pub struct Report {
     pub backend: &'static str,
     /// Version of its engine.
     pub backend_version: &'static str,
+    /// Which engine of the backend answered, where it has several: the id of that engine's backend.
+    pub tier: Option<&'static str>,
     /// Fingerprint of the policy.
     pub policy: Fingerprint,
     /// What was used.

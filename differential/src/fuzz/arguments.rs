@@ -44,7 +44,7 @@ const GUEST: &str = r#"(module
 pub fn host_arguments<B: BackendUnderTest>(seed: u64) -> Result<(), Failure> {
     let mut numbers = Numbers::new(seed);
     let policy = Policy::default().with(|rules| rules.abi = None)?;
-    let loader = Loader::<B>::new(policy, &HostOptions::default())?;
+    let loader = Loader::<B>::new(policy, &HostOptions::default(), &B::Options::default())?;
     let mut imports = loader.imports::<()>();
     imports.func("env", "read", |cx, (pointer, length): (u32, u32)| {
         Ok(cx.read(pointer, length)?.iter().fold(0u32, |sum, byte| sum.wrapping_add(u32::from(*byte))))

@@ -46,7 +46,7 @@ pub fn injected_faults<B: BackendUnderTest>(seed: u64) -> Result<(), Failure> {
         rules.limits.memory_bytes = pages << 16;
         rules.limits.reentry = 1;
     })?;
-    let loader = Loader::<B>::new(policy, &HostOptions::default())?;
+    let loader = Loader::<B>::new(policy, &HostOptions::default(), &B::Options::default())?;
     let mut imports = loader.imports::<Turns>();
     imports.func("env", "turn", |cx, ()| {
         let turns = cx.state();

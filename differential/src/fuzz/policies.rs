@@ -51,7 +51,9 @@ pub fn policies<A: BackendUnderTest, B: BackendUnderTest>(seed: u64) -> Result<b
 type Verdict = (&'static str, Option<u64>, Vec<Value>);
 
 fn verdict<B: BackendUnderTest>(policy: &Policy, wasm: &[u8], n: i32) -> Result<Option<Verdict>, Failure> {
-    let Ok(loader) = Loader::<B>::new(policy.clone(), &HostOptions::default()) else { return Ok(None) };
+    let Ok(loader) = Loader::<B>::new(policy.clone(), &HostOptions::default(), &B::Options::default()) else {
+        return Ok(None);
+    };
     let plugin = match loader.load(wasm, &loader.imports::<()>(), &Contract::None) {
         Ok(plugin) => plugin,
         Err(error) => return Ok(Some((error.code(), None, Vec::new()))),

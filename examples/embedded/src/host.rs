@@ -24,7 +24,7 @@ impl Host {
 
     /// Admits and compiles a module without imports.
     pub(crate) fn load(&self, bytes: &[u8], policy: Policy) -> Result<Plugin<Wasmi>, Surprise> {
-        let loader = Loader::<Wasmi>::new(policy, &self.0)?;
+        let loader = Loader::<Wasmi>::new(policy, &self.0, &())?;
         let imports = loader.imports();
         Ok(loader.load(bytes, &imports, &Contract::bytes(ENTRY))?)
     }

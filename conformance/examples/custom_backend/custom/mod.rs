@@ -40,6 +40,7 @@ impl SandboxBackend for Custom {
     const ID: &'static str = "custom";
     const JIT: bool = false;
 
+    type Options = ();
     type Module = wasmi::Module;
     type Imports<T: Send + 'static> = Imports<T>;
     type Linked<T: Send + 'static> = Linked<T>;
@@ -66,7 +67,7 @@ impl SandboxBackend for Custom {
         )
     }
 
-    fn new(policy: &Policy, _options: &HostOptions) -> Result<Self, PolicyError> {
+    fn new(policy: &Policy, _host: &HostOptions, (): &()) -> Result<Self, PolicyError> {
         Ok(Self(config(policy)))
     }
 

@@ -30,6 +30,7 @@ impl SandboxBackend for Mutated {
     const ID: &'static str = Custom::ID;
     const JIT: bool = Custom::JIT;
 
+    type Options = ();
     type Module = wasmi::Module;
     type Imports<T: Send + 'static> = Imports<T>;
     type Linked<T: Send + 'static> = Linked<T>;
@@ -45,9 +46,9 @@ impl SandboxBackend for Mutated {
         (hooks().enforcement)(field, Custom::enforcement(field))
     }
 
-    fn new(policy: &Policy, options: &HostOptions) -> Result<Self, PolicyError> {
+    fn new(policy: &Policy, host: &HostOptions, (): &()) -> Result<Self, PolicyError> {
         (hooks().policy)(policy)?;
-        let mut custom = Custom::new(policy, options)?;
+        let mut custom = Custom::new(policy, host, &())?;
         (hooks().config)(&mut custom.0);
         Ok(Self(custom))
     }

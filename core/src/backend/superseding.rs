@@ -1,0 +1,51 @@
+//! Operations that begin again on something faster, for a backend with several engines.
+//!
+//! A guest is deterministic: as long as it has called no host function, nobody can tell a run that is given up and begun
+//! again from one that began later, but by the clock.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use super::Accounts;
+
+/// Whether an operation is to begin again.
+#[derive(Default)]
+pub(super) struct Superseding {
+    /// Core can begin it again: it is the only one of its instance.
+    is_possible: bool,
+    /// Set when there is something faster.
+    ready: Option<Arc<AtomicBool>>,
+    has_happened: bool,
+}
+
+impl Accounts {
+    /// The operation can begin again.
+    pub(crate) fn allow_superseding(&mut self) {
+        self.superseding.is_possible = true;
+    }
+
+    /// For a backend that instantiates on a slower engine than it will have: once `ready` is set, the operation ends at its
+    /// next slice and begins again on a new instance, with the rest of its deadline. Not when a host function was called by
+    /// then, and not in a session that outlives the operation.
+    pub fn supersede_when(&mut self, ready: &Arc<AtomicBool>) {
+        self.superseding.ready = self.superseding.is_possible.then(|| ready.clone());
+    }
+
+    /// Whether the guest must ask now and then whether to go on, for this reason.
+    #[inline]
+    pub(super) fn may_be_superseded(&self) -> bool {
+        self.superseding.ready.is_some()
+    }
+
+    /// Whether the operation ends now, to begin again.
+    pub(super) fn is_superseded(&mut self) -> bool {
+        let is_ready = self.superseding.ready.as_ref().is_some_and(|ready| ready.load(Ordering::Acquire));
+        self.superseding.has_happened = is_ready && self.host_calls() == 0;
+        self.superseding.has_happened
+    }
+
+    /// Whether the operation ended to begin again.
+    pub(crate) fn was_superseded(&self) -> bool {
+        self.superseding.has_happened
+    }
+}

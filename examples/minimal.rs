@@ -5,7 +5,7 @@
 
 use std::error::Error;
 
-use hotcell::{Contract, SandboxOptions, Policy, backends};
+use hotcell::{Contract, Policy, SandboxOptions, backends};
 
 const PLUGIN: &[u8] = include_bytes!("../guests/ledger-check.wasm");
 const JOURNAL: &[u8] = include_bytes!("../guests/ledger-check/sample.journal");

@@ -14,6 +14,9 @@ pub trait AnySandbox: Send + Sync {
     /// Notes on the engine's state, such as a fallback that it had to use.
     fn notes(&self) -> Vec<String>;
 
+    /// Waits until nothing is compiled behind any more.
+    fn finish_compiling(&self);
+
     /// Loads a module that imports nothing.
     ///
     /// # Errors
@@ -31,6 +34,10 @@ impl<B: Backend> AnySandbox for Sandbox<B> {
         self.backend().notes()
     }
 
+    fn finish_compiling(&self) {
+        self.backend().finish_compiling();
+    }
+
     fn load(&self, bytes: &[u8], contract: &Contract) -> Result<Box<dyn AnyPlugin>, LoadError> {
         Ok(Box::new(self.load_with::<()>(bytes, &self.imports(), contract)?))
     }
@@ -40,6 +47,12 @@ impl<B: Backend> AnySandbox for Sandbox<B> {
 pub trait AnyPlugin: Send + Sync {
     /// A summary of the module.
     fn summary(&self) -> &ModuleSummary;
+
+    /// Like [`Plugin::is_cached`].
+    fn is_cached(&self) -> bool;
+
+    /// Like [`Plugin::notes`].
+    fn notes(&self) -> Vec<String>;
 
     /// Like [`Plugin::call_with`].
     ///
@@ -71,6 +84,14 @@ pub trait AnyPlugin: Send + Sync {
 impl<B: Backend> AnyPlugin for Plugin<B> {
     fn summary(&self) -> &ModuleSummary {
         self.summary()
+    }
+
+    fn is_cached(&self) -> bool {
+        self.is_cached()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes()
     }
 
     fn call(&self, entry: &str, input: &[u8], cancel: Option<CancelToken>) -> Result<Reply, CallError> {

@@ -11,6 +11,13 @@ pub use hotcell_wasmi::Wasmi;
 #[cfg(feature = "wasmtime")]
 pub use hotcell_wasmtime::{Options as WasmtimeOptions, Wasmtime};
 
+/// wasmi, which answers at once, and wasmtime, which takes over when it has compiled.
+#[cfg(feature = "tiered")]
+pub type Tiered = hotcell_tiered::Tiered<Wasmi, Wasmtime>;
+/// What a host decides about both engines of [`Tiered`].
+#[cfg(feature = "tiered")]
+pub type TieredOptions = hotcell_tiered::Options<(), WasmtimeOptions>;
+
 cfg_if::cfg_if! {
     if #[cfg(feature = "wasmtime")] {
         /// The backend of a sandbox when none is named: wasmtime if the build has it, otherwise wasmi.
@@ -77,7 +84,7 @@ impl BackendInfo {
     }
 }
 
-/// The backends of this build, in order of precedence.
+/// The backends of this build: wasmtime, wasmi, tiered.
 pub fn backends() -> Vec<BackendInfo> {
     vec![
         #[cfg(feature = "wasmtime")]
@@ -88,6 +95,11 @@ pub fn backends() -> Vec<BackendInfo> {
         #[cfg(feature = "wasmi")]
         BackendInfo::of::<Wasmi>(|policy, options| {
             Ok(Box::new(SandboxBuilder::<Wasmi>::new(policy).host(options.host.clone()).build()?))
+        }),
+        #[cfg(feature = "tiered")]
+        BackendInfo::of::<Tiered>(|policy, SandboxOptions { host, wasmtime }| {
+            let options = TieredOptions { second: wasmtime.clone(), ..TieredOptions::default() };
+            Ok(Box::new(SandboxBuilder::<Tiered>::new(policy).host(host.clone()).options(options).build()?))
         }),
     ]
 }
@@ -104,7 +116,8 @@ pub fn sandbox(backend: &str, policy: Policy, options: &SandboxOptions) -> Resul
 
 fn no_backend(backend: &str) -> PolicyError {
     let available = match (cfg!(feature = "wasmtime"), cfg!(feature = "wasmi")) {
-        (true, true) => "wasmtime, wasmi",
+        (true, true) if cfg!(feature = "tiered") => "wasmtime, wasmi, tiered",
+        (true, true) => "wasmtime, wasmi (the feature `tiered` of hotcell adds tiered)",
         (true, false) => "wasmtime (the feature `wasmi` of hotcell adds wasmi)",
         (false, true) => "wasmi (the feature `wasmtime` of hotcell adds wasmtime)",
         (false, false) => "none (enable the feature `wasmtime` or `wasmi` of hotcell)",

@@ -12,6 +12,8 @@ pub use any::{AnyPlugin, AnySandbox, AnySession};
 #[cfg(feature = "wasmi")]
 pub use backends::Wasmi;
 pub use backends::{BackendInfo, DefaultBackend, SandboxOptions, backends, sandbox};
+#[cfg(feature = "tiered")]
+pub use backends::{Tiered, TieredOptions};
 #[cfg(feature = "wasmtime")]
 pub use backends::{Wasmtime, WasmtimeOptions};
 pub use builder::SandboxBuilder;

@@ -13,7 +13,9 @@ mod neighbours;
 
 use std::time::Duration;
 
-use hotcell::{Contract, HostOptions, Plugin, Policy, PolicyError, Rules, Sandbox, SandboxBuilder, Value, backend::Backend};
+use hotcell::{
+    Contract, HostOptions, Plugin, Policy, PolicyError, Rules, Sandbox, SandboxBuilder, Value, backend::Backend,
+};
 use hotcell_conformance::BackendUnderTest;
 
 use self::neighbours::{a_thousand_manifests_take_nothing, pools_are_bounded};

@@ -8,10 +8,12 @@ use serde::Serialize;
 
 use crate::outcome::{Failure, SCHEMA, exit, print_json};
 
-/// A sandbox on the backend with this name, or on the first of this build.
+/// A sandbox on the backend with this name. Without one, on tiered where the build has it and the policy's fuel is the same
+/// on every engine, otherwise on the first of this build.
 pub(crate) fn open_sandbox(backend: Option<&str>, policy: Policy) -> Result<Box<dyn AnySandbox>, Failure> {
     let first = backends().first().map_or("default", |info| info.id);
-    Ok(sandbox(backend.unwrap_or(first), policy, &SandboxOptions::default())?)
+    let default = if cfg!(feature = "tiered") && policy.is_exact() { "tiered" } else { first };
+    Ok(sandbox(backend.unwrap_or(default), policy, &SandboxOptions::default())?)
 }
 
 /// The backend with this name, or all of this build.

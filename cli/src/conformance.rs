@@ -54,6 +54,8 @@ fn reports(args: &ConformanceArgs) -> Result<Vec<Report>, Failure> {
             "wasmtime" => Some(report::<hotcell::Wasmtime>(args)),
             #[cfg(feature = "wasmi")]
             "wasmi" => Some(report::<hotcell::Wasmi>(args)),
+            #[cfg(feature = "tiered")]
+            "tiered" => Some(report::<hotcell::Tiered>(args)),
             _ => None,
         })
         .collect();

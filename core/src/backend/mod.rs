@@ -134,6 +134,9 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Waits until nothing is compiled behind any more: for measuring, and for tests.
+    fn finish_compiling(&self) {}
+
     /// Number of the engine that modules and host functions are bound to; zero where they are bound to none. Core refuses
     /// objects of engines with different numbers.
     fn engine(&self) -> u64 {

@@ -7,7 +7,7 @@ use crate::{
     policy::Policy,
     time::{CancelToken, Instant},
     value::Value,
-    verdict::Fault,
+    verdict::{Fault, Tier},
 };
 
 /// What counts fuel.
@@ -230,8 +230,8 @@ pub trait Instance<T>: Store<T> + Send {
     /// What core kept in the store, at the end of the instance.
     fn into_data(self) -> StoreData<T>;
 
-    /// Which of several engines the instance is on, for a backend that has several: the id of its backend.
-    fn tier(&self) -> Option<&'static str> {
+    /// Which engine the instance is on, for a backend that has several.
+    fn tier(&self) -> Option<Tier> {
         None
     }
 

@@ -24,6 +24,11 @@ impl Accounts {
         self.superseding.is_possible = true;
     }
 
+    /// Whether the operation can begin again: it is the only one of its instance, and has not begun again yet.
+    pub fn can_begin_again(&self) -> bool {
+        self.superseding.is_possible
+    }
+
     /// For a backend that instantiates on a slower engine than it will have: once `ready` is set, the operation ends at its
     /// next slice and begins again on a new instance, with the rest of its deadline. Not when a host function was called by
     /// then, and not in a session that outlives the operation.

@@ -15,7 +15,7 @@ use crate::{
     backend::{Backend, Budget, Instance, Store, TypedCall, call},
     time::{CancelToken, Instant, nanoseconds},
     value::{Value, Values},
-    verdict::{BackendError, CallError, Fault, Phase, Report, Usage},
+    verdict::{BackendError, CallError, Fault, Phase, Report, Tier, Usage},
 };
 
 /// A live instance. Calls run in sequence, each under its own budget; a failed call poisons the instance, which then
@@ -121,7 +121,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
                     return outcome;
                 }
                 let Self { instance, cancel, plugin, .. } = session;
-                session = Self::on(plugin, instance.into_data().state, cancel, &operation, Lives::Once)?;
+                // Once is enough: the new instance stays where it is.
+                session = Self::on(plugin, instance.into_data().state, cancel, &operation, Lives::On)?;
             }
         });
         trace_outcome(&outcome);
@@ -465,7 +466,7 @@ fn is_cancelled(cancel: Option<&CancelToken>) -> bool {
 }
 
 impl<B: Backend, T: Send + 'static> Loaded<B, T> {
-    fn report(&self, operation: &Operation, usage: Usage, host_time: Duration, tier: Option<&'static str>) -> Report {
+    fn report(&self, operation: &Operation, usage: Usage, host_time: Duration, tier: Option<Tier>) -> Report {
         let total = self.options.clock.now().since(operation.begin);
         Report {
             backend: B::ID,

@@ -15,6 +15,15 @@ pub struct Usage {
     pub host_calls: u64,
 }
 
+/// One of the engines of a backend that has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tier {
+    /// Id of the engine's own backend.
+    pub backend: &'static str,
+    /// Version of the engine.
+    pub version: &'static str,
+}
+
 /// What a call used, and the configuration it ran under. Comes with every reply and every
 /// [`CallError`](super::CallError).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +32,8 @@ pub struct Report {
     pub backend: &'static str,
     /// Version of its engine.
     pub backend_version: &'static str,
-    /// Which engine of the backend answered, where it has several: the id of that engine's backend.
-    pub tier: Option<&'static str>,
+    /// Which engine of the backend answered, where it has several.
+    pub tier: Option<Tier>,
     /// Fingerprint of the policy.
     pub policy: Fingerprint,
     /// What was used.

@@ -114,3 +114,32 @@ fn frames_of_every_shape_end_at_the_same_depth() {
     let told: Vec<_> = differences.iter().take(5).map(ToString::to_string).collect();
     assert!(differences.is_empty(), "{} of {FRAMES}:\n{}", differences.len(), told.join("\n"));
 }
+
+/// Modules whose every call begins again, for each configuration that every backend takes.
+const BEGUN_AGAIN: u64 = 150;
+
+#[test]
+#[cfg(feature = "tiered")]
+fn nobody_can_tell_that_a_call_began_again() {
+    use hotcell::{Tiered, TieredOptions};
+    use hotcell_differential::superseded::{Counts, Superseded};
+
+    let options = TieredOptions { begins_on_first: true, ..TieredOptions::default() };
+    let (mut all, mut differences) = (Counts::default(), Vec::new());
+    for (number, configuration) in (0..).zip(Configuration::USUAL) {
+        let superseded = Superseded::<Wasmtime, Tiered>::new(configuration, &options).unwrap();
+        for seed in number * BEGUN_AGAIN..(number + 1) * BEGUN_AGAIN {
+            match superseded.compare(seed) {
+                Ok(counts) => {
+                    all.calls += counts.calls;
+                    all.began_again += counts.began_again;
+                    all.stayed += counts.stayed;
+                }
+                Err(difference) => differences.push(difference.to_string()),
+            }
+        }
+    }
+    println!("{all:?}");
+    assert!(differences.is_empty(), "{}:\n{}", differences.len(), differences.join("\n"));
+    assert!(all.began_again > all.calls / 4 && all.stayed > all.calls / 50, "{all:?}");
+}

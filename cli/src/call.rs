@@ -17,7 +17,7 @@ use crate::{
 /// `hotcell call`
 pub(crate) fn call(args: &CallArgs) -> ExitCode {
     let json = args.common.json;
-    let (values, report) = match results(args) {
+    let (values, report, is_cached) = match results(args) {
         Ok(results) => results,
         Err(failure) => return failure.finish(json),
     };
@@ -29,10 +29,11 @@ pub(crate) fn call(args: &CallArgs) -> ExitCode {
             return exit(written);
         }
     }
-    succeed(&Success { output: None, results: Some(results), report: &report }, json, args.common.quiet)
+    succeed(&Success { output: None, results: Some(results), report: &report, is_cached }, json, args.common.quiet)
 }
 
-fn results(args: &CallArgs) -> Result<(Vec<Value>, Report), Failure> {
+/// The results, what the call used, and whether the module's code was compiled before.
+fn results(args: &CallArgs) -> Result<(Vec<Value>, Report, bool), Failure> {
     let policy = args.common.policy()?;
     let module = read_module(&args.module, &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
@@ -41,7 +42,8 @@ fn results(args: &CallArgs) -> Result<(Vec<Value>, Report), Failure> {
     let contract = if args.common.abi.is_some() { Contract::Abi } else { Contract::None };
     let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let params = parse_arguments(plugin.summary(), &args.export, &args.arguments)?;
-    Ok(plugin.call_values(&args.export, &params, cancel)?)
+    let (values, report) = plugin.call_values(&args.export, &params, cancel)?;
+    Ok((values, report, plugin.is_cached()))
 }
 
 /// Parses the arguments by the export's own signature.

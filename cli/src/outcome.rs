@@ -158,12 +158,13 @@ pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCod
             offset: None,
             output: success.output.map(base64),
             results: success.results.clone(),
-            report: Some(success.report.into()),
+            report: Some(JsonReport { cached: Some(success.is_cached), ..success.report.into() }),
         };
         return exit(print_json(&object));
     }
     if !quiet {
-        let _ = writeln!(io::stderr(), "{}", Line(success.report));
+        let cached = if success.is_cached { ", code from the cache" } else { "" };
+        let _ = writeln!(io::stderr(), "{}{cached}", Line(success.report));
     }
     ExitCode::SUCCESS
 }
@@ -191,6 +192,8 @@ pub(crate) struct Success<'a> {
     pub output: Option<&'a [u8]>,
     pub results: Option<Vec<String>>,
     pub report: &'a Report,
+    /// Whether the module's code was compiled before.
+    pub is_cached: bool,
 }
 
 /// Prints one JSON object on standard output.
@@ -239,6 +242,11 @@ struct Json<'a> {
 struct JsonReport {
     backend: &'static str,
     backend_version: &'static str,
+    /// The engine that answered, of a backend that has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached: Option<bool>,
     policy: String,
     fuel_used: Option<u64>,
     peak_memory_bytes: u64,
@@ -252,7 +260,9 @@ impl From<&Report> for JsonReport {
     fn from(report: &Report) -> Self {
         Self {
             backend: report.backend,
-            backend_version: report.backend_version,
+            backend_version: report.tier.map_or(report.backend_version, |tier| tier.version),
+            tier: report.tier.map(|tier| tier.backend),
+            cached: None,
             policy: report.policy.to_string(),
             fuel_used: report.usage.fuel_used,
             peak_memory_bytes: report.usage.peak_memory_bytes,
@@ -269,8 +279,9 @@ struct Line<'a>(&'a Report);
 
 impl std::fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Report { backend, backend_version, usage, guest_time, .. } = self.0;
-        write!(f, "{backend} {backend_version}: {guest_time:.1?}")?;
+        let Report { backend, backend_version, tier, usage, guest_time, .. } = self.0;
+        let (engine, version) = tier.map_or((*backend, *backend_version), |tier| (tier.backend, tier.version));
+        write!(f, "{engine} {version}: {guest_time:.1?}")?;
         if let Some(fuel) = usage.fuel_used {
             write!(f, ", {fuel} fuel")?;
         }

@@ -19,7 +19,7 @@ use crate::{
 /// `hotcell run`
 pub(crate) fn run(args: &RunArgs) -> ExitCode {
     let json = args.common.json;
-    let reply = match reply(args) {
+    let (reply, is_cached) = match reply(args) {
         Ok(reply) => reply,
         Err(failure) => return failure.finish(json),
     };
@@ -34,10 +34,15 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
             return exit(written);
         }
     }
-    succeed(&Success { output: Some(&reply.bytes), results: None, report: &reply.report }, json, args.common.quiet)
+    succeed(
+        &Success { output: Some(&reply.bytes), results: None, report: &reply.report, is_cached },
+        json,
+        args.common.quiet,
+    )
 }
 
-fn reply(args: &RunArgs) -> Result<Reply, Failure> {
+/// The reply, and whether the module's code was compiled before.
+fn reply(args: &RunArgs) -> Result<(Reply, bool), Failure> {
     let policy = args.common.policy()?;
     let module = read_module(&args.module, &policy)?;
     let input = read_input(args.input.as_deref(), &policy)?;
@@ -45,5 +50,5 @@ fn reply(args: &RunArgs) -> Result<Reply, Failure> {
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy)?;
     let plugin =
         with_progress("compiling", args.common.quiet, || sandbox.load(&module, &Contract::bytes(args.entry.as_str())))?;
-    Ok(plugin.call(&args.entry, &input, cancel)?)
+    Ok((plugin.call(&args.entry, &input, cancel)?, plugin.is_cached()))
 }

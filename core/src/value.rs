@@ -4,6 +4,7 @@ use core::fmt;
 
 /// The type of a value that crosses the host boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ValType {
     /// 32-bit integer.
     I32,

@@ -43,9 +43,14 @@ pub struct Host {
     pub fuel: u64,
 }
 
-impl Host {
+/// Where host functions write what they observe.
+pub(super) trait Notes: Send + 'static {
     /// Records a call.
-    pub fn note(&mut self, arguments: &[u64], fuel_left: Option<u64>) {
+    fn note(&mut self, arguments: &[u64], fuel_left: Option<u64>);
+}
+
+impl Notes for Host {
+    fn note(&mut self, arguments: &[u64], fuel_left: Option<u64>) {
         let mix = |hash: u64, value: u64| (hash ^ value).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
         self.calls += 1;
         self.arguments = arguments.iter().copied().fold(self.arguments, mix);
@@ -66,7 +71,7 @@ fn bits(value: i32) -> u64 {
 }
 
 /// Offers the host functions.
-pub(super) fn define<B: BackendUnderTest>(imports: &mut Imports<Host, B>) -> Result<(), DuplicateImport> {
+pub(super) fn define<B: BackendUnderTest, T: Notes>(imports: &mut Imports<T, B>) -> Result<(), DuplicateImport> {
     imports.func("env", "nop", |cx, ()| {
         let left = cx.remaining_fuel();
         cx.state().note(&[1], left);

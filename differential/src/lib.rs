@@ -19,6 +19,7 @@ pub mod fuzz;
 pub mod generate;
 pub mod reference;
 pub mod smith;
+pub mod superseded;
 
 use std::collections::BTreeMap;
 

@@ -26,31 +26,51 @@ const INSTANCE_BYTES: usize = 256 << 20;
 /// A configuration for guests under `policy`: proposals, fuel, epochs and stack. Cranelift, backtraces off, one thread
 /// per compilation, memory reservations and allocator left at wasmtime's defaults.
 pub fn sandbox_config(policy: &Policy) -> Config {
-    let rules = policy.rules();
-    let mut config = Config::new();
-    config.strategy(wasmtime::Strategy::Cranelift);
-    config.wasm_backtrace_max_frames(None);
-    config.parallel_compilation(false);
-    config.cranelift_opt_level(wasmtime::OptLevel::Speed);
-    config.cranelift_regalloc_algorithm(wasmtime::RegallocAlgorithm::Backtracking);
-    config.relaxed_simd_deterministic(true);
-    config.consume_fuel(policy.needs_engine_fuel());
-    config.operator_cost(operator_cost());
-    config.epoch_interruption(needs_epochs(policy));
-    // The hints are those of exact metering; a guest's own are dropped at admission.
-    config.wasm_branch_hinting(true);
+    let mut config = Code::of(policy).config();
     let stack = usize::try_from(native_stack_bytes(policy)).unwrap_or(usize::MAX);
     config.max_wasm_stack(stack);
     // Nothing here is asynchronous, but the engine wants this number above the other.
     config.async_stack_size(stack.saturating_mul(2));
-    allow_proposals(&mut config, policy.engine_proposals(), rules.floats);
     config
 }
 
-/// Whether the engine must look whether a call is to be interrupted. With exact metering the guest asks the host now and
-/// then.
-pub(crate) fn needs_epochs(policy: &Policy) -> bool {
-    policy.is_interruptible() && !policy.is_exact()
+/// The part of a policy that code depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    pub(crate) proposals: Proposals,
+    pub(crate) has_floats: bool,
+    pub(crate) counts_fuel: bool,
+    /// Whether the engine must look whether a call is to be interrupted. With exact metering the guest asks the host now
+    /// and then.
+    pub(crate) has_epochs: bool,
+}
+
+impl Code {
+    pub(crate) fn of(policy: &Policy) -> Self {
+        Self {
+            proposals: policy.engine_proposals(),
+            has_floats: policy.rules().floats != Floats::Deny,
+            counts_fuel: policy.needs_engine_fuel(),
+            has_epochs: policy.is_interruptible() && !policy.is_exact(),
+        }
+    }
+
+    pub(crate) fn config(self) -> Config {
+        let mut config = Config::new();
+        config.strategy(wasmtime::Strategy::Cranelift);
+        config.wasm_backtrace_max_frames(None);
+        config.parallel_compilation(false);
+        config.cranelift_opt_level(wasmtime::OptLevel::Speed);
+        config.cranelift_regalloc_algorithm(wasmtime::RegallocAlgorithm::Backtracking);
+        config.relaxed_simd_deterministic(true);
+        config.consume_fuel(self.counts_fuel);
+        config.operator_cost(operator_cost());
+        config.epoch_interruption(self.has_epochs);
+        // The hints are those of exact metering; a guest's own are dropped at admission.
+        config.wasm_branch_hinting(true);
+        allow_proposals(&mut config, self.proposals, if self.has_floats { Floats::Allow } else { Floats::Deny });
+        config
+    }
 }
 
 /// A pool for instances under `policy`: as many slots as instances may run, each large enough for what the policy

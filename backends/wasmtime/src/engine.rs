@@ -7,14 +7,14 @@ use std::sync::{
 
 use hotcell_core::{
     Policy, PolicyError,
-    policy::{Floats, Proposals, TABLE_ELEMENT_BYTES},
+    policy::{Floats, TABLE_ELEMENT_BYTES},
     ticker,
 };
 use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
 use crate::{
     ID,
-    config::{MEMORY32, memory_class, native_stack_bytes, needs_epochs, pooling_config, sandbox_config},
+    config::{Code, MEMORY32, memory_class, native_stack_bytes, pooling_config, sandbox_config},
 };
 
 /// Address space behind a memory when it cannot be reserved whole.
@@ -55,10 +55,7 @@ impl Default for Options {
 /// module may use is decided at admission, sizes are held per store, and with exact metering the guest counts its stack.
 #[derive(Clone, PartialEq)]
 struct Profile {
-    proposals: Proposals,
-    has_floats: bool,
-    counts_fuel: bool,
-    has_epochs: bool,
+    code: Code,
     /// Bytes of native stack for a guest. With the engine's metering these are the verdict, and so exact.
     stack_bytes: u64,
     /// Bytes of the largest memory.
@@ -80,10 +77,7 @@ impl Profile {
         let provided = provided(policy);
         let rules = provided.rules();
         let profile = Self {
-            proposals: provided.engine_proposals(),
-            has_floats: rules.floats != Floats::Deny,
-            counts_fuel: provided.needs_engine_fuel(),
-            has_epochs: needs_epochs(&provided),
+            code: Code::of(&provided),
             stack_bytes: native_stack_bytes(&provided),
             memory_class: memory_class(&provided),
             table_elements: rules.limits.table_elements,
@@ -160,7 +154,7 @@ impl SharedEngine {
 
     /// Whether stores must set an epoch deadline.
     pub(crate) fn has_epochs(&self) -> bool {
-        self.profile.has_epochs
+        self.profile.code.has_epochs
     }
 
     pub(crate) fn stack(&self) -> Stack {
@@ -239,7 +233,7 @@ fn build(provided: &Policy, has_room: bool, profile: Profile) -> Result<SharedEn
             (Engine::new(&on_demand(config, &profile)).map_err(|_| unavailable())?, allocation)
         }
     };
-    if profile.has_epochs && !tick(&engine) {
+    if profile.code.has_epochs && !tick(&engine) {
         return Err(no_ticker());
     }
     Ok(SharedEngine { engine, profile, allocation, number: NEXT.fetch_add(1, Ordering::Relaxed) })
@@ -270,19 +264,29 @@ fn unavailable() -> PolicyError {
 /// Memories and instances come from a pool.
 fn pooled(mut config: Config, provided: &Policy, profile: &Profile) -> Config {
     let pool = pooling_config(provided, profile.max_instances);
-    config.memory_reservation(profile.memory_class.max(MEMORY32));
+    reserve(&mut config, profile.memory_class, true);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
 
-/// For address spaces that are too small for a pool: memories reserve what the policy allows and no more.
+/// For address spaces that are too small for a pool.
 fn on_demand(mut config: Config, profile: &Profile) -> Config {
-    config.memory_reservation(profile.memory_class.min(MEMORY32));
-    config.memory_reservation_for_growth(0);
-    config.memory_guard_size(SMALL_GUARD);
-    config.guard_before_linear_memory(false);
+    reserve(&mut config, profile.memory_class, false);
     config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
     config
+}
+
+/// Address space for each memory, which code depends on: with room, all that it can address; without, what the policy
+/// allows and no more.
+fn reserve(config: &mut Config, memory_class: u64, has_room: bool) {
+    if has_room {
+        config.memory_reservation(memory_class.max(MEMORY32));
+    } else {
+        config.memory_reservation(memory_class.min(MEMORY32));
+        config.memory_reservation_for_growth(0);
+        config.memory_guard_size(SMALL_GUARD);
+        config.guard_before_linear_memory(false);
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::{
 
 /// What an admitted module is and needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ModuleSummary {
     /// Bytes of the binary, custom sections included.
     pub bytes: u64,
@@ -40,6 +41,7 @@ pub struct ModuleSummary {
 
 /// One import.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Import {
     /// Module name, as the guest wrote it.
     pub module: String,
@@ -53,6 +55,7 @@ pub struct Import {
 
 /// One export.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Export {
     /// Name, as the guest wrote it.
     pub name: String,
@@ -66,6 +69,7 @@ pub struct Export {
 
 /// What an import or export is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ExternType {
     /// A function. Functions of the same type share it.
     Function(Arc<FuncType>),
@@ -97,6 +101,7 @@ impl fmt::Display for ExternType {
 
 /// The type of a function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FuncType {
     /// Types of the parameters.
     pub params: Vec<ValType>,
@@ -157,6 +162,7 @@ impl fmt::Display for FuncType {
 
 /// A linear memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Memory {
     /// Bytes at instantiation.
     pub initial_bytes: u64,
@@ -170,6 +176,7 @@ pub struct Memory {
 
 /// A table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Table {
     /// Elements at instantiation.
     pub initial: u64,

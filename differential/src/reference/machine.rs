@@ -11,7 +11,7 @@ use super::{
     runs::arity,
 };
 use crate::{
-    host::{Host, STEP_CHARGE, step},
+    host::{Host, Notes, STEP_CHARGE, step},
     runner::Memory,
 };
 

@@ -1,17 +1,23 @@
 //! Engines, shared by all policies that compile to the same code and use the same pool.
 
+#[cfg(all(feature = "cache", unix))]
+use std::hash::{Hash, Hasher};
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
     atomic::{AtomicU64, Ordering},
 };
 
 use hotcell_core::{
-    Policy, PolicyError,
+    Policy, PolicyError, Proposal,
     policy::{Floats, TABLE_ELEMENT_BYTES},
     ticker,
 };
 use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
+#[cfg(all(feature = "cache", unix))]
+use crate::cache::CodeCache;
+#[cfg(all(feature = "worker", unix))]
+use crate::worker::CompileWorker;
 use crate::{
     ID,
     config::{Code, MEMORY32, memory_class, native_stack_bytes, pooling_config, sandbox_config},
@@ -40,11 +46,24 @@ pub struct Options {
     pub parallel_compilation: bool,
     /// Find memory faults by signals. Turn it off in a process that owns its signal handlers; guests run slower.
     pub signals_based_traps: bool,
+    /// Where compiled code is kept between processes. Nowhere by default.
+    #[cfg(all(feature = "cache", unix))]
+    pub cache: Option<CodeCache>,
+    /// How modules are compiled in another process, which has limits. In this one by default.
+    #[cfg(all(feature = "worker", unix))]
+    pub worker: Option<CompileWorker>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { parallel_compilation: false, signals_based_traps: true }
+        Self {
+            parallel_compilation: false,
+            signals_based_traps: true,
+            #[cfg(all(feature = "cache", unix))]
+            cache: None,
+            #[cfg(all(feature = "worker", unix))]
+            worker: None,
+        }
     }
 }
 
@@ -124,6 +143,54 @@ fn provided(policy: &Policy) -> Policy {
     provided.unwrap_or_else(|_| policy.clone())
 }
 
+/// All that compiled code depends on, beside the engine's version and the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CodeSettings {
+    code: Code,
+    signals_based_traps: bool,
+    memory_class: u64,
+    /// Whether memories have room in the address space, as those of a pool do.
+    has_room: bool,
+}
+
+impl CodeSettings {
+    /// A configuration whose code runs on the engine that these settings are from.
+    pub(crate) fn config(self) -> Config {
+        let mut config = self.code.config();
+        config.signals_based_traps(self.signals_based_traps);
+        reserve(&mut config, self.memory_class, self.has_room);
+        config
+    }
+
+    /// The settings in bytes.
+    pub(crate) fn encode(self) -> Vec<u8> {
+        let Code { proposals, has_floats, counts_fuel, has_epochs } = self.code;
+        let flags = [has_floats, counts_fuel, has_epochs, self.signals_based_traps, self.has_room];
+        let proposals = Proposal::ALL.iter().map(|proposal| proposals.contains(*proposal));
+        let bits = proposals.chain(flags).map(u8::from);
+        bits.chain(self.memory_class.to_le_bytes()).collect()
+    }
+
+    /// The settings that [`encode`](Self::encode) gave.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (proposals, rest) = bytes.split_at_checked(Proposal::ALL.len())?;
+        let (flags, memory_class) = rest.split_first_chunk::<5>()?;
+        let allowed = Proposal::ALL.iter().zip(proposals).filter(|(_, bit)| **bit == 1);
+        let [has_floats, counts_fuel, has_epochs, signals_based_traps, has_room] = flags.map(|bit| bit == 1);
+        Some(Self {
+            code: Code {
+                proposals: allowed.map(|(proposal, _)| *proposal).collect(),
+                has_floats,
+                counts_fuel,
+                has_epochs,
+            },
+            signals_based_traps,
+            memory_class: u64::from_le_bytes(memory_class.try_into().ok()?),
+            has_room,
+        })
+    }
+}
+
 /// Where memory comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Allocation {
@@ -150,6 +217,25 @@ impl SharedEngine {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What its code depends on.
+    pub(crate) fn code_settings(&self) -> CodeSettings {
+        CodeSettings {
+            code: self.profile.code,
+            signals_based_traps: self.profile.signals_based_traps,
+            memory_class: self.profile.memory_class,
+            has_room: self.allocation == Allocation::Pool,
+        }
+    }
+
+    /// Tells apart engines whose code cannot be exchanged: other versions, settings and processor features. The engine also
+    /// looks at all of that itself.
+    #[cfg(all(feature = "cache", unix))]
+    pub(crate) fn compatibility(&self) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.engine.precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Whether stores must set an epoch deadline.
@@ -291,7 +377,7 @@ fn reserve(config: &mut Config, memory_class: u64, has_room: bool) {
 
 #[cfg(test)]
 mod tests {
-    use hotcell_core::{HostOptions, Proposal, Rules, policy::Metering};
+    use hotcell_core::{HostOptions, Rules, policy::Metering};
 
     use super::*;
 

@@ -5,22 +5,32 @@
 
 pub mod config;
 
+#[cfg(all(feature = "cache", unix))]
+mod cache;
 mod call;
+mod compile;
 mod convert;
 mod cost;
 mod engine;
 mod limits;
 mod store;
+#[cfg(all(feature = "worker", unix))]
+mod worker;
 
+#[cfg(all(feature = "cache", unix))]
+pub use cache::{CacheEntry, CodeCache, EntryName, InsecureCache};
 pub use engine::Options;
 pub use store::Instance;
+#[cfg(all(feature = "worker", unix))]
+pub use worker::{CompileLimits, CompileWorker, WorkerUnavailable};
 
 use std::sync::Arc;
 
 use hotcell_core::{
-    Admitted, BackendError, Enforcement, Field, HostOptions, Policy, PolicyError, SandboxBackend, Value,
+    Admitted, BackendError, Enforcement, Field, HostOptions, Identity, ModuleSummary, Policy, PolicyError,
+    SandboxBackend, Value,
     admit::FuncType,
-    backend::{Counter, HostStop, NotInstantiated, StoreData, catch_panic},
+    backend::{Counter, HostStop, NotInstantiated, StoreData},
 };
 
 use self::{
@@ -35,7 +45,17 @@ const ID: &str = "wasmtime";
 const VERSION: &str = "48.0.8";
 
 /// The wasmtime engine under one policy.
-pub struct Wasmtime(Arc<SharedEngine>);
+pub struct Wasmtime {
+    engine: Arc<SharedEngine>,
+    options: Options,
+}
+
+/// Makes this program one whose modules can be compiled in processes of their own: see [`CompileWorker::this_program`]. Call
+/// it first in `main`. In such a process it compiles and does not return.
+#[cfg(all(feature = "worker", unix))]
+pub fn serve_compile_worker() {
+    worker::serve(compile::serve);
+}
 
 /// A module with its imports resolved.
 pub struct Linked<T: 'static> {
@@ -66,27 +86,27 @@ impl SandboxBackend for Wasmtime {
     }
 
     fn new(policy: &Policy, host: &HostOptions, options: &Options) -> Result<Self, PolicyError> {
-        engine::shared(policy, host.max_instances, options).map(Self)
+        Ok(Self { engine: engine::shared(policy, host.max_instances, options)?, options: options.clone() })
     }
 
     fn notes(&self) -> Vec<String> {
-        self.0.notes()
+        self.engine.notes()
     }
 
     fn engine(&self) -> u64 {
-        self.0.number()
+        self.engine.number()
+    }
+
+    fn cached(&self, identity: &Identity<'_>) -> Option<(wasmtime::Module, ModuleSummary)> {
+        compile::cached(&self.engine, &self.options, identity)
     }
 
     fn compile(&self, admitted: &Admitted<'_>) -> Result<wasmtime::Module, BackendError> {
-        let compile = || wasmtime::Module::from_binary(self.0.engine(), admitted.bytes());
-        match catch_panic(|| engine::with_compiler_stack(compile)) {
-            Ok(compiled) => compiled.map_err(backend_error),
-            Err(panic) => Err(BackendError::Engine { backend: ID, source: panic.into() }),
-        }
+        compile::compile(&self.engine, &self.options, admitted)
     }
 
     fn imports<T: Send + 'static>(&self) -> wasmtime::Linker<Data<T>> {
-        wasmtime::Linker::new(self.0.engine())
+        wasmtime::Linker::new(self.engine.engine())
     }
 
     fn define_values<T, F>(imports: &mut wasmtime::Linker<Data<T>>, module: &str, name: &str, ty: &FuncType, host: F)
@@ -117,8 +137,8 @@ impl SandboxBackend for Wasmtime {
         linked: &Linked<T>,
         data: StoreData<T>,
     ) -> Result<Instance<T>, NotInstantiated<T>> {
-        let mut store = store::limited_store(&self.0, data);
-        let stack = self.0.stack();
+        let mut store = store::limited_store(&self.engine, data);
+        let stack = self.engine.stack();
         match stack.provide(|| linked.pre.instantiate(&mut store)) {
             Ok(instance) => Ok(Instance::new(store, instance, linked, stack)),
             Err(error) => Err(NotInstantiated { fault: fault(error), data: Box::new(store.into_data().core) }),

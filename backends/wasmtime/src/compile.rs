@@ -1,0 +1,107 @@
+//! Compilation, in this process or in a worker's, and modules that were compiled before.
+
+use hotcell_core::{Admitted, BackendError, Identity, ModuleSummary, backend::catch_panic};
+use wasmtime::Module;
+
+#[cfg(all(feature = "worker", unix))]
+use crate::worker::{CompileWorker, Failed};
+use crate::{
+    ID, Options,
+    convert::backend_error,
+    engine::{SharedEngine, with_compiler_stack},
+};
+
+/// Compiles a module, and keeps it where there is a cache.
+pub(crate) fn compile(
+    engine: &SharedEngine,
+    options: &Options,
+    admitted: &Admitted<'_>,
+) -> Result<Module, BackendError> {
+    let module = match options {
+        #[cfg(all(feature = "worker", unix))]
+        Options { worker: Some(worker), .. } => in_worker(engine, worker, admitted.bytes()),
+        _ => in_process(engine, admitted.bytes()),
+    }?;
+    #[cfg(all(feature = "cache", unix))]
+    if let Some(cache) = &options.cache
+        && let (Ok(summary), Ok(code)) = (postcard::to_allocvec(admitted.summary()), module.serialize())
+    {
+        let length = (summary.len() as u64).to_le_bytes();
+        cache.put(entry_name(engine, admitted.identity()), &[&length, &summary, &code]);
+    }
+    Ok(module)
+}
+
+/// A module that was compiled before, and what admission found in it.
+#[cfg(not(all(feature = "cache", unix)))]
+pub(crate) fn cached(_: &SharedEngine, _: &Options, _: &Identity<'_>) -> Option<(Module, ModuleSummary)> {
+    None
+}
+
+/// A module that was compiled before, and what admission found in it.
+#[cfg(all(feature = "cache", unix))]
+pub(crate) fn cached(
+    engine: &SharedEngine,
+    options: &Options,
+    identity: &Identity<'_>,
+) -> Option<(Module, ModuleSummary)> {
+    let cache = options.cache.as_ref()?;
+    cache.get(entry_name(engine, identity), |content| {
+        let (length, rest) = content.split_first_chunk::<8>()?;
+        let (summary, code) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+        Some((compiled_by_us(engine, code).ok()?, postcard::from_bytes(summary).ok()?))
+    })
+}
+
+/// The name of a module's entry: all that its code depends on.
+#[cfg(all(feature = "cache", unix))]
+fn entry_name(engine: &SharedEngine, identity: &Identity<'_>) -> crate::EntryName {
+    let compatibility = engine.compatibility().to_le_bytes();
+    let version = crate::VERSION.as_bytes();
+    let settings = engine.code_settings().encode();
+    crate::EntryName::of(&[identity.module(), identity.settings(), version, &settings, &compatibility])
+}
+
+/// Compiles `bytes` in this process.
+pub(crate) fn in_process(engine: &SharedEngine, bytes: &[u8]) -> Result<Module, BackendError> {
+    match catch_panic(|| with_compiler_stack(|| Module::from_binary(engine.engine(), bytes))) {
+        Ok(compiled) => compiled.map_err(backend_error),
+        Err(panic) => Err(BackendError::Engine { backend: ID, source: panic.into() }),
+    }
+}
+
+/// Compiles `bytes` in a worker's process.
+#[cfg(all(feature = "worker", unix))]
+pub(crate) fn in_worker(engine: &SharedEngine, worker: &CompileWorker, bytes: &[u8]) -> Result<Module, BackendError> {
+    let limits = worker.limits();
+    let too_much = |allowed: String| BackendError::CompileLimit { allowed };
+    let compiled = worker.run(&[&engine.code_settings().encode(), bytes]).map_err(|failed| match failed {
+        Failed::Time => too_much(format!("{:?}", limits.time)),
+        Failed::Memory => too_much(format!("{} bytes of memory", limits.memory_bytes)),
+        failed => BackendError::Engine { backend: ID, source: failed.into() },
+    })?;
+    compiled_by_us(engine, &compiled).map_err(backend_error)
+}
+
+/// What a worker does: pieces of a request in, a compiled module out.
+#[cfg(all(feature = "worker", unix))]
+pub(crate) fn serve(request: &[Vec<u8>]) -> Result<Vec<u8>, String> {
+    let [settings, module] = request else { return Err("a request has two pieces".to_owned()) };
+    let settings = crate::engine::CodeSettings::decode(settings).ok_or("the settings cannot be read")?;
+    let compile = || wasmtime::Engine::new(&settings.config())?.precompile_module(module);
+    with_compiler_stack(compile).map_err(|error| format!("{error:#}"))
+}
+
+/// The module in `compiled`, which the engine of this process, or of a process that it started, has compiled: it comes
+/// from a worker, or carries the cache's seal.
+///
+/// The engine checks that its own version compiled it, for these settings and this processor.
+#[cfg(all(any(feature = "cache", feature = "worker"), unix))]
+#[expect(unsafe_code, reason = "machine code from outside of this process")]
+pub(crate) fn compiled_by_us(engine: &SharedEngine, compiled: &[u8]) -> wasmtime::Result<Module> {
+    // SAFETY: `deserialize` is unsafe because what it gets is executed. What comes here is what this program's own
+    // compiler made of an admitted module, and what nobody else could have changed on its way: a worker is this program,
+    // started by us, and answers through a pipe that only we read; an entry of the cache was written by a process that had
+    // the key, is held against its seal as a whole, and was read into this process's own memory before that.
+    unsafe { Module::deserialize(engine.engine(), compiled) }
+}

@@ -8,6 +8,10 @@ use crate::builder::SandboxBuilder;
 
 #[cfg(feature = "wasmi")]
 pub use hotcell_wasmi::Wasmi;
+#[cfg(all(feature = "cache", unix))]
+pub use hotcell_wasmtime::{CacheEntry, CodeCache, EntryName, InsecureCache};
+#[cfg(all(feature = "worker", unix))]
+pub use hotcell_wasmtime::{CompileLimits, CompileWorker, WorkerUnavailable, serve_compile_worker};
 #[cfg(feature = "wasmtime")]
 pub use hotcell_wasmtime::{Options as WasmtimeOptions, Wasmtime};
 

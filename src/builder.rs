@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use hotcell_core::{Backend, Clock, HostOptions, Loader, Policy, PolicyError};
 
+#[cfg(feature = "wasmtime")]
+use crate::backends::WasmtimeOptions;
 use crate::{backends::DefaultBackend, sandbox::Sandbox};
 
 /// Makes a [`Sandbox`]: what the embedder decides, beside the policy.
@@ -9,7 +11,45 @@ use crate::{backends::DefaultBackend, sandbox::Sandbox};
 pub struct SandboxBuilder<B: Backend = DefaultBackend> {
     policy: Policy,
     host: HostOptions,
-    pub(crate) options: B::Options,
+    options: B::Options,
+}
+
+/// Options of a backend of which wasmtime is a part.
+#[cfg(feature = "wasmtime")]
+pub trait HasWasmtime {
+    /// Those of wasmtime.
+    fn wasmtime(&mut self) -> &mut WasmtimeOptions;
+}
+
+#[cfg(feature = "wasmtime")]
+impl HasWasmtime for WasmtimeOptions {
+    fn wasmtime(&mut self) -> &mut WasmtimeOptions {
+        self
+    }
+}
+
+#[cfg(feature = "tiered")]
+impl HasWasmtime for crate::backends::TieredOptions {
+    fn wasmtime(&mut self) -> &mut WasmtimeOptions {
+        &mut self.second
+    }
+}
+
+#[cfg(feature = "wasmtime")]
+impl<B: Backend<Options: HasWasmtime>> SandboxBuilder<B> {
+    /// Keeps compiled code in this cache, and takes it from there.
+    #[cfg(all(feature = "cache", unix))]
+    pub fn cache(mut self, cache: crate::CodeCache) -> Self {
+        self.options.wasmtime().cache = Some(cache);
+        self
+    }
+
+    /// Compiles in processes of their own, which have limits: a module that needs more is refused with `compile-limit`.
+    #[cfg(all(feature = "worker", unix))]
+    pub fn compile_worker(mut self, worker: crate::CompileWorker) -> Self {
+        self.options.wasmtime().worker = Some(worker);
+        self
+    }
 }
 
 impl<B: Backend> SandboxBuilder<B> {

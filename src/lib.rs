@@ -12,10 +12,16 @@ pub use any::{AnyPlugin, AnySandbox, AnySession};
 #[cfg(feature = "wasmi")]
 pub use backends::Wasmi;
 pub use backends::{BackendInfo, DefaultBackend, SandboxOptions, backends, sandbox};
+#[cfg(all(feature = "cache", unix))]
+pub use backends::{CacheEntry, CodeCache, EntryName, InsecureCache};
+#[cfg(all(feature = "worker", unix))]
+pub use backends::{CompileLimits, CompileWorker, WorkerUnavailable, serve_compile_worker};
 #[cfg(feature = "tiered")]
 pub use backends::{Tiered, TieredOptions};
 #[cfg(feature = "wasmtime")]
 pub use backends::{Wasmtime, WasmtimeOptions};
+#[cfg(feature = "wasmtime")]
+pub use builder::HasWasmtime;
 pub use builder::SandboxBuilder;
 #[cfg(feature = "toml")]
 pub use policy_file::{PolicyFileError, parse_policy};

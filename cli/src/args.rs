@@ -51,6 +51,26 @@ Examples:
   hotcell call math.wasm fib 20
   hotcell call math.wasm add -- -1 5")]
     Call(CallArgs),
+    /// Compile modules for later runs, into the user's cache
+    #[command(after_help = "\
+`run` and `call` do this by themselves. The code belongs to the module, the policy and the contract: give the flags that the
+later run will have.
+
+Examples:
+  hotcell compile plugins/*.wasm
+  hotcell compile --preset strict --entry handle plugin.wasm")]
+    Compile(CompileArgs),
+    /// Show, verify or clear the compiled code that is kept
+    Cache {
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
+    /// Compile what the rest of the line runs, for the next time
+    #[command(hide = true)]
+    CompileBehind {
+        #[command(subcommand)]
+        command: Box<Command>,
+    },
     /// Show a summary of a module, and whether the policy admits it
     Inspect(InspectArgs),
     /// Show the effective policy as TOML, and how each backend enforces it
@@ -158,6 +178,8 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value = "process")]
     pub entry: String,
     #[command(flatten)]
+    pub cache: CacheArgs,
+    #[command(flatten)]
     pub common: Common,
 }
 
@@ -171,7 +193,65 @@ pub(crate) struct CallArgs {
     #[arg(value_name = "ARG")]
     pub arguments: Vec<String>,
     #[command(flatten)]
+    pub cache: CacheArgs,
+    #[command(flatten)]
     pub common: Common,
+}
+
+#[derive(Args)]
+pub(crate) struct CompileArgs {
+    /// The modules: binaries (.wasm) or texts (.wat)
+    #[arg(required = true)]
+    pub modules: Vec<PathBuf>,
+    /// The entry of the byte contract
+    #[arg(long, default_value = "process")]
+    pub entry: String,
+    /// Require no contract: for `hotcell call`
+    #[arg(long, conflicts_with = "entry")]
+    pub no_contract: bool,
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Where compiled code is kept.
+#[derive(Args)]
+#[command(next_help_heading = "Compiled code")]
+pub(crate) struct WhereArgs {
+    /// Directory of compiled code; `hotcell` in the user's cache directory if not given
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+}
+
+/// Whether and where compiled code is kept.
+#[derive(Args)]
+#[command(next_help_heading = "Compiled code")]
+pub(crate) struct CacheArgs {
+    /// Use no compiled code of earlier runs, and keep none
+    #[arg(long, conflicts_with = "cache")]
+    pub no_cache: bool,
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CacheCommand {
+    /// List the entries
+    Show(CacheShowArgs),
+    /// Hold every entry against its seal
+    Verify(CacheShowArgs),
+    /// Remove all entries
+    Clear(CacheShowArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct CacheShowArgs {
+    #[command(flatten)]
+    pub place: WhereArgs,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]
@@ -212,7 +292,7 @@ pub(crate) struct BenchArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Policy and output")]
 pub(crate) struct Common {
-    /// The engine; `hotcell backends` lists those of this build. The first of them if not given
+    /// The engine; `hotcell backends` lists those of this build. If not given: `tiered` to run, all of them otherwise
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
     /// A policy file

@@ -8,12 +8,19 @@ use serde::Serialize;
 
 use crate::outcome::{Failure, SCHEMA, exit, print_json};
 
+/// The backend whose code is kept.
+pub(crate) const COMPILED: &str = "wasmtime";
+
 /// A sandbox on the backend with this name. Without one, on tiered where the build has it and the policy's fuel is the same
 /// on every engine, otherwise on the first of this build.
-pub(crate) fn open_sandbox(backend: Option<&str>, policy: Policy) -> Result<Box<dyn AnySandbox>, Failure> {
+pub(crate) fn open_sandbox(
+    backend: Option<&str>,
+    policy: Policy,
+    options: &SandboxOptions,
+) -> Result<Box<dyn AnySandbox>, Failure> {
     let first = backends().first().map_or("default", |info| info.id);
     let default = if cfg!(feature = "tiered") && policy.is_exact() { "tiered" } else { first };
-    Ok(sandbox(backend.unwrap_or(default), policy, &SandboxOptions::default())?)
+    Ok(sandbox(backend.unwrap_or(default), policy, options)?)
 }
 
 /// The backend with this name, or all of this build.

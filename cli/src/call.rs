@@ -8,6 +8,7 @@ use hotcell::{Contract, ModuleSummary, Report, ValType, Value, admit::ExternType
 use crate::{
     args::CallArgs,
     backends::open_sandbox,
+    cache::{compile_for_the_next, compile_module},
     interrupt::cancel_on_ctrl_c,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
@@ -37,13 +38,24 @@ fn results(args: &CallArgs) -> Result<(Vec<Value>, Report, bool), Failure> {
     let policy = args.common.policy()?;
     let module = read_module(&args.module, &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
-    let sandbox = open_sandbox(args.common.backend.as_deref(), policy)?;
-    // The version is checked only if one was given: most modules that are called this way are not plugins.
-    let contract = if args.common.abi.is_some() { Contract::Abi } else { Contract::None };
+    let options = args.cache.options()?;
+    let sandbox = open_sandbox(args.common.backend.as_deref(), policy, &options)?;
+    let contract = contract(args);
     let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let params = parse_arguments(plugin.summary(), &args.export, &args.arguments)?;
     let (values, report) = plugin.call_values(&args.export, &params, cancel)?;
+    compile_for_the_next(&options, &report);
     Ok((values, report, plugin.is_cached()))
+}
+
+/// The version is checked only if one was given: most modules that are called this way are not plugins.
+fn contract(args: &CallArgs) -> Contract {
+    if args.common.abi.is_some() { Contract::Abi } else { Contract::None }
+}
+
+/// What another process does behind `hotcell call`, for the next one.
+pub(crate) fn compile(args: &CallArgs) -> ExitCode {
+    compile_module(&args.module, &args.common, &args.cache, &contract(args))
 }
 
 /// Parses the arguments by the export's own signature.

@@ -3,6 +3,7 @@
 mod args;
 mod backends;
 mod bench;
+mod cache;
 mod call;
 mod conformance;
 mod differential;
@@ -21,9 +22,18 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 use args::{Cli, Command};
 
 fn main() -> ExitCode {
+    // A process that compiles for this one does no more than that.
+    hotcell::serve_compile_worker();
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Call(args) => call::call(&args),
+        Command::Compile(args) => cache::compile(&args),
+        Command::Cache { command } => cache::cache(&command),
+        Command::CompileBehind { command } => match *command {
+            Command::Run(args) => run::compile(&args),
+            Command::Call(args) => call::compile(&args),
+            _ => ExitCode::FAILURE,
+        },
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Policy(common) => policy::show(&common),
         Command::Conformance(args) => match args.suite {

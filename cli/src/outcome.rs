@@ -63,6 +63,11 @@ impl Failure {
         Self { phase: Some("admit"), ..Self::new("text", lines(message)) }
     }
 
+    /// A directory of compiled code that cannot be used.
+    pub(crate) fn cache(message: &str) -> Self {
+        Self::new("cache", lines(message))
+    }
+
     /// A filter that leaves no check to run.
     pub(crate) fn no_such_check() -> Self {
         Self::new("no-such-check", "no check of this build has such an id".to_owned())
@@ -299,9 +304,8 @@ fn class(code: &str) -> (&'static str, u8) {
         "ok" => ("ok", 0),
         "cancelled" => ("error", 130),
         "text" | "not-a-core-module" | "malformed" | "invalid" | "proposal-denied" | "limit-exceeded"
-        | "import-denied" | "import-mismatch" | "export-missing" | "export-mismatch" | "start-denied" => {
-            ("rejected", 3)
-        }
+        | "import-denied" | "import-mismatch" | "export-missing" | "export-mismatch" | "start-denied"
+        | "compile-limit" => ("rejected", 3),
         "abi-missing" | "abi-mismatch" => ("fault", 4),
         "stack-overflow" => ("fault", 5),
         trap if trap.starts_with("trap-") => ("fault", 5),

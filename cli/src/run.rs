@@ -10,11 +10,17 @@ use hotcell::{Contract, Reply};
 use crate::{
     args::RunArgs,
     backends::open_sandbox,
+    cache::{compile_for_the_next, compile_module},
     interrupt::cancel_on_ctrl_c,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
     read::{read_input, read_module},
 };
+
+/// What another process does behind `hotcell run`, for the next one.
+pub(crate) fn compile(args: &RunArgs) -> ExitCode {
+    compile_module(&args.module, &args.common, &args.cache, &Contract::bytes(args.entry.as_str()))
+}
 
 /// `hotcell run`
 pub(crate) fn run(args: &RunArgs) -> ExitCode {
@@ -47,8 +53,11 @@ fn reply(args: &RunArgs) -> Result<(Reply, bool), Failure> {
     let module = read_module(&args.module, &policy)?;
     let input = read_input(args.input.as_deref(), &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
-    let sandbox = open_sandbox(args.common.backend.as_deref(), policy)?;
+    let options = args.cache.options()?;
+    let sandbox = open_sandbox(args.common.backend.as_deref(), policy, &options)?;
     let plugin =
         with_progress("compiling", args.common.quiet, || sandbox.load(&module, &Contract::bytes(args.entry.as_str())))?;
-    Ok((plugin.call(&args.entry, &input, cancel)?, plugin.is_cached()))
+    let reply = plugin.call(&args.entry, &input, cancel)?;
+    compile_for_the_next(&options, &reply.report);
+    Ok((reply, plugin.is_cached()))
 }

@@ -400,6 +400,22 @@ mod tests {
     ];
 
     #[test]
+    #[cfg(feature = "worker")]
+    fn settings_go_there_and_back() {
+        for (number, change) in CHANGES.into_iter().enumerate() {
+            let engine = shared(&policy(change), 1, &Options::default()).unwrap();
+            let settings = engine.code_settings();
+            assert_eq!(CodeSettings::decode(&settings.encode()), Some(settings));
+            // Code for these settings runs on the engine that they are from.
+            let other = Engine::new(&settings.config()).unwrap();
+            let code = other.precompile_module(b"\0asm\x01\0\0\0").unwrap();
+            assert!(crate::compile::compiled_by_us(&engine, &code).is_ok(), "{number}");
+        }
+        let bytes = shared(&Policy::default(), 1, &Options::default()).unwrap().code_settings().encode();
+        assert!((0..bytes.len()).all(|length| CodeSettings::decode(&bytes[..length]).is_none()));
+    }
+
+    #[test]
     fn a_manifest_uses_the_operators_engine() {
         let operator = Policy::default();
         for change in CHANGES {

@@ -15,7 +15,7 @@ mod engine;
 mod limits;
 mod store;
 #[cfg(all(feature = "worker", unix))]
-mod worker;
+pub mod worker;
 
 #[cfg(all(feature = "cache", unix))]
 pub use cache::{CacheEntry, CodeCache, EntryName, InsecureCache};

@@ -202,3 +202,21 @@ impl Directory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_somebody_else_is_refused() {
+        let path = tempfile::tempdir().unwrap();
+        let directory = Directory::open(path.path()).ok().unwrap();
+        let mut stat = rustix::fs::fstat(&directory.descriptor).unwrap();
+        let mut is_refused = |owner: u32| {
+            stat.st_uid = owner;
+            directory.check("", &stat, Mode::empty(), "").is_err()
+        };
+        let us = geteuid().as_raw();
+        assert_eq!([us, 0, us + 1].map(&mut is_refused), [false, false, true]);
+    }
+}

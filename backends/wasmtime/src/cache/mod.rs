@@ -10,6 +10,8 @@
 
 mod directory;
 mod seal;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt, io,

@@ -28,13 +28,13 @@ const NICENESS: i32 = 10;
 
 static SERVED: AtomicBool = AtomicBool::new(false);
 
-/// Makes this program a worker for [`super::CompileWorker`], when it was started as one. Call it first in `main`: before
-/// there are threads, which would not be limited, and before anything is printed, which is no reply.
+/// Makes this program a worker for [`super::CompileWorker`], when it was started as one. Call it first in `main`:
+/// before there are threads, which would not be limited, and before anything is printed, which is no reply.
 ///
-/// In a worker it does not return. It limits itself, reads the request, answers with what `handler` makes of its pieces,
-/// and exits. A panic of `handler` becomes the reply; with `panic = "abort"` it is a crash that says the same. The handler
-/// can open no file and no socket; it should ask for memory in its own thread, because the allocator of the C library
-/// reserves 64 MiB and more of the address space for each other.
+/// In a worker it does not return. It limits itself, reads the request, answers with what `handler` makes of its
+/// pieces, and exits. A panic of `handler` becomes the reply; with `panic = "abort"` it is a crash that says the same.
+/// The handler can open no file and no socket; it should ask for memory in its own thread, because the allocator of the
+/// C library reserves 64 MiB and more of the address space for each other.
 ///
 /// In any other process it returns at once, and allows [`super::CompileWorker::this_program`].
 pub fn serve(handler: impl FnOnce(&[Vec<u8>]) -> Result<Vec<u8>, String>) {
@@ -59,8 +59,8 @@ pub(super) fn was_served() -> bool {
     SERVED.load(Ordering::Relaxed)
 }
 
-/// What makes a program a worker. The limits are arguments and no part of the request, so that they hold before the first
-/// byte is read.
+/// What makes a program a worker. The limits are arguments and no part of the request, so that they hold before the
+/// first byte is read.
 pub(super) fn arguments(limits: CompileLimits) -> [String; 4] {
     let order = Order {
         parent: process::id(),
@@ -126,8 +126,8 @@ fn shortened(text: &str) -> Vec<u8> {
     text.as_bytes()[..text.floor_char_boundary(TEXT)].to_vec()
 }
 
-/// Gives up what a compiler does not need. Whatever cannot be given up is an error; only Landlock is where the kernel has
-/// it.
+/// Gives up what a compiler does not need. Whatever cannot be given up is an error; only Landlock is where the kernel
+/// has it.
 fn limit_self(order: &Order) -> Result<(), String> {
     #[cfg(target_os = "linux")]
     linux::confine(order)?;

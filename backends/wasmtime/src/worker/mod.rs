@@ -2,9 +2,9 @@
 //!
 //! The engine's compiler is the one thing that no limit of a policy reaches: it cannot be interrupted, and what it
 //! allocates is not counted. So the parent sends the settings and the module to a child through a pipe, and the child
-//! sends back what it compiled. Whatever the child does, crash, hang, answer with garbage or not at all, costs the parent
-//! the limits below and a verdict. What it sends back is machine code all the same, and whoever runs it trusts the
-//! compiler: a child bounds what a compilation costs, not what the code does.
+//! sends back what it compiled. Whatever the child does, crash, hang, answer with garbage or not at all, costs the
+//! parent the limits below and a verdict. What it sends back is machine code all the same, and whoever runs it trusts
+//! the compiler: a child bounds what a compilation costs, not what the code does.
 //!
 //! * `frame` is what goes through the pipes.
 //! * `parent` starts a child, talks with it until the deadline, and ends it.
@@ -26,11 +26,12 @@ use std::{
 /// Limits of one compilation. By default 10 s and 1 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// Wall-clock time from before the child is started until its whole reply is here. One second more of processor time,
-    /// rounded up to whole seconds, is what the child allows itself, so that it ends even where nobody is left to kill it.
+    /// Wall-clock time from before the child is started until its whole reply is here. One second more of processor
+    /// time, rounded up to whole seconds, is what the child allows itself, so that it ends even where nobody is left to
+    /// kill it.
     pub time: Duration,
-    /// Address space of the child, all of it: the program's own code and data count, and so do the request, the reply and
-    /// what the allocator keeps. It also bounds the reply, and with it what the parent holds.
+    /// Address space of the child, all of it: the program's own code and data count, and so do the request, the reply
+    /// and what the allocator keeps. It also bounds the reply; the parent reserves at most twice what has come of it.
     pub memory_bytes: u64,
 }
 
@@ -45,8 +46,8 @@ impl Default for CompileLimits {
 ///
 /// A child has an empty environment, `/` as its directory, and three pipes. It cannot open a file or a socket, has a
 /// lower priority, and writes no core dump. On Linux it also cannot gain privileges, dies with the thread that started
-/// it, and has no access to the file system, as far as the kernel has Landlock. Files that the program lets its children
-/// inherit stay open in it; those that Rust opens are not among them.
+/// it, and has no access to the file system, as far as the kernel has Landlock. Files that the program lets its
+/// children inherit stay open in it; those that Rust opens are not among them.
 ///
 /// The children of a compiler are not looked for: it has no reason to start any, and where there is Landlock it has
 /// nothing to start them from.
@@ -61,8 +62,8 @@ impl CompileWorker {
     ///
     /// # Errors
     ///
-    /// [`WorkerUnavailable::NotServed`] when [`serve`] was not called in this process: the child would run the program's
-    /// own `main`, and start children itself. A worker is refused too, for the same reason.
+    /// [`WorkerUnavailable::NotServed`] when [`serve`] was not called in this process: the child would run the
+    /// program's own `main`, and start children itself. A worker is refused too, for the same reason.
     pub fn this_program() -> Result<Self, WorkerUnavailable> {
         if !child::was_served() {
             return Err(WorkerUnavailable::NotServed);
@@ -76,8 +77,8 @@ impl CompileWorker {
         Ok(Self::program(program))
     }
 
-    /// Another program whose `main` begins with [`serve`]. `PATH` is not searched, and a relative path begins where this
-    /// process is now. Whether it is such a program shows at the first compilation.
+    /// Another program whose `main` begins with [`serve`]. `PATH` is not searched, and a relative path begins where
+    /// this process is now. Whether it is such a program shows at the first compilation.
     pub fn program(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         // Only an empty path has no absolute one, and starting it fails.
@@ -101,7 +102,7 @@ impl CompileWorker {
     /// # Errors
     ///
     /// What the child did instead; see [`Failed`].
-    pub(super) fn run(&self, request: &[&[u8]]) -> Result<Vec<u8>, Failed> {
+    pub fn run(&self, request: &[&[u8]]) -> Result<Vec<u8>, Failed> {
         parent::run(&self.program, self.limits, request)
     }
 }
@@ -128,9 +129,9 @@ pub enum Failed {
     /// It needed more than [`CompileLimits::memory_bytes`].
     #[error("the compilation needed too much memory")]
     Memory,
-    /// It panicked, or it ended before it answered: how, and the beginning of what it wrote to its error stream, escaped.
-    /// A stack that overflows is a crash, also where it could not grow because of the memory limit, and so is a kill by
-    /// the system that ran out of memory.
+    /// It panicked, or it ended before it answered: how, and the beginning of what it wrote to its error stream,
+    /// escaped. A stack that overflows is a crash, also where it could not grow because of the memory limit, and so is
+    /// a kill by the system that ran out of memory.
     #[error("the compiler crashed: {0}")]
     Crashed(String),
     /// It answered something that is no reply to this request.

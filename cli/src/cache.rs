@@ -1,0 +1,221 @@
+//! The user's cache of compiled code: `hotcell compile`, `hotcell cache`, and how other commands use it.
+
+use std::{
+    env,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::SystemTime,
+};
+
+use bytesize::ByteSize;
+use etcetera::BaseStrategy;
+use hotcell::{CodeCache, CompileWorker, Contract, Report, SandboxOptions, sandbox};
+use serde::Serialize;
+
+use crate::{
+    args::{CacheArgs, CacheCommand, Common, CompileArgs, WhereArgs},
+    backends::COMPILED,
+    outcome::{Failure, SCHEMA, exit, exit_with, print_json},
+    progress::with_progress,
+    read::read_module,
+};
+
+/// The subcommand under which the program compiles for the next run.
+pub(crate) const BEHIND: &str = "compile-behind";
+
+impl WhereArgs {
+    /// The directory that the user named, or the usual one.
+    fn directory(&self) -> Result<PathBuf, Failure> {
+        match &self.cache {
+            Some(directory) => Ok(directory.clone()),
+            None => etcetera::choose_base_strategy().map(|base| base.cache_dir().join("hotcell")).map_err(|error| {
+                Failure::cache(&format!("no directory for compiled code: {error}; name one with --cache"))
+            }),
+        }
+    }
+
+    fn open(&self) -> Result<CodeCache, Failure> {
+        CodeCache::in_dir(self.directory()?).map_err(|insecure| {
+            Failure::cache(&format!("{insecure}; or name another directory with --cache, or none with --no-cache"))
+        })
+    }
+}
+
+impl CacheArgs {
+    /// What a command that runs a module says to its backend: code is kept, and compiled in a process of its own.
+    pub(crate) fn options(&self) -> Result<SandboxOptions, Failure> {
+        let mut options = SandboxOptions::default();
+        options.wasmtime.worker = CompileWorker::this_program().ok();
+        options.wasmtime.cache = match (self.no_cache, self.place.open()) {
+            (true, _) => None,
+            (false, Ok(cache)) => Some(cache),
+            // Without a home there is no usual place, and nothing to say about it.
+            (false, Err(_)) if self.place.cache.is_none() && env::var_os("HOME").is_none() => None,
+            (false, Err(failure)) => return Err(failure),
+        };
+        Ok(options)
+    }
+}
+
+/// Lets another process compile what this one was asked to run, where the interpreter has answered and code is kept: this one
+/// has its answer and does not wait. The other is asked the same, and does no more than compile.
+pub(crate) fn compile_for_the_next(options: &SandboxOptions, report: &Report) {
+    let keeps = options.wasmtime.cache.as_ref().is_some_and(|cache| cache.unusable().is_none());
+    if !keeps || report.tier.is_none_or(|tier| tier.backend == COMPILED) {
+        return;
+    }
+    let mut command = match env::current_exe() {
+        Ok(program) => Command::new(program),
+        Err(_) => return,
+    };
+    command.arg(BEHIND).args(env::args_os().skip(1));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Ctrl-C at the terminal is not for it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    // It is not waited for: without it, the next run begins like this one.
+    let _ = command.spawn();
+}
+
+/// `hotcell compile`
+pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
+    let json = args.common.json;
+    let contract = if args.no_contract { Contract::None } else { Contract::bytes(args.entry.as_str()) };
+    let mut lines = Vec::new();
+    for module in &args.modules {
+        match load(module, &args.common, &args.cache, &contract) {
+            Ok(is_cached) => lines.push(Compiled { module: module.to_string_lossy().into_owned(), is_cached }),
+            Err(failure) => return failure.finish(json),
+        }
+    }
+    #[derive(Serialize)]
+    struct Json {
+        schema: u32,
+        verdict: &'static str,
+        code: &'static str,
+        modules: Vec<Compiled>,
+    }
+    if json {
+        return exit(print_json(&Json { schema: SCHEMA, verdict: "ok", code: "ok", modules: lines }));
+    }
+    let mut out = io::stdout().lock();
+    exit(lines.iter().try_for_each(|Compiled { module, is_cached }| {
+        let what = if *is_cached { "was compiled before" } else { "compiled" };
+        writeln!(out, "{}: {what}", hotcell::verdict::Escaped(module))
+    }))
+}
+
+#[derive(Serialize)]
+struct Compiled {
+    module: String,
+    #[serde(rename = "cached")]
+    is_cached: bool,
+}
+
+/// Compiles one module, without a word.
+pub(crate) fn compile_module(module: &Path, common: &Common, cache: &CacheArgs, contract: &Contract) -> ExitCode {
+    ExitCode::from(u8::from(load(module, common, cache, contract).is_err()))
+}
+
+/// Whether the module was compiled before.
+fn load(module: &Path, common: &Common, cache: &CacheArgs, contract: &Contract) -> Result<bool, Failure> {
+    let policy = common.policy()?;
+    let bytes = read_module(module, &policy)?;
+    let options = cache.options()?;
+    if let Some(cache) = &options.wasmtime.cache
+        && let Some(error) = cache.unusable()
+    {
+        return Err(Failure::cache(&format!("{}: {error}", cache.path().display())));
+    }
+    let sandbox = sandbox(COMPILED, policy, &options)?;
+    let plugin = with_progress("compiling", common.quiet, || sandbox.load(&bytes, contract))?;
+    Ok(plugin.is_cached())
+}
+
+/// `hotcell cache`
+pub(crate) fn cache(command: &CacheCommand) -> ExitCode {
+    let (CacheCommand::Show(place) | CacheCommand::Verify(place) | CacheCommand::Clear(place)) = command;
+    let cache = match place.place.open() {
+        Ok(cache) => cache,
+        Err(failure) => return failure.finish(place.json),
+    };
+    match command {
+        CacheCommand::Show(_) => exit(show(&cache, place.json)),
+        CacheCommand::Verify(_) => verify(&cache, place.json),
+        CacheCommand::Clear(_) => exit(clear(&cache, place.json)),
+    }
+}
+
+#[derive(Serialize)]
+struct Entry {
+    name: String,
+    bytes: u64,
+    used_seconds_ago: u64,
+}
+
+fn show(cache: &CodeCache, json: bool) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Json {
+        schema: u32,
+        directory: String,
+        unusable: Option<String>,
+        limit_bytes: u64,
+        entries: Vec<Entry>,
+    }
+    let ago = |used: SystemTime| used.elapsed().map_or(0, |ago| ago.as_secs());
+    let entries: Vec<Entry> = (cache.entries().iter())
+        .map(|entry| Entry { name: entry.name.to_string(), bytes: entry.bytes, used_seconds_ago: ago(entry.used) })
+        .collect();
+    let unusable = cache.unusable().map(ToString::to_string);
+    let directory = cache.path().display().to_string();
+    if json {
+        return print_json(&Json { schema: SCHEMA, directory, unusable, limit_bytes: CodeCache::LIMIT, entries });
+    }
+    let mut out = io::stdout().lock();
+    let bytes = ByteSize(entries.iter().map(|entry| entry.bytes).sum());
+    writeln!(out, "{directory}: {} entries, {bytes} of {}", entries.len(), ByteSize(CodeCache::LIMIT))?;
+    if let Some(error) = unusable {
+        writeln!(out, "nothing is kept: {error}")?;
+    }
+    for Entry { name, bytes, used_seconds_ago } in entries {
+        let ago = humantime::format_duration(std::time::Duration::from_secs(used_seconds_ago));
+        writeln!(out, "  {name}  {:>10}  used {ago} ago", ByteSize(bytes).to_string())?;
+    }
+    out.flush()
+}
+
+/// Holds every entry against its seal.
+fn verify(cache: &CodeCache, json: bool) -> ExitCode {
+    #[derive(Serialize)]
+    struct Json {
+        schema: u32,
+        entries: usize,
+        damaged: Vec<String>,
+    }
+    let entries = cache.entries();
+    let damaged = entries.iter().filter(|entry| !cache.is_sound(entry.name)).map(|entry| entry.name.to_string());
+    let damaged: Vec<String> = damaged.collect();
+    let is_sound = damaged.is_empty();
+    let printed = if json {
+        print_json(&Json { schema: SCHEMA, entries: entries.len(), damaged })
+    } else {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{} entries, {} damaged", entries.len(), damaged.len())
+            .and_then(|()| damaged.iter().try_for_each(|name| writeln!(out, "  {name}: removed at its next use")))
+    };
+    if is_sound || printed.is_err() { exit(printed) } else { exit_with("cache") }
+}
+
+fn clear(cache: &CodeCache, json: bool) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Json {
+        schema: u32,
+        removed: usize,
+    }
+    let removed = cache.clear();
+    if json {
+        return print_json(&Json { schema: SCHEMA, removed });
+    }
+    writeln!(io::stdout(), "{removed} entries removed")
+}

@@ -19,9 +19,9 @@ pub(crate) fn compile(
 ) -> Result<Module, BackendError> {
     let module = match options {
         #[cfg(all(feature = "worker", unix))]
-        Options { worker: Some(worker), .. } => in_worker(engine, worker, admitted.bytes()),
-        _ => in_process(engine, admitted.bytes()),
-    }?;
+        Options { worker: Some(worker), .. } => limited(engine, options, worker, admitted)?,
+        _ => in_process(engine, admitted.bytes())?,
+    };
     #[cfg(all(feature = "cache", unix))]
     if let Some(cache) = &options.cache
         && let (Ok(summary), Ok(code)) = (postcard::to_allocvec(admitted.summary()), module.serialize())
@@ -63,16 +63,41 @@ fn entry_name(engine: &SharedEngine, identity: &Identity<'_>) -> crate::EntryNam
 }
 
 /// Compiles `bytes` in this process.
-pub(crate) fn in_process(engine: &SharedEngine, bytes: &[u8]) -> Result<Module, BackendError> {
+fn in_process(engine: &SharedEngine, bytes: &[u8]) -> Result<Module, BackendError> {
     match catch_panic(|| with_compiler_stack(|| Module::from_binary(engine.engine(), bytes))) {
         Ok(compiled) => compiled.map_err(backend_error),
         Err(panic) => Err(BackendError::Engine { backend: ID, source: panic.into() }),
     }
 }
 
+/// Compiles a module in a worker's process. What has reached the limits once is not tried again, as long as the cache knows.
+#[cfg(all(feature = "worker", unix))]
+fn limited(
+    engine: &SharedEngine,
+    options: &Options,
+    worker: &CompileWorker,
+    admitted: &Admitted<'_>,
+) -> Result<Module, BackendError> {
+    #[cfg(feature = "cache")]
+    if let Some(cache) = &options.cache {
+        let limits = format!("{:?}", worker.limits());
+        let name = crate::EntryName::of(&[&entry_name(engine, admitted.identity()).bytes(), limits.as_bytes()]);
+        if let Some(allowed) = cache.get(name, |allowed| String::from_utf8(allowed.to_vec()).ok()) {
+            return Err(BackendError::CompileLimit { allowed });
+        }
+        return in_worker(engine, worker, admitted.bytes()).inspect_err(|error| {
+            if let BackendError::CompileLimit { allowed } = error {
+                cache.put(name, &[allowed.as_bytes()]);
+            }
+        });
+    }
+    let _ = options;
+    in_worker(engine, worker, admitted.bytes())
+}
+
 /// Compiles `bytes` in a worker's process.
 #[cfg(all(feature = "worker", unix))]
-pub(crate) fn in_worker(engine: &SharedEngine, worker: &CompileWorker, bytes: &[u8]) -> Result<Module, BackendError> {
+fn in_worker(engine: &SharedEngine, worker: &CompileWorker, bytes: &[u8]) -> Result<Module, BackendError> {
     let limits = worker.limits();
     let too_much = |allowed: String| BackendError::CompileLimit { allowed };
     let compiled = worker.run(&[&engine.code_settings().encode(), bytes]).map_err(|failed| match failed {

@@ -62,6 +62,11 @@ impl EntryName {
         Self(hasher.finalize().into())
     }
 
+    /// The hash.
+    pub(crate) fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The name that [`Display`](fmt::Display) shows.
     fn parse(text: &str) -> Option<Self> {
         let is_lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);

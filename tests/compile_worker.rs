@@ -1,0 +1,142 @@
+//! Modules compiled in processes of their own. This program is the parent and, started again, the compiler.
+
+use std::{
+    panic,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use hotcell::{
+    Blame, CodeCache, CompileLimits, CompileWorker, Contract, LoadError, Phase, Policy, Sandbox, SandboxBuilder,
+    Tiered, Value, Wasmi, Wasmtime, backend::SandboxBackend,
+};
+
+const MARKDOWN: &[u8] = include_bytes!("../guests/markdown.wasm");
+const LIMITS: CompileLimits = CompileLimits { time: Duration::from_secs(2), memory_bytes: 512 << 20 };
+/// Far above the limits: only what is not limited comes to it.
+const HANG: Duration = Duration::from_secs(20);
+
+fn main() -> ExitCode {
+    hotcell::serve_compile_worker();
+    let mut failed = 0;
+    for (name, check) in CHECKS {
+        let is_good = panic::catch_unwind(check).is_ok();
+        failed += u8::from(!is_good);
+        println!("{name}: {}", if is_good { "ok" } else { "FAILED" });
+    }
+    ExitCode::from(failed)
+}
+
+const CHECKS: [(&str, fn()); 5] = [
+    ("the_same_code_comes_back", the_same_code_comes_back),
+    ("bombs_end_at_the_limits_and_nobody_waits", bombs_end_at_the_limits_and_nobody_waits),
+    ("what_cannot_be_compiled_stays_on_the_interpreter", what_cannot_be_compiled_stays_on_the_interpreter),
+    ("a_module_that_reached_the_limits_is_not_tried_again", a_module_that_reached_the_limits_is_not_tried_again),
+    ("a_program_that_is_no_worker_is_an_error", a_program_that_is_no_worker_is_an_error),
+];
+
+fn worker() -> CompileWorker {
+    CompileWorker::this_program().unwrap().with_limits(LIMITS)
+}
+
+fn policy(policy: Policy) -> Policy {
+    policy.with(|rules| rules.abi = None).unwrap()
+}
+
+fn sandbox(policy: Policy) -> Sandbox<Wasmtime> {
+    Sandbox::builder(policy).compile_worker(worker()).build().unwrap()
+}
+
+/// A chain of pure operators that each of many arms needs: the compiler repeats it in each.
+fn chains(operators: usize, arms: usize) -> Vec<u8> {
+    let step = "(local.set 1 (i64.mul (i64.add (local.get 1) (i64.const 3)) (local.get 2)))".repeat(operators / 2);
+    let arm = |number| format!("(if (i32.eq (local.get 0) (i32.const {number})) (then (local.set 2 (local.get 1))))");
+    let arms: String = (0..arms).map(arm).collect();
+    let text = format!(
+        r#"(module (func (export "f") (param i32) (result i64) (local i64 i64)
+            (local.set 1 (i64.extend_i32_u (local.get 0))) (local.set 2 (local.get 1)) {step} {arms} (local.get 2)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+/// Resident bytes of this process.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+fn the_same_code_comes_back() {
+    let input = b"# *hot* cell";
+    for policy in [Policy::default(), Policy::strict()] {
+        let here = Sandbox::new(policy.clone()).unwrap().load(MARKDOWN, "process").unwrap();
+        let there = sandbox(policy).load(MARKDOWN, "process").unwrap();
+        let (one, other) = (here.call("process", input).unwrap(), there.call("process", input).unwrap());
+        assert_eq!((one.bytes, one.report.usage), (other.bytes, other.report.usage));
+    }
+}
+
+fn bombs_end_at_the_limits_and_nobody_waits() {
+    let neighbour = Sandbox::new(Policy::default()).unwrap().load(MARKDOWN, "process").unwrap();
+    let (stop, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+    let before = resident();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                neighbour.call("process", b"*hot*").unwrap();
+                calls.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for preset in [Policy::strict(), Policy::default(), Policy::ceiling()] {
+            let (begin, others) = (Instant::now(), calls.load(Ordering::Relaxed));
+            let sandbox = sandbox(policy(preset));
+            let outcome = sandbox.load_with(&chains(8_000, 1_200), &sandbox.imports::<()>(), &Contract::None);
+            let error = outcome.err().expect("no compiler does this within the limits");
+            assert_eq!((error.code(), error.phase(), error.blame()), ("compile-limit", Phase::Compile, Blame::Module));
+            assert!(begin.elapsed() < HANG);
+            assert!(calls.load(Ordering::Relaxed) > others + 10, "the neighbour waited");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 64 << 20, "{grown} bytes more than before");
+}
+
+fn what_cannot_be_compiled_stays_on_the_interpreter() {
+    let sandbox = SandboxBuilder::<Tiered>::new(policy(Policy::strict())).compile_worker(worker()).build().unwrap();
+    let imports = sandbox.imports::<()>();
+    let plugin = sandbox.load_with(&chains(8_000, 1_200), &imports, &Contract::None).unwrap();
+    sandbox.backend().finish_compiling();
+    let (_, report) = plugin.call_values("f", &[Value::I32(1)], (), None).unwrap();
+    assert_eq!(report.tier.map(|tier| tier.backend), Some(Wasmi::ID));
+    let notes = plugin.notes().join("\n");
+    assert!(notes.contains("stays on wasmi") && notes.contains("compiling the module needs more than"), "{notes}");
+}
+
+fn a_module_that_reached_the_limits_is_not_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let load = |limits: CompileLimits| {
+        let cache = CodeCache::in_dir(directory.path()).unwrap();
+        let builder = Sandbox::builder(policy(Policy::strict())).cache(cache);
+        let sandbox = builder.compile_worker(worker().with_limits(limits)).build().unwrap();
+        let begin = Instant::now();
+        let outcome = sandbox.load_with(&chains(8_000, 1_200), &sandbox.imports::<()>(), &Contract::None);
+        (outcome.err().as_ref().map(LoadError::code), begin.elapsed())
+    };
+    let (first, slow) = load(LIMITS);
+    let (again, fast) = load(LIMITS);
+    assert_eq!((first, again), (Some("compile-limit"), Some("compile-limit")));
+    assert!(fast < slow / 2, "{fast:?} after {slow:?}");
+    let (_, tried) = load(CompileLimits { memory_bytes: LIMITS.memory_bytes + 1, ..LIMITS });
+    assert!(tried > fast * 2, "other limits are tried: {tried:?}, not {fast:?}");
+}
+
+fn a_program_that_is_no_worker_is_an_error() {
+    for program in ["/bin/true", "/no/such/program"] {
+        let builder = Sandbox::builder(Policy::default()).compile_worker(CompileWorker::program(program));
+        let error = builder.build().unwrap().load(MARKDOWN, "process").err().unwrap();
+        assert_eq!((error.code(), error.blame()), ("backend", Blame::Engine), "{program}");
+    }
+}

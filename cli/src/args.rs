@@ -69,7 +69,7 @@ Examples:
     #[command(hide = true)]
     CompileBehind {
         #[command(subcommand)]
-        command: Box<Command>,
+        command: BehindCommand,
     },
     /// Show a summary of a module, and whether the policy admits it
     Inspect(InspectArgs),
@@ -233,6 +233,15 @@ pub(crate) struct CacheArgs {
     pub no_cache: bool,
     #[command(flatten)]
     pub place: WhereArgs,
+}
+
+/// The commands that another process compiles for.
+#[derive(Subcommand)]
+pub(crate) enum BehindCommand {
+    /// As the command of this name
+    Run(RunArgs),
+    /// As the command of this name
+    Call(CallArgs),
 }
 
 #[derive(Subcommand)]

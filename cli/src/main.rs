@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 
-use args::{Cli, Command};
+use args::{BehindCommand, Cli, Command};
 
 fn main() -> ExitCode {
     // A process that compiles for this one does no more than that.
@@ -29,11 +29,8 @@ fn main() -> ExitCode {
         Command::Call(args) => call::call(&args),
         Command::Compile(args) => cache::compile(&args),
         Command::Cache { command } => cache::cache(&command),
-        Command::CompileBehind { command } => match *command {
-            Command::Run(args) => run::compile(&args),
-            Command::Call(args) => call::compile(&args),
-            _ => ExitCode::FAILURE,
-        },
+        Command::CompileBehind { command: BehindCommand::Run(args) } => run::compile(&args),
+        Command::CompileBehind { command: BehindCommand::Call(args) } => call::compile(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Policy(common) => policy::show(&common),
         Command::Conformance(args) => match args.suite {

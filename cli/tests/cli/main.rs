@@ -25,6 +25,8 @@ const HANG: Duration = Duration::from_secs(60);
 fn hotcell<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotcell"));
     command.args(args).stdin(Stdio::null());
+    // Not the user's own cache.
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     command
 }
 

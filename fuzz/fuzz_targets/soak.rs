@@ -11,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 static BACKENDS: LazyLock<(Comparison<Wasmtime, Wasmi>, BehindAbi<Wasmtime, Wasmi>)> =
     LazyLock::new(|| (Comparison::new().unwrap(), BehindAbi::new().unwrap()));
 
-fuzz_target!(|seed: u32| {
+// As in `faults`: panics on purpose are caught, and others end the process.
+fuzz_target!(init: std::panic::set_hook(Box::new(|_| ())), |seed: u32| {
     fuzz::soak(&BACKENDS.0, &BACKENDS.1, 64, seed.into(), 256).unwrap();
 });

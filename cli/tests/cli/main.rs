@@ -1,5 +1,6 @@
 //! The program as scripts see it: what goes to which stream, the one JSON object, the exit codes, signals.
 
+mod cache;
 mod call;
 mod environment;
 mod inspect;
@@ -81,7 +82,7 @@ const ECHO: &str = r#"(func (export "process") (param i32 i32) (result i64)
     (i64.or (i64.shl (i64.extend_i32_u (local.get 0)) (i64.const 32)) (i64.extend_i32_u (local.get 1))))"#;
 const LOOP: &str = r#"(func (export "process") (param i32 i32) (result i64) (loop $again (br $again)) (unreachable))"#;
 
-const BACKENDS: [&str; 2] = ["wasmtime", "wasmi"];
+const BACKENDS: [&str; 3] = ["wasmtime", "wasmi", "tiered"];
 
 /// A guest whose entry has this body.
 fn process(body: &str) -> String {

@@ -72,7 +72,24 @@ impl Engine {
     }
 }
 
+/// The backend that calls the interpreter until the compiler is done.
+pub(crate) const TIERED: &str = "tiered";
+
 impl Bench {
+    /// Time until the reply of call `calls`. Of tiered it follows from the parts: calls are as slow as the interpreter's for as
+    /// long as the compiler takes, behind.
+    pub(crate) fn total(&self, engine: &Engine, calls: f64) -> f64 {
+        let cost = engine.cost(self);
+        let parts = self.engines.iter().find(|part| part.info.id != TIERED && part.info.is_jit);
+        match (parts, self.engines.iter().find(|part| !part.info.is_jit)) {
+            (Some(compiled), Some(first)) if engine.info.id == TIERED => {
+                let on_first = (compiled.compile / first.call.median).ceil().min(calls);
+                cost.start + on_first * first.call.median + (calls - on_first) * cost.call
+            }
+            _ => cost.total(calls),
+        }
+    }
+
     /// Compares the first engine with the second, if there are two.
     pub(crate) fn comparison(&self) -> Option<(&Engine, &Engine, Comparison)> {
         let [first, second, ..] = &self.engines[..] else {
@@ -178,6 +195,8 @@ impl Loaded {
             loads.push(load);
             firsts.push(first);
             if loads.len() >= MOST || loads.len() >= FEWEST && begin.elapsed() >= LOADING {
+                // What was compiled behind is there when calls are measured.
+                sandbox.finish_compiling();
                 let instantiate = repeat(REPEATING, || plugin.session(None).map(drop))?;
                 let compile = (median(loads) - admission).max(0.0);
                 return Ok(Self {

@@ -9,8 +9,8 @@ use plotters::{
 };
 
 use super::{
-    break_even::{Comparison, Cost},
-    measure::{Bench, Engine},
+    break_even::Comparison,
+    measure::{Bench, Engine, TIERED},
     show::{count, seconds},
 };
 use crate::outcome::Failure;
@@ -45,8 +45,7 @@ fn render(bench: &Bench, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
     area.fill(&WHITE)?;
     let crossing = crossing(bench);
     let most = most_calls(crossing.as_ref().map(|crossing| crossing.calls));
-    let costs: Vec<Cost> = bench.engines.iter().map(|engine| engine.cost(bench)).collect();
-    let totals = |calls: f64| costs.iter().map(move |cost| cost.total(calls));
+    let totals = |calls: f64| bench.engines.iter().map(move |engine| bench.total(engine, calls));
     let lowest = totals(1.0).fold(f64::INFINITY, f64::min) / 2.0;
     let highest = totals(most).fold(0.0, f64::max) * 2.5;
 
@@ -69,14 +68,22 @@ fn render(bench: &Bench, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
         .label_style((FONT, 15, &INK))
         .axis_desc_style((FONT, 16, &INK))
         .x_desc("calls of the plugin, each on a fresh instance (each step is ten times as many)")
-        .y_desc("total processor time, loading included")
+        .y_desc("time until the last reply, loading included")
         .x_label_formatter(&|calls| whole(count(*calls)))
         .y_label_formatter(&|time| whole(seconds(*time)))
         .draw()?;
-    for ((engine, cost), colour) in bench.engines.iter().zip(&costs).zip(COLOURS) {
+    for (engine, colour) in bench.engines.iter().zip(COLOURS) {
         let calls = (0..=POINTS).map(|point| most.powf(f64::from(point) / f64::from(POINTS)));
-        chart.draw_series(LineSeries::new(calls.map(|calls| (calls, cost.total(calls))), colour.stroke_width(3)))?;
-        label(area, &chart, engine, colour, (most, cost.total(most)))?;
+        let line: Vec<(f64, f64)> = calls.map(|calls| (calls, bench.total(engine, calls))).collect();
+        let end = (most, bench.total(engine, most));
+        if engine.info.id == TIERED {
+            // Along the lowest of the others: dashed, so that they are seen.
+            chart.draw_series(DashedLineSeries::new(line.clone(), 7, 5, colour.stroke_width(3)))?;
+            first_answer(area, &mut chart, line[0], colour)?;
+        } else {
+            chart.draw_series(LineSeries::new(line, colour.stroke_width(3)))?;
+        }
+        label(area, &chart, engine, colour, end)?;
     }
     if let Some(crossing) = &crossing {
         mark(area, &mut chart, crossing, lowest)?;
@@ -144,11 +151,28 @@ fn label(
 ) -> Result<(), Box<dyn Error>> {
     let (x, y) = chart.backend_coord(&end);
     let kind = if engine.info.is_jit { "JIT" } else { "interpreter" };
+    let kind = if engine.info.id == TIERED { "both" } else { kind };
     let lines = [format!("{} ({kind})", engine.info.id), format!("{} a call", seconds(engine.call.median))];
+    // Tiered ends where the compiled code does: its name stands below.
+    let y = if engine.info.id == TIERED { y + 44 } else { y };
     for (line, text) in (0..).zip(lines) {
         let style = (FONT, if line == 0 { 16 } else { 14 }).into_font().color(&colour);
         area.draw(&Text::new(text, (x + 8, y - 16 + line * 19), style))?;
     }
+    Ok(())
+}
+
+/// Marks the first answer of tiered.
+fn first_answer(
+    area: &Area<'_>,
+    chart: &mut Chart<'_, '_>,
+    at: (f64, f64),
+    colour: RGBColor,
+) -> Result<(), Box<dyn Error>> {
+    chart.draw_series([Circle::new(at, 6, colour.filled())])?;
+    let (x, y) = chart.backend_coord(&at);
+    let style = (FONT, 15).into_font().color(&colour);
+    area.draw(&Text::new(format!("first answer after {}", seconds(at.1)), (x + 12, y + 8), style))?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     break_even::Comparison,
-    measure::{Bench, Engine},
+    measure::{Bench, Engine, TIERED},
 };
 use crate::outcome::SCHEMA;
 
@@ -29,12 +29,13 @@ pub(crate) fn table(bench: &Bench) -> io::Result<()> {
         writeln!(out)
     };
     row("", &|engine| engine.info.id.to_owned())?;
-    row("", &|engine| if engine.info.is_jit { "JIT" } else { "interpreter" }.to_owned())?;
+    row("", &|engine| kind(engine).to_owned())?;
     row("admit", &|_| seconds(bench.admit))?;
     row("rewrite", &|_| seconds(bench.rewrite))?;
     row("compile and link", &|engine| seconds(engine.compile))?;
     row("instantiate, ABI check", &|engine| seconds(engine.instantiate))?;
     row("first call", &|engine| seconds(engine.first_call))?;
+    row("first answer", &|engine| seconds(bench.total(engine, 1.0)))?;
     row("call, fresh instance", &|engine| seconds(engine.call.median))?;
     row("  95 % interval", &|engine| percent(engine))?;
     row("call, live instance", &|engine| seconds(engine.live_call.median))?;
@@ -46,6 +47,15 @@ pub(crate) fn table(bench: &Bench) -> io::Result<()> {
         writeln!(out, "\n{advice}")?;
     }
     out.flush()
+}
+
+/// What the engine is.
+fn kind(engine: &Engine) -> &'static str {
+    match engine.info.is_jit {
+        _ if engine.info.id == TIERED => "both",
+        true => "JIT",
+        false => "interpreter",
+    }
 }
 
 /// Which backend to choose.
@@ -60,9 +70,13 @@ pub(crate) fn advice(bench: &Bench) -> Option<String> {
     let times = cheap_first.call.median / dear_first.call.median;
     let (slow, fast) = (cheap_first.info.id, dear_first.info.id);
     let loses = seconds(dear_first.cost(bench).start - cheap_first.cost(bench).start);
+    let tiered = match bench.engines.iter().find(|engine| engine.info.id == TIERED) {
+        Some(_) => "\nChoose tiered where code may be generated and you do not want to choose.",
+        None => "",
+    };
     Some(format!(
         "break-even: {calls} calls. {fast} starts {loses} later and is {times:.1} times as fast per call.\n\
-         Choose {slow} for a plugin that is loaded for fewer calls than that, {fast} for one that stays."
+         Choose {slow} for a plugin that is loaded for fewer calls than that, {fast} for one that stays.{tiered}"
     ))
 }
 

@@ -59,6 +59,8 @@ impl Code {
         let mut config = Config::new();
         config.strategy(wasmtime::Strategy::Cranelift);
         config.wasm_backtrace_max_frames(None);
+        // Whatever the environment says: code would depend on it.
+        config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
         config.parallel_compilation(false);
         config.cranelift_opt_level(wasmtime::OptLevel::Speed);
         config.cranelift_regalloc_algorithm(wasmtime::RegallocAlgorithm::Backtracking);

@@ -10,6 +10,8 @@ use crate::outcome::{Failure, SCHEMA, exit, print_json};
 
 /// The backend whose code is kept.
 pub(crate) const COMPILED: &str = "wasmtime";
+/// The backend that answers at once and compiles behind.
+pub(crate) const TIERED: &str = "tiered";
 
 /// A sandbox on the backend with this name. Without one, on tiered where the build has it and the policy's fuel is the same
 /// on every engine, otherwise on the first of this build.
@@ -19,7 +21,7 @@ pub(crate) fn open_sandbox(
     options: &SandboxOptions,
 ) -> Result<Box<dyn AnySandbox>, Failure> {
     let first = backends().first().map_or("default", |info| info.id);
-    let default = if cfg!(feature = "tiered") && policy.is_exact() { "tiered" } else { first };
+    let default = if cfg!(feature = "tiered") && policy.is_exact() { TIERED } else { first };
     Ok(sandbox(backend.unwrap_or(default), policy, options)?)
 }
 

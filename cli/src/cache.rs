@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::{
     args::{CacheArgs, CacheCommand, Common, CompileArgs, WhereArgs},
-    backends::COMPILED,
+    backends::{COMPILED, TIERED},
     outcome::{Failure, SCHEMA, exit, exit_with, print_json},
     progress::with_progress,
     read::read_module,
@@ -84,7 +84,7 @@ pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
     let contract = if args.no_contract { Contract::None } else { Contract::bytes(args.entry.as_str()) };
     let mut lines = Vec::new();
     for module in &args.modules {
-        match load(module, &args.common, &args.cache, &contract) {
+        match load(COMPILED, module, &args.common, &args.cache, &contract) {
             Ok(is_cached) => lines.push(Compiled { module: module.to_string_lossy().into_owned(), is_cached }),
             Err(failure) => return failure.finish(json),
         }
@@ -113,13 +113,19 @@ struct Compiled {
     is_cached: bool,
 }
 
-/// Compiles one module, without a word.
+/// Compiles one module, without a word and with low priority: as tiered does it.
 pub(crate) fn compile_module(module: &Path, common: &Common, cache: &CacheArgs, contract: &Contract) -> ExitCode {
-    ExitCode::from(u8::from(load(module, common, cache, contract).is_err()))
+    ExitCode::from(u8::from(load(TIERED, module, common, cache, contract).is_err()))
 }
 
 /// Whether the module was compiled before.
-fn load(module: &Path, common: &Common, cache: &CacheArgs, contract: &Contract) -> Result<bool, Failure> {
+fn load(
+    backend: &str,
+    module: &Path,
+    common: &Common,
+    cache: &CacheArgs,
+    contract: &Contract,
+) -> Result<bool, Failure> {
     let policy = common.policy()?;
     let bytes = read_module(module, &policy)?;
     let options = cache.options()?;
@@ -128,8 +134,9 @@ fn load(module: &Path, common: &Common, cache: &CacheArgs, contract: &Contract) 
     {
         return Err(Failure::cache(&format!("{}: {error}", cache.path().display())));
     }
-    let sandbox = sandbox(COMPILED, policy, &options)?;
+    let sandbox = sandbox(backend, policy, &options)?;
     let plugin = with_progress("compiling", common.quiet, || sandbox.load(&bytes, contract))?;
+    sandbox.finish_compiling();
     Ok(plugin.is_cached())
 }
 

@@ -18,7 +18,11 @@ use super::{
     Progress,
     break_even::{Comparison, Cost, compare},
 };
-use crate::{args::Common, backends::chosen, outcome::Failure};
+use crate::{
+    args::Common,
+    backends::{TIERED, chosen},
+    outcome::Failure,
+};
 
 /// Time for all loads of one backend, for the calls of all, and for everything else that is repeated.
 const LOADING: Duration = Duration::from_secs(2);
@@ -71,9 +75,6 @@ impl Engine {
         Cost { start: load + (self.first_call - self.call.median).max(0.0), call: self.call.median }
     }
 }
-
-/// The backend that calls the interpreter until the compiler is done.
-pub(crate) const TIERED: &str = "tiered";
 
 impl Bench {
     /// Time until the reply of call `calls`. Of tiered it follows from the parts: calls are as slow as the interpreter's for as

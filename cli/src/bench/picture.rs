@@ -10,10 +10,10 @@ use plotters::{
 
 use super::{
     break_even::Comparison,
-    measure::{Bench, Engine, TIERED},
+    measure::{Bench, Engine},
     show::{count, seconds},
 };
-use crate::outcome::Failure;
+use crate::{backends::TIERED, outcome::Failure};
 
 const SIZE: (u32, u32) = (1_000, 600);
 /// Distinguishable also with red-green colour blindness.

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::{
     break_even::Comparison,
-    measure::{Bench, Engine, TIERED},
+    measure::{Bench, Engine},
 };
-use crate::outcome::SCHEMA;
+use crate::{backends::TIERED, outcome::SCHEMA};
 
 /// Prints a table and its conclusion.
 pub(crate) fn table(bench: &Bench) -> io::Result<()> {

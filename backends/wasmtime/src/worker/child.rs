@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{
     CompileLimits,
@@ -23,8 +23,6 @@ use super::{
 const MARKER: &str = "--hotcell-compile-worker";
 /// File descriptors below this number: standard input, output and error, and so no new one at all.
 const FILES: u64 = 3;
-/// Added to the niceness, so that compilations give way to calls.
-const NICENESS: i32 = 10;
 
 static SERVED: AtomicBool = AtomicBool::new(false);
 
@@ -142,8 +140,6 @@ fn limit_self(order: &Order) -> Result<(), String> {
     // Of files; pipes have no size.
     lower(Resource::Fsize, 0, 0)?;
     lower(Resource::Nofile, FILES, FILES)?;
-    // Nothing rests on it.
-    let _ = nice(NICENESS);
     Ok(())
 }
 

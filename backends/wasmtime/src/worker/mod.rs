@@ -44,10 +44,10 @@ impl Default for CompileLimits {
 /// How compilations are run in child processes. Cheap to clone, and any number of threads may use it at once: each
 /// compilation has a child of its own.
 ///
-/// A child has an empty environment, `/` as its directory, and three pipes. It cannot open a file or a socket, has a
-/// lower priority, and writes no core dump. On Linux it also cannot gain privileges, dies with the thread that started
-/// it, and has no access to the file system, as far as the kernel has Landlock. Files that the program lets its
-/// children inherit stay open in it; those that Rust opens are not among them.
+/// A child has an empty environment, `/` as its directory, and three pipes. It cannot open a file or a socket, and
+/// writes no core dump. It has the priority of the thread that started it. On Linux it also cannot gain privileges, dies
+/// with that thread, and has no access to the file system, as far as the kernel has Landlock. Files that the program lets
+/// its children inherit stay open in it; those that Rust opens are not among them.
 ///
 /// The children of a compiler are not looked for: it has no reason to start any, and where there is Landlock it has
 /// nothing to start them from.

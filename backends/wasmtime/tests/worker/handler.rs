@@ -118,7 +118,6 @@ pub(crate) fn handle(pieces: &[Vec<u8>]) -> Result<Vec<u8>, String> {
             Ok(format!("{limits:?}").into_bytes())
         }
         b"privileges" => Ok(vec![u8::from(rustix::thread::no_new_privs().unwrap())]),
-        b"niceness" => Ok(vec![rustix::process::getpriority_process(None).unwrap() as u8]),
         _ => Err("no such job".into()),
     }
 }

@@ -263,3 +263,42 @@ fn a_limit_on_files_ends_nobody() {
     let status = again("a_limit_on_files_ends_nobody", path.to_str().unwrap()).status().unwrap();
     assert!(status.success(), "{status}");
 }
+
+#[test]
+fn an_entry_is_there_while_it_is_written_again() {
+    let (_directory, cache) = scratch();
+    cache.put(name(1), &[&content_of(1)]);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..500).for_each(|_| cache.put(name(1), &[&content_of(1)])));
+        while !writer.is_finished() {
+            assert_eq!(get(&cache, name(1)), Some(content_of(1)));
+        }
+    });
+}
+
+#[test]
+fn writers_do_not_wait_for_each_other() {
+    let (_directory, cache) = scratch();
+    let begin = std::sync::Barrier::new(16);
+    let content = vec![0; 4 << 20];
+    thread::scope(|scope| {
+        for number in 0..16 {
+            let (cache, begin, content) = (&cache, &begin, &content);
+            scope.spawn(move || {
+                begin.wait();
+                cache.put(name(number), &[content]);
+            });
+        }
+    });
+    assert_eq!(cache.entries().len(), 16, "each was kept at its first writing");
+}
+
+#[test]
+fn a_key_that_is_there_is_not_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = Directory::open(directory.path()).unwrap();
+    for content in [[1; 32], [2; 32]] {
+        directory.write_new("key", &content).unwrap();
+        assert_eq!(directory.read_secret("key").unwrap(), Some([1; 32]));
+    }
+}

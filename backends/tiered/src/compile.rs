@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use hotcell_core::{BackendError, SandboxBackend, backend::catch_panic};
+use hotcell_core::SandboxBackend;
 
 use crate::module::Compiled;
 
@@ -63,20 +63,14 @@ pub(crate) struct Pending(Arc<(Mutex<usize>, Condvar)>);
 
 impl Pending {
     /// Compiles behind, unless nobody wants `module` any more when its turn comes.
-    pub(crate) fn begin<B: SandboxBackend>(
-        &self,
-        module: &Arc<Compiled<B>>,
-        compile: impl FnOnce() -> Result<B::Module, BackendError> + Send + 'static,
-    ) {
+    pub(crate) fn begin<B: SandboxBackend>(&self, module: &Arc<Compiled<B>>) {
         let one = One::of(self);
         let module: Weak<Compiled<B>> = Arc::downgrade(module);
         submit(Box::new(move || {
             let _one = one;
-            let Some(module) = module.upgrade() else { return };
-            module.finish(match catch_panic(compile) {
-                Ok(outcome) => outcome,
-                Err(panic) => Err(BackendError::Engine { backend: B::ID, source: panic.into() }),
-            });
+            if let Some(module) = module.upgrade() {
+                module.compile();
+            }
         }));
     }
 
@@ -105,5 +99,54 @@ impl Drop for One {
     fn drop(&mut self) {
         *self.0.count() -= 1;
         self.0.0.1.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    };
+
+    use hotcell_core::BackendError;
+    use hotcell_wasmi::Wasmi;
+
+    use super::*;
+
+    /// Work that counts, and compiles nothing.
+    fn counted(count: &Arc<AtomicU32>) -> Arc<Compiled<Wasmi>> {
+        let count = count.clone();
+        Arc::new(Compiled::by(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            Err(BackendError::OtherEngine)
+        }))
+    }
+
+    #[test]
+    fn what_nobody_has_any_more_is_not_compiled() {
+        let (pending, count) = (Pending::default(), Arc::<AtomicU32>::default());
+        // All threads are busy until they are told.
+        let busy: Vec<_> = (0..MOST_THREADS)
+            .map(|_| {
+                let (tell, told) = mpsc::channel::<()>();
+                let module: Arc<Compiled<Wasmi>> = Arc::new(Compiled::by(move || {
+                    let _ = told.recv();
+                    Err(BackendError::OtherEngine)
+                }));
+                pending.begin(&module);
+                (tell, module)
+            })
+            .collect();
+        let (kept, dropped) = (counted(&count), counted(&count));
+        pending.begin(&kept);
+        pending.begin(&dropped);
+        let work = Arc::downgrade(&dropped);
+        drop(dropped);
+        assert!(work.upgrade().is_none(), "the module's bytes go with it");
+        drop(busy.into_iter().map(|(tell, module)| (drop(tell), module).1).collect::<Vec<_>>());
+        pending.wait();
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        drop(kept);
     }
 }

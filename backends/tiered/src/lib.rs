@@ -117,9 +117,9 @@ impl<A: SandboxBackend, B: SandboxBackend> SandboxBackend for Tiered<A, B> {
 
     fn compile(&self, admitted: &Admitted<'_>) -> Result<Module<A, B>, BackendError> {
         let first = Some(self.first.compile(admitted)?);
-        let second = Arc::new(Compiled::default());
         let (backend, admitted) = (self.second.clone(), admitted.clone().into_owned());
-        self.pending.begin(&second, move || backend.compile(&admitted));
+        let second = Arc::new(Compiled::by(move || backend.compile(&admitted)));
+        self.pending.begin(&second);
         Ok(Module { first, second })
     }
 

@@ -1,11 +1,11 @@
 //! Modules on two engines, of which the second may not be there yet.
 
 use std::sync::{
-    Arc, OnceLock,
+    Arc, Mutex, OnceLock, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
-use hotcell_core::{BackendError, SandboxBackend};
+use hotcell_core::{BackendError, SandboxBackend, backend::catch_panic};
 
 /// A module on the first engine, and later on the second.
 pub struct Module<A: SandboxBackend, B: SandboxBackend> {
@@ -19,15 +19,34 @@ pub(crate) struct Compiled<B: SandboxBackend> {
     module: OnceLock<Result<B::Module, BackendError>>,
     /// Whether the module is there.
     ready: Arc<AtomicBool>,
+    /// How to compile it, until somebody does. A plugin that is dropped takes it along.
+    work: Mutex<Option<Work<B>>>,
 }
+
+type Work<B> = Box<dyn FnOnce() -> Result<<B as SandboxBackend>::Module, BackendError> + Send>;
 
 impl<B: SandboxBackend> Default for Compiled<B> {
     fn default() -> Self {
-        Self { module: OnceLock::new(), ready: Arc::default() }
+        Self { module: OnceLock::new(), ready: Arc::default(), work: Mutex::default() }
     }
 }
 
 impl<B: SandboxBackend> Compiled<B> {
+    /// One that is to be compiled so.
+    pub(crate) fn by(work: impl FnOnce() -> Result<B::Module, BackendError> + Send + 'static) -> Self {
+        Self { work: Mutex::new(Some(Box::new(work))), ..Self::default() }
+    }
+
+    /// Compiles it, once.
+    pub(crate) fn compile(&self) {
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(work) = work else { return };
+        self.finish(match catch_panic(work) {
+            Ok(outcome) => outcome,
+            Err(panic) => Err(BackendError::Engine { backend: B::ID, source: panic.into() }),
+        });
+    }
+
     /// Ends the waiting.
     pub(crate) fn finish(&self, outcome: Result<B::Module, BackendError>) {
         let is_there = outcome.is_ok();

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hotcell_core::{Budget, CancelToken, Contract, HostOptions, Plugin, Store, Value, admit};
+use hotcell_core::{Budget, CancelToken, Contract, HostOptions, Plugin, Store, Value, admit, backend::Deadline};
 
 use crate::{
     BackendUnderTest, Check, Failure, Outcome,
@@ -95,7 +95,7 @@ fn neighbour<B: BackendUnderTest>() -> Outcome {
         });
         let mut ended = 0;
         while ended < 2 || !neighbour.is_finished() {
-            let soon = Budget { deadline: Some(options.clock.now().after(SHORT)), ..budget() };
+            let soon = Budget { deadline: Some(Deadline::At(options.clock.now().after(SHORT))), ..budget() };
             let mut instance = loader.instantiate(&linked, soon, ()).map_err(|error| error.fault)?;
             ensure_eq!(instance.call_values("spin", &[]).denied()?.code(), "deadline-exceeded");
             let error = hurried.call_values("spin", &[], (), None).denied()?;

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use hotcell_core::{
     Admitted, Budget, Contract, Fault, HostOptions, Imports, Instance, LoadError, Loader, Policy, Rejection, Store,
-    Value, admit, backend::DuplicateImport, plugin::Linked,
+    Value, admit,
+    backend::{Deadline, DuplicateImport},
+    plugin::Linked,
 };
 
 use crate::{BackendUnderTest, Failure, tally};
@@ -69,7 +71,7 @@ impl<B: BackendUnderTest> Host<B> {
         export: &str,
         params: &[Value],
     ) -> (Result<Vec<Value>, Fault>, Option<u64>) {
-        guest.0.arm(self.policy().deadline_from(self.options.clock.now()), None);
+        guest.0.arm(self.policy().deadline_from(self.options.clock.now()).map(Deadline::At), None);
         let results = guest.0.call_values(export, params);
         (results, guest.fuel_used())
     }

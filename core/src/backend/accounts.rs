@@ -12,13 +12,23 @@ use crate::{
 /// Fuel that counts as unlimited, and the most that any counter holds: `i64::MAX`, 292 years at a unit per nanosecond.
 pub const MOST_FUEL: u64 = i64::MAX as u64;
 
+/// When an operation must have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    /// At this time.
+    At(Instant),
+    /// So many nanoseconds from when its store first looks at the clock, at the end of a slice or before a host function: for
+    /// calls so short that to read the clock would cost as much as they do.
+    In(u64),
+}
+
 /// What one operation may use. Instantiation takes it by value, so that it cannot be forgotten.
 #[derive(Clone, Debug)]
 pub struct Budget {
     /// Fuel, in units of the policy's metering, at most [`MOST_FUEL`]; `None` is unlimited.
     pub fuel: Option<u64>,
     /// When the operation must have ended.
-    pub deadline: Option<Instant>,
+    pub deadline: Option<Deadline>,
     /// Ends the operation from outside.
     pub cancel: Option<CancelToken>,
     /// Bytes of all memories and tables together.
@@ -40,7 +50,7 @@ impl Budget {
         let limits = &policy.rules().limits;
         Self {
             fuel: limits.fuel.map(|fuel| fuel.min(MOST_FUEL)),
-            deadline: policy.deadline_from(now),
+            deadline: policy.deadline_from(now).map(Deadline::At),
             cancel,
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
@@ -104,7 +114,7 @@ impl Accounts {
 
     /// Begins a new operation: what a budget gives to one, it gives again. What memories and tables hold, they keep.
     #[inline]
-    pub fn rearm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+    pub fn rearm(&mut self, deadline: Option<Deadline>, cancel: Option<CancelToken>) {
         self.budget.deadline = deadline;
         self.budget.cancel = cancel;
         self.peak = self.held.bytes;
@@ -121,14 +131,26 @@ impl Accounts {
     ///
     /// [`Fault::Cancelled`] or [`Fault::DeadlineExceeded`].
     #[inline]
-    pub fn check(&self) -> Result<(), Fault> {
+    pub fn check(&mut self) -> Result<(), Fault> {
         if self.budget.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
             return Err(Fault::Cancelled);
         }
-        match self.budget.deadline {
-            Some(deadline) if self.clock.now() >= deadline => Err(Fault::DeadlineExceeded),
+        match self.time_left() {
+            Some(Duration::ZERO) => Err(Fault::DeadlineExceeded),
             _ => Ok(()),
         }
+    }
+
+    /// Time until the deadline. One that has not begun begins.
+    pub(super) fn time_left(&mut self) -> Option<Duration> {
+        let deadline = self.budget.deadline?;
+        let now = self.clock.now();
+        let end = match deadline {
+            Deadline::At(end) => end,
+            Deadline::In(nanoseconds) => Instant(now.0.saturating_add(nanoseconds)),
+        };
+        self.budget.deadline = Some(Deadline::At(end));
+        Some(end.since(now))
     }
 
     /// The fuel that the operation began with; [`MOST_FUEL`] where it is unlimited.
@@ -184,6 +206,10 @@ impl Accounts {
             return Err(Fault::HostCallLimit { allowed });
         }
         self.host_calls += 1;
+        // What a host function takes is the guest's time.
+        if matches!(self.budget.deadline, Some(Deadline::In(_))) {
+            self.time_left();
+        }
         Ok(())
     }
 
@@ -222,10 +248,8 @@ impl Accounts {
     /// Moves the deadline: `elapsed` was neither the guest's doing nor its time.
     pub fn stop_the_clock(&mut self, elapsed: Duration) {
         self.off_the_clock += elapsed;
-        self.budget.deadline = self.budget.deadline.map(|deadline| deadline.after(elapsed));
-    }
-
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.budget.deadline
+        if let Some(Deadline::At(end)) = &mut self.budget.deadline {
+            *end = end.after(elapsed);
+        }
     }
 }

@@ -85,7 +85,7 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     pub fn remaining_time(&mut self) -> Option<Duration> {
         let accounts = self.accounts();
         accounts.filling_ended();
-        accounts.deadline().map(|deadline| deadline.since(accounts.clock().now()))
+        accounts.time_left()
     }
 
     /// Runs `wait` with the deadline's clock stopped: for waiting that is not the guest's fault. The report calls this

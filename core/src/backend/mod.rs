@@ -22,7 +22,7 @@ mod store;
 mod superseding;
 mod ticks;
 
-pub use accounts::{Accounts, Budget, MOST_FUEL};
+pub use accounts::{Accounts, Budget, Deadline, MOST_FUEL};
 pub use enforcement::{Enforcement, Field, check_enforceable};
 pub use host::{BadPointer, HostCx, HostError, HostStop, catch_panic};
 pub use imports::{DuplicateImport, Imports};
@@ -144,11 +144,8 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     }
 
     /// A module that was compiled before, by an engine like this one from the same [identity](Identity), and what admission
-    /// found in it then: what a backend with a cache kept in [`compile`](Self::compile).
-    ///
-    /// # Behavior
-    ///
-    /// * Whatever is in the cache's place, the module is what was compiled from this identity, or there is none.
+    /// found in it then: what a backend with a cache kept in [`compile`](Self::compile). Whatever has got into the cache's
+    /// place, the module is what was compiled from this identity, or there is none.
     fn cached(&self, _identity: &Identity<'_>) -> Option<(Self::Module, ModuleSummary)> {
         None
     }

@@ -2,10 +2,10 @@
 
 use alloc::{borrow::ToOwned, vec::Vec};
 
-use super::{Accounts, Budget, HostOptions, HostStop, MOST_FUEL, ticks::Ticks};
+use super::{Accounts, Budget, Deadline, HostOptions, HostStop, MOST_FUEL, ticks::Ticks};
 use crate::{
     policy::Policy,
-    time::{CancelToken, Instant},
+    time::CancelToken,
     value::Value,
     verdict::{Fault, Tier},
 };
@@ -241,7 +241,7 @@ pub trait Instance<T>: Store<T> + Send {
     /// Begins a new operation: fuel and all else that the budget gives to one is there again. Memory in use stays in use.
     /// Not for a backend to write.
     #[inline]
-    fn arm(&mut self, deadline: Option<Instant>, cancel: Option<CancelToken>) {
+    fn arm(&mut self, deadline: Option<Deadline>, cancel: Option<CancelToken>) {
         let data = self.data_mut();
         data.accounts.rearm(deadline, cancel);
         data.begin();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     admit::FuncType,
-    backend::{Backend, Budget, Instance, Store, TypedCall, call},
+    backend::{Backend, Budget, Deadline, Instance, Store, TypedCall, call},
     time::{CancelToken, Instant, nanoseconds},
     value::{Value, Values},
     verdict::{BackendError, CallError, Fault, Phase, Report, Tier, Usage},
@@ -113,7 +113,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         cancel: Option<CancelToken>,
         run: impl Fn(&mut Self, &Operation) -> Result<R, CallError>,
     ) -> Result<R, CallError> {
-        let operation = Operation { begin: plugin.0.options.clock.now() };
+        let mut operation = Operation { begin: plugin.0.options.clock.now() };
         let outcome = Self::new(plugin, state, cancel, &operation, Lives::Once).and_then(|mut session| {
             loop {
                 let outcome = session.greet(&operation).and_then(|()| run(&mut session, &operation));
@@ -121,6 +121,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
                     return outcome;
                 }
                 let Self { instance, cancel, plugin, .. } = session;
+                // What was off the clock was nobody's time.
+                operation.begin = operation.begin.after(instance.data().accounts.off_the_clock());
                 // Once is enough: the new instance stays where it is.
                 session = Self::on(plugin, instance.into_data().state, cancel, &operation, Lives::On)?;
             }
@@ -292,7 +294,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             .ok_or_else(|| self.mistyped::<P, R>(name))
     }
 
-    /// A typed call, under its own budget.
+    /// A typed call, under its own budget. Its deadline begins when the guest has used up its first slice of fuel or calls its
+    /// host: a call that does neither reads no clock.
     ///
     /// # Errors
     ///
@@ -306,8 +309,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         if Some(func.session) != self.id {
             return Err(BackendError::OtherSession.into());
         }
-        // The clock is read only if there is a deadline.
-        self.arm(self.deadline.map(|deadline| deadline_from(self.plugin.options.clock.now(), deadline)));
+        self.arm(self.deadline.map(Deadline::In));
         self.guarded(|instance| call::<B, P, R, T>(instance, &func.func, params))
     }
 
@@ -367,13 +369,13 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// Arms a new budget, for an operation that reports its times.
     fn begin(&mut self) -> Operation {
         let operation = Operation { begin: self.plugin.options.clock.now() };
-        self.arm(self.deadline.map(|deadline| deadline_from(operation.begin, deadline)));
+        self.arm(self.deadline.map(|deadline| Deadline::At(deadline_from(operation.begin, deadline))));
         operation
     }
 
     /// Arms a new budget, unless the instance will refuse the call.
     #[inline]
-    fn arm(&mut self, deadline: Option<Instant>) {
+    fn arm(&mut self, deadline: Option<Deadline>) {
         if !self.poisoned {
             self.instance.arm(deadline, self.cancel.clone());
         }

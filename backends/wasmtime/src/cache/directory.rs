@@ -5,8 +5,6 @@ use std::{
     io::{self, Read, Write},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -137,8 +135,10 @@ impl Directory {
         if getrlimit(Resource::Fsize).current.is_some_and(|limit| bytes > limit) {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let unfinished = format!("{UNFINISHED}{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        // Numbers of processes are not enough: there are as many of one number as there are containers.
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let unfinished = format!("{UNFINISHED}{:032x}", u128::from_ne_bytes(random));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OPEN;
         let mut file = File::from(rustix::fs::openat(&self.descriptor, &unfinished, flags, PRIVATE)?);
         let write = || {

@@ -141,13 +141,14 @@ impl CodeCache {
         let store = self.store.as_ref().ok()?;
         let file = name.to_string();
         let sealed = store.directory.read(&file, self.limit)?;
-        let opened = store.key.open(name, &sealed).and_then(read);
-        match &opened {
-            Some(_) => store.directory.touch(&file),
+        let Some(content) = store.key.open(name, &sealed) else {
             // So that it is written again.
-            None => store.directory.remove(&file),
-        }
-        opened
+            store.directory.remove(&file);
+            return None;
+        };
+        let read = read(content)?;
+        store.directory.touch(&file);
+        Some(read)
     }
 
     /// Keeps an entry, whose content is these parts after each other, if it can be kept.

@@ -39,6 +39,7 @@ pub use hotcell_core::{
 mod pages {
     #[doc = include_str!("../docs/tutorial.md")]
     struct Tutorial;
+    #[cfg(all(feature = "cache", feature = "tiered", feature = "worker", unix))]
     #[doc = include_str!("../docs/embed.md")]
     struct Embed;
     #[doc = include_str!("../docs/guests.md")]

@@ -210,7 +210,7 @@ pub(crate) struct CompileArgs {
     #[arg(long, conflicts_with = "entry")]
     pub no_contract: bool,
     #[command(flatten)]
-    pub cache: CacheArgs,
+    pub place: WhereArgs,
     #[command(flatten)]
     pub common: Common,
 }

@@ -8,8 +8,6 @@ use serde::Serialize;
 
 use crate::outcome::{Failure, SCHEMA, exit, print_json};
 
-/// The backend whose code is kept.
-pub(crate) const COMPILED: &str = "wasmtime";
 /// The backend that answers at once and compiles behind.
 pub(crate) const TIERED: &str = "tiered";
 

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    fmt::Display,
     io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
@@ -10,19 +11,21 @@ use std::{
 
 use bytesize::ByteSize;
 use etcetera::BaseStrategy;
-use hotcell::{CodeCache, CompileWorker, Contract, Report, SandboxOptions, sandbox};
+use hotcell::{CallError, CodeCache, CompileWorker, Contract, Report, SandboxOptions, sandbox};
 use serde::Serialize;
 
 use crate::{
     args::{CacheArgs, CacheCommand, Common, CompileArgs, WhereArgs},
-    backends::{COMPILED, TIERED},
+    backends::TIERED,
     outcome::{Failure, SCHEMA, exit, exit_with, print_json},
     progress::with_progress,
     read::read_module,
 };
 
+/// The backend whose code is kept.
+const COMPILED: &str = "wasmtime";
 /// The subcommand under which the program compiles for the next run.
-pub(crate) const BEHIND: &str = "compile-behind";
+const BEHIND: &str = "compile-behind";
 
 impl WhereArgs {
     /// The directory that the user named, or the usual one.
@@ -44,25 +47,42 @@ impl WhereArgs {
 
 impl CacheArgs {
     /// What a command that runs a module says to its backend: code is kept, and compiled in a process of its own.
-    pub(crate) fn options(&self) -> Result<SandboxOptions, Failure> {
-        let mut options = SandboxOptions::default();
-        options.wasmtime.worker = CompileWorker::this_program().ok();
-        options.wasmtime.cache = match (self.no_cache, self.place.open()) {
-            (true, _) => None,
-            (false, Ok(cache)) => Some(cache),
-            // Without a home there is no usual place, and nothing to say about it.
-            (false, Err(_)) if self.place.cache.is_none() && env::var_os("HOME").is_none() => None,
-            (false, Err(failure)) => return Err(failure),
-        };
+    ///
+    /// A place that the user did not name is no reason to fail.
+    pub(crate) fn options(&self, common: &Common) -> Result<SandboxOptions, Failure> {
+        let mut options = limited();
+        if self.no_cache {
+            return Ok(options);
+        }
+        match self.place.open() {
+            Ok(cache) => options.wasmtime.cache = Some(cache),
+            Err(failure) if self.place.cache.is_some() => return Err(failure),
+            Err(failure) if common.quiet || common.json => drop(failure),
+            Err(failure) => {
+                let _ = writeln!(io::stderr(), "hotcell: warning: {}", failure.into_parts().1);
+            }
+        }
         Ok(options)
     }
 }
 
+/// Modules are compiled in a process of their own, which has limits.
+pub(crate) fn limited() -> SandboxOptions {
+    let mut options = SandboxOptions::default();
+    options.wasmtime.worker = CompileWorker::this_program().ok();
+    options
+}
+
 /// Lets another process compile what this one was asked to run, where the interpreter has answered and code is kept: this one
 /// has its answer and does not wait. The other is asked the same, and does no more than compile.
-pub(crate) fn compile_for_the_next(options: &SandboxOptions, report: &Report) {
+pub(crate) fn compile_for_the_next<R>(
+    options: &SandboxOptions,
+    outcome: &Result<R, CallError>,
+    report: impl FnOnce(&R) -> &Report,
+) {
     let keeps = options.wasmtime.cache.as_ref().is_some_and(|cache| cache.unusable().is_none());
-    if !keeps || report.tier.is_none_or(|tier| tier.backend == COMPILED) {
+    let tier = outcome.as_ref().map_or_else(|error| error.report.tier, |reply| report(reply).tier);
+    if !keeps || tier.is_none_or(|tier| tier.backend == COMPILED) {
         return;
     }
     let mut command = match env::current_exe() {
@@ -84,7 +104,7 @@ pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
     let contract = if args.no_contract { Contract::None } else { Contract::bytes(args.entry.as_str()) };
     let mut lines = Vec::new();
     for module in &args.modules {
-        match load(COMPILED, module, &args.common, &args.cache, &contract) {
+        match load(COMPILED, module, &args.common, &args.place, &contract) {
             Ok(is_cached) => lines.push(Compiled { module: module.to_string_lossy().into_owned(), is_cached }),
             Err(failure) => return failure.finish(json),
         }
@@ -114,8 +134,8 @@ struct Compiled {
 }
 
 /// Compiles one module, without a word and with low priority: as tiered does it.
-pub(crate) fn compile_module(module: &Path, common: &Common, cache: &CacheArgs, contract: &Contract) -> ExitCode {
-    ExitCode::from(u8::from(load(TIERED, module, common, cache, contract).is_err()))
+pub(crate) fn compile_module(module: &Path, common: &Common, place: &WhereArgs, contract: &Contract) -> ExitCode {
+    ExitCode::from(u8::from(load(TIERED, module, common, place, contract).is_err()))
 }
 
 /// Whether the module was compiled before.
@@ -123,20 +143,24 @@ fn load(
     backend: &str,
     module: &Path,
     common: &Common,
-    cache: &CacheArgs,
+    place: &WhereArgs,
     contract: &Contract,
 ) -> Result<bool, Failure> {
     let policy = common.policy()?;
     let bytes = read_module(module, &policy)?;
-    let options = cache.options()?;
-    if let Some(cache) = &options.wasmtime.cache
-        && let Some(error) = cache.unusable()
-    {
-        return Err(Failure::cache(&format!("{}: {error}", cache.path().display())));
+    let cache = place.open()?;
+    let cannot = |why: &dyn Display| Failure::cache(&format!("{}: {why}", cache.path().display()));
+    if let Some(error) = cache.unusable() {
+        return Err(cannot(error));
     }
+    let mut options = limited();
+    options.wasmtime.cache = Some(cache.clone());
     let sandbox = sandbox(backend, policy, &options)?;
     let plugin = with_progress("compiling", common.quiet, || sandbox.load(&bytes, contract))?;
     sandbox.finish_compiling();
+    if !plugin.is_cached() && !sandbox.load(&bytes, contract)?.is_cached() {
+        return Err(cannot(&"the code could not be kept: is the disk full, or the code larger than the cache?"));
+    }
     Ok(plugin.is_cached())
 }
 

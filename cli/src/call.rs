@@ -38,13 +38,14 @@ fn results(args: &CallArgs) -> Result<(Vec<Value>, Report, bool), Failure> {
     let policy = args.common.policy()?;
     let module = read_module(&args.module, &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
-    let options = args.cache.options()?;
+    let options = args.cache.options(&args.common)?;
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy, &options)?;
     let contract = contract(args);
     let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let params = parse_arguments(plugin.summary(), &args.export, &args.arguments)?;
-    let (values, report) = plugin.call_values(&args.export, &params, cancel)?;
-    compile_for_the_next(&options, &report);
+    let outcome = plugin.call_values(&args.export, &params, cancel);
+    compile_for_the_next(&options, &outcome, |(_, report)| report);
+    let (values, report) = outcome?;
     Ok((values, report, plugin.is_cached()))
 }
 
@@ -55,7 +56,7 @@ fn contract(args: &CallArgs) -> Contract {
 
 /// What another process does behind `hotcell call`, for the next one.
 pub(crate) fn compile(args: &CallArgs) -> ExitCode {
-    compile_module(&args.module, &args.common, &args.cache, &contract(args))
+    compile_module(&args.module, &args.common, &args.cache.place, &contract(args))
 }
 
 /// Parses the arguments by the export's own signature.

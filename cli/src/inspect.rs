@@ -5,7 +5,7 @@ use std::{
 
 use bytesize::ByteSize;
 use hotcell::{
-    Contract, ModuleSummary, Policy, Proposal, SandboxOptions, admit,
+    Contract, ModuleSummary, Policy, Proposal, admit,
     admit::{ExternType, Memory, Offered, Table, proposals_used, summarize},
     policy::Metering,
     verdict::Escaped,
@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::{
     args::InspectArgs,
     backends::chosen,
+    cache::limited,
     outcome::{self, Failure, SCHEMA, exit, print_json},
     progress::with_progress,
     read::read_module,
@@ -100,7 +101,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
             .iter()
             .map(|backend| {
                 let load = || {
-                    let sandbox = backend.sandbox(policy.clone(), &SandboxOptions::default())?;
+                    let sandbox = backend.sandbox(policy.clone(), &limited())?;
                     Ok::<_, Failure>(sandbox.load(&module, &contract).map(drop)?)
                 };
                 verdict(backend.id, with_progress("compiling", args.common.quiet, load))

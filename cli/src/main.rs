@@ -3,6 +3,10 @@
 mod args;
 mod backends;
 mod bench;
+#[cfg(all(feature = "wasmtime", unix))]
+mod cache;
+#[cfg(not(all(feature = "wasmtime", unix)))]
+#[path = "no_cache.rs"]
 mod cache;
 mod call;
 mod conformance;
@@ -23,6 +27,7 @@ use args::{BehindCommand, Cli, Command};
 
 fn main() -> ExitCode {
     // A process that compiles for this one does no more than that.
+    #[cfg(all(feature = "wasmtime", unix))]
     hotcell::serve_compile_worker();
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),

@@ -19,7 +19,7 @@ use crate::{
 
 /// What another process does behind `hotcell run`, for the next one.
 pub(crate) fn compile(args: &RunArgs) -> ExitCode {
-    compile_module(&args.module, &args.common, &args.cache, &Contract::bytes(args.entry.as_str()))
+    compile_module(&args.module, &args.common, &args.cache.place, &Contract::bytes(args.entry.as_str()))
 }
 
 /// `hotcell run`
@@ -53,11 +53,11 @@ fn reply(args: &RunArgs) -> Result<(Reply, bool), Failure> {
     let module = read_module(&args.module, &policy)?;
     let input = read_input(args.input.as_deref(), &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
-    let options = args.cache.options()?;
+    let options = args.cache.options(&args.common)?;
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy, &options)?;
     let plugin =
         with_progress("compiling", args.common.quiet, || sandbox.load(&module, &Contract::bytes(args.entry.as_str())))?;
-    let reply = plugin.call(&args.entry, &input, cancel)?;
-    compile_for_the_next(&options, &reply.report);
-    Ok((reply, plugin.is_cached()))
+    let outcome = plugin.call(&args.entry, &input, cancel);
+    compile_for_the_next(&options, &outcome, |reply| &reply.report);
+    Ok((outcome?, plugin.is_cached()))
 }

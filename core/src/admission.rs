@@ -15,17 +15,18 @@ use crate::{
 /// make one, and `compile` takes nothing else.
 #[derive(Clone, Debug)]
 pub struct Admitted<'a> {
-    identity: Identity<'a>,
+    identity: Option<Identity<'a>>,
     bytes: Cow<'a, [u8]>,
     summary: ModuleSummary,
     policy: Fingerprint,
     offered: Fingerprint,
 }
 
-impl Admitted<'_> {
-    /// The module as it came, and all that decided about it.
-    pub fn identity(&self) -> &Identity<'_> {
-        &self.identity
+impl<'a> Admitted<'a> {
+    /// The module as it came, and all that decided about it: for a backend that [keeps
+    /// code](crate::SandboxBackend::keeps_code), when it was loaded for one.
+    pub fn identity(&self) -> Option<&Identity<'a>> {
+        self.identity.as_ref()
     }
 
     /// The binary for the engine: the module as the [rewrite](crate::meter) made it.
@@ -57,7 +58,13 @@ impl Admitted<'_> {
     /// With copies of what it borrows.
     pub fn into_owned(self) -> Admitted<'static> {
         let Self { identity, bytes, summary, policy, offered } = self;
-        Admitted { identity: identity.into_owned(), bytes: bytes.into_owned().into(), summary, policy, offered }
+        Admitted {
+            identity: identity.map(Identity::into_owned),
+            bytes: bytes.into_owned().into(),
+            summary,
+            policy,
+            offered,
+        }
     }
 }
 
@@ -76,12 +83,12 @@ pub fn admit<'a>(
     offered: &Offered,
     contract: &Contract,
 ) -> Result<Admitted<'a>, Rejection> {
-    admit_identified(Identity::new(bytes, policy, offered, contract), bytes, policy, offered, contract)
+    admit_identified(None, bytes, policy, offered, contract)
 }
 
-/// As [`admit`], where the identity is known.
+/// As [`admit`], for a backend that keeps code under this identity.
 pub(crate) fn admit_identified<'a>(
-    identity: Identity<'a>,
+    identity: Option<Identity<'a>>,
     bytes: &'a [u8],
     policy: &Policy,
     offered: &Offered,

@@ -108,6 +108,10 @@ impl<A: SandboxBackend, B: SandboxBackend> SandboxBackend for Tiered<A, B> {
         self.first.engine().rotate_left(32) ^ self.second.engine()
     }
 
+    fn keeps_code(&self) -> bool {
+        self.second.keeps_code()
+    }
+
     fn cached(&self, identity: &Identity<'_>) -> Option<(Module<A, B>, ModuleSummary)> {
         let (module, summary) = self.second.cached(identity)?;
         let compiled = Compiled::default();

@@ -1,6 +1,8 @@
 //! Compilation, in this process or in a worker's, and modules that were compiled before.
 
-use hotcell_core::{Admitted, BackendError, Identity, ModuleSummary, backend::catch_panic};
+use hotcell_core::{Admitted, BackendError, backend::catch_panic};
+#[cfg(all(feature = "cache", unix))]
+use hotcell_core::{Identity, ModuleSummary};
 use wasmtime::Module;
 
 #[cfg(all(feature = "worker", unix))]
@@ -23,19 +25,13 @@ pub(crate) fn compile(
         _ => in_process(engine, admitted.bytes())?,
     };
     #[cfg(all(feature = "cache", unix))]
-    if let Some(cache) = &options.cache
+    if let (Some(cache), Some(identity)) = (&options.cache, admitted.identity())
         && let (Ok(summary), Ok(code)) = (postcard::to_allocvec(admitted.summary()), module.serialize())
     {
         let length = (summary.len() as u64).to_le_bytes();
-        cache.put(entry_name(engine, admitted.identity()), &[&length, &summary, &code]);
+        cache.put(entry_name(engine, identity), &[&length, &summary, &code]);
     }
     Ok(module)
-}
-
-/// A module that was compiled before, and what admission found in it.
-#[cfg(not(all(feature = "cache", unix)))]
-pub(crate) fn cached(_: &SharedEngine, _: &Options, _: &Identity<'_>) -> Option<(Module, ModuleSummary)> {
-    None
 }
 
 /// A module that was compiled before, and what admission found in it.
@@ -79,9 +75,9 @@ fn limited(
     admitted: &Admitted<'_>,
 ) -> Result<Module, BackendError> {
     #[cfg(feature = "cache")]
-    if let Some(cache) = &options.cache {
+    if let (Some(cache), Some(identity)) = (&options.cache, admitted.identity()) {
         let limits = format!("{:?}", worker.limits());
-        let name = crate::EntryName::of(&[&entry_name(engine, admitted.identity()).bytes(), limits.as_bytes()]);
+        let name = crate::EntryName::of(&[&entry_name(engine, identity).bytes(), limits.as_bytes()]);
         if let Some(allowed) = cache.get(name, |allowed| String::from_utf8(allowed.to_vec()).ok()) {
             return Err(BackendError::CompileLimit { allowed });
         }

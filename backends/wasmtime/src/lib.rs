@@ -27,8 +27,7 @@ pub use worker::{CompileLimits, CompileWorker, WorkerUnavailable};
 use std::sync::Arc;
 
 use hotcell_core::{
-    Admitted, BackendError, Enforcement, Field, HostOptions, Identity, ModuleSummary, Policy, PolicyError,
-    SandboxBackend, Value,
+    Admitted, BackendError, Enforcement, Field, HostOptions, Policy, PolicyError, SandboxBackend, Value,
     admit::FuncType,
     backend::{Counter, HostStop, NotInstantiated, StoreData},
 };
@@ -97,7 +96,13 @@ impl SandboxBackend for Wasmtime {
         self.engine.number()
     }
 
-    fn cached(&self, identity: &Identity<'_>) -> Option<(wasmtime::Module, ModuleSummary)> {
+    #[cfg(all(feature = "cache", unix))]
+    fn keeps_code(&self) -> bool {
+        self.options.cache.is_some()
+    }
+
+    #[cfg(all(feature = "cache", unix))]
+    fn cached(&self, identity: &hotcell_core::Identity<'_>) -> Option<(wasmtime::Module, hotcell_core::ModuleSummary)> {
         compile::cached(&self.engine, &self.options, identity)
     }
 

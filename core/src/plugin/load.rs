@@ -105,8 +105,9 @@ impl<B: Backend> Loader<B> {
 
     /// The compiled module, and whether it was compiled before.
     fn module(&self, bytes: &[u8], offered: &Offered, contract: &Contract) -> Result<(Module<B>, bool), LoadError> {
-        let identity = Identity::new(bytes, &self.policy, offered, contract);
-        match self.backend.cached(&identity) {
+        let keeps_code = self.backend.keeps_code();
+        let identity = keeps_code.then(|| Identity::new(bytes, &self.policy, offered, contract));
+        match identity.as_ref().and_then(|identity| self.backend.cached(identity)) {
             Some((native, summary)) => Ok((self.bind(native, summary, offered.fingerprint()), true)),
             None => {
                 let admitted = admit_identified(identity, bytes, &self.policy, offered, contract)?;

@@ -18,6 +18,12 @@ use super::{InsecureCache, Unusable};
 
 /// How the names of files begin that are being written.
 const UNFINISHED: &str = "new-";
+/// Whether a file of this name is one that was being written, and nobody else's.
+fn is_unfinished(name: &str) -> bool {
+    let digits = name.strip_prefix(UNFINISHED).filter(|digits| digits.len() == 32);
+    digits.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
 /// A file that is still being written then was left behind by a process that ended.
 const ABANDONED: Duration = Duration::from_secs(3600);
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -99,24 +105,25 @@ impl Directory {
         let others = Mode::RWXG | Mode::RWXO;
         self.check(name, &stat, others, "others may read or write it: remove it and the entries beside it")?;
         let mut bytes = [0; N];
-        file.read_exact(&mut bytes)?;
-        match file.read(&mut [0])? {
-            0 => Ok(Some(bytes)),
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the key is too long: remove it").into()),
+        if stat.st_size != N as i64 || file.read_exact(&mut bytes).is_err() {
+            let why = format!("{} has another length than a key: remove it", self.path.join(name).display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why).into());
         }
+        Ok(Some(bytes))
     }
 
     /// Writes a file in one go, in place of what has its name. The seal tells a torn file, so nothing waits for the disk.
     pub(super) fn write(&self, name: &str, header: &[u8], content: &[&[u8]]) -> io::Result<()> {
         let bytes = content.iter().fold(header.len() as u64, |sum, part| sum + part.len() as u64);
-        self.unfinished(bytes, header, content, |unfinished| {
+        self.unfinished(bytes, header, content, |unfinished, _| {
             rustix::fs::renameat(&self.descriptor, unfinished, &self.descriptor, name)
         })
     }
 
-    /// Writes a file, unless there is one of this name.
+    /// Writes a file, unless there is one of this name. It is on the disk before it has its name.
     pub(super) fn write_new(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        self.unfinished(content.len() as u64, content, &[], |unfinished| {
+        self.unfinished(content.len() as u64, content, &[], |unfinished, file| {
+            rustix::fs::fsync(file)?;
             let linked = rustix::fs::linkat(&self.descriptor, unfinished, &self.descriptor, name, AtFlags::empty());
             self.remove(unfinished);
             linked.or_else(|error| if error == Errno::EXIST { Ok(()) } else { Err(error) })
@@ -129,7 +136,7 @@ impl Directory {
         bytes: u64,
         header: &[u8],
         content: &[&[u8]],
-        place: impl FnOnce(&str) -> rustix::io::Result<()>,
+        place: impl FnOnce(&str, &File) -> rustix::io::Result<()>,
     ) -> io::Result<()> {
         // A process that writes past its limit is ended by a signal, which is not ours to ignore.
         if getrlimit(Resource::Fsize).current.is_some_and(|limit| bytes > limit) {
@@ -144,7 +151,7 @@ impl Directory {
         let write = || {
             file.write_all(header)?;
             content.iter().try_for_each(|part| file.write_all(part))?;
-            Ok(place(&unfinished)?)
+            Ok(place(&unfinished, &file)?)
         };
         write().inspect_err(|_| self.remove(&unfinished))
     }
@@ -182,7 +189,7 @@ impl Directory {
     /// Removes entries until all of them are within `limit` bytes, least recently used first, and what ended processes left.
     pub(super) fn shrink(&self, limit: u64) {
         let mut files = self.files();
-        files.retain(|file| match file.name.starts_with(UNFINISHED) {
+        files.retain(|file| match is_unfinished(&file.name) {
             true => {
                 if file.used.elapsed().is_ok_and(|age| age > ABANDONED) {
                     self.remove(&file.name);
@@ -192,13 +199,14 @@ impl Directory {
             false => super::EntryName::parse(&file.name).is_some(),
         });
         files.sort_by_key(|file| file.used);
-        let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        // Sizes may be claimed.
+        let mut bytes: u64 = files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes));
         for file in files {
             if bytes <= limit {
                 return;
             }
             self.remove(&file.name);
-            bytes -= file.bytes;
+            bytes = bytes.saturating_sub(file.bytes);
         }
     }
 }

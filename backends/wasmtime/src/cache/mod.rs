@@ -182,7 +182,7 @@ impl CodeCache {
     /// Whether the entry is there and carries its seal.
     pub fn is_sound(&self, name: EntryName) -> bool {
         let is_sound = |store: &Store| {
-            let sealed = store.directory.read(&name.to_string(), u64::MAX)?;
+            let sealed = store.directory.read(&name.to_string(), self.limit)?;
             store.key.open(name, &sealed).map(drop)
         };
         self.store.as_ref().is_ok_and(|store| is_sound(store).is_some())

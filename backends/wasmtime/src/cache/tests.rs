@@ -181,8 +181,9 @@ fn what_was_not_used_for_the_longest_time_goes_first() {
         cache.put(name(number), content);
         used(number, 100 - u64::from(number));
     }
-    let unfinished = cache.path().join("new-1-1");
-    for (path, age) in [(unfinished.clone(), 7_200), (cache.path().join("new-2-2"), 60)] {
+    let unfinished = |digit: &str| cache.path().join(format!("new-{}", digit.repeat(32)));
+    let theirs = cache.path().join("new-thesis");
+    for (path, age) in [(unfinished("a"), 7_200), (unfinished("b"), 60), (theirs.clone(), 7_200)] {
         fs::write(&path, "unfinished").unwrap();
         let file = fs::File::options().write(true).open(path).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
@@ -192,9 +193,9 @@ fn what_was_not_used_for_the_longest_time_goes_first() {
     cache.clone().with_limit(3_500).put(name(5), content);
     let there: Vec<bool> = (1..=5).map(|number| file(&cache, name(number)).exists()).collect();
     assert_eq!(there, [true, false, false, true, true]);
-    assert!(!unfinished.exists(), "left behind by a process that ended");
-    assert!(cache.path().join("new-2-2").exists(), "may still be written");
-    assert!(cache.path().join("notes of somebody").exists(), "not ours");
+    assert!(!unfinished("a").exists(), "left behind by a process that ended");
+    assert!(unfinished("b").exists(), "may still be written");
+    assert!(theirs.exists() && cache.path().join("notes of somebody").exists(), "not ours");
     cache.clone().with_limit(500).put(name(6), content);
     assert!(!file(&cache, name(6)).exists(), "larger than the cache");
 }

@@ -4,11 +4,11 @@ use hotcell_core::{Backend, Clock, HostOptions, Loader, Policy, PolicyError};
 
 #[cfg(feature = "wasmtime")]
 use crate::backends::WasmtimeOptions;
-use crate::{backends::DefaultBackend, sandbox::Sandbox};
+use crate::sandbox::Sandbox;
 
 /// Makes a [`Sandbox`]: what the embedder decides, beside the policy.
 #[must_use = "a builder makes nothing before `build`"]
-pub struct SandboxBuilder<B: Backend = DefaultBackend> {
+pub struct SandboxBuilder<B: Backend> {
     policy: Policy,
     host: HostOptions,
     options: B::Options,

@@ -20,7 +20,7 @@ impl Sandbox {
     }
 
     /// A sandbox with more than a policy to say: a clock, a number of instances, a cache, another backend.
-    pub fn builder(policy: Policy) -> SandboxBuilder {
+    pub fn builder(policy: Policy) -> SandboxBuilder<DefaultBackend> {
         SandboxBuilder::new(policy)
     }
 }

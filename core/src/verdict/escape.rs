@@ -50,7 +50,7 @@ fn is_printable(char: char) -> bool {
 fn is_blank(char: char) -> bool {
     matches!(char,
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{16fe4}' | '\u{1d159}' | '\u{e0100}'..='\u{e01ef}')
+        | '\u{2d7f}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{1107f}' | '\u{13441}' | '\u{13442}' | '\u{16fe4}' | '\u{1d159}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 #[cfg(test)]
@@ -125,6 +125,9 @@ mod tests {
             0x3164..=0x3164,
             0xfe00..=0xfe0f,
             0xffa0..=0xffa0,
+            0x2d7f..=0x2d7f,
+            0x1107f..=0x1107f,
+            0x13441..=0x13442,
             0xe0100..=0xe01ef,
             0x5c..=0x5c,
         ];

@@ -392,7 +392,10 @@ impl Copies {
         self.operands.truncate(from);
     }
 
-    /// A value is needed here, or may be. It is computed in front of all loops in which none of its operands is made.
+    /// A value is needed here, or may be.
+    ///
+    /// In a loop that it does not change in, the compiler computes it in front of that loop, whether the loop comes here
+    /// or not; or, when it visits this block after one behind the loop, here and so once for each round.
     ///
     /// Only the value itself is marked as computed, not what it was made of: the compiler may know a shorter way to it.
     fn need(&mut self, value: Value, is_certain: bool) {
@@ -404,17 +407,18 @@ impl Copies {
         }
         let definition = self.definitions[value.id as usize];
         let outside = self.loops.iter().find(|outside| outside.time > definition.time).copied();
-        let (at, depth, time) = match outside {
-            Some(outside) => (outside.at, outside.depth, outside.time),
-            None => (self.at, self.depth(), self.time),
-        };
+        let (at, depth) = outside.map_or((self.at, self.depth()), |outside| (outside.at, outside.depth));
         let block = self.path[depth as usize];
         // What stands in the same basic block is computed once there, and what nothing has needed before is paid for.
         let repeated = block.start.min(self.needed).since(value.start).min(value.weight);
         self.charge(at, repeated);
+        if outside.is_some() {
+            self.charge(self.at, Sum { frame: 0, ..value.weight });
+        }
         self.needed = self.needed.max(definition.end);
         if is_certain {
-            self.definitions[value.id as usize].placed = Place { block: block.id, depth, time };
+            let place = Place { block: self.block().id, depth: self.depth(), time: self.time };
+            self.definitions[value.id as usize].placed = place;
         }
     }
 

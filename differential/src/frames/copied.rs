@@ -14,7 +14,9 @@ impl Plan {
         let (links, arms) = (size(numbers, 8, 60) as u32, size(numbers, 2, 60) as i32);
         self.params.extend([ty].repeat(PARAMS.min(64 - self.params.len())));
         let first = self.locals.len() as u32;
-        (0..links + 2).for_each(|_| drop(self.local(ty)));
+        for _ in 0..links + 2 {
+            self.local(ty);
+        }
         let sink = self.sink(&[ty]);
         self.behind.push(Box::new(move |function, at| {
             let code = &mut function.instructions();

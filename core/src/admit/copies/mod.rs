@@ -11,13 +11,17 @@
 //! free, because the operators have been paid for where they stand.
 
 mod flow;
+mod needed;
 mod operators;
 
 use alloc::vec::Vec;
 
 use wasmparser::{BlockType, FuncValidator, Operator, ValidatorResources};
 
-use self::flow::{Frame, Log};
+use self::{
+    flow::{Frame, Log},
+    needed::Needed,
+};
 use super::{summary::Memory, validated::Validated};
 
 /// Parts per unit of fuel, as at the entry of a loop.
@@ -135,9 +139,9 @@ pub(super) struct Copies {
     is_doubtful: bool,
     /// Whether its blocks are too many to follow locals through them: everything may then have to be computed everywhere.
     is_tangled: bool,
-    /// The sum over all pure operators so far, and up to the last one that was needed.
+    /// The sum over all pure operators so far, and those that were needed.
     sum: Sum,
-    needed: Sum,
+    needed: Needed,
     definitions: Vec<Definition>,
     locals: Vec<Local>,
     operands: Vec<Value>,
@@ -167,7 +171,8 @@ impl Copies {
         }
         (self.time, self.blocks, self.kept) = (0, 0, 0);
         (self.is_reachable, self.is_doubtful, self.is_tangled) = (true, false, false);
-        (self.sum, self.needed) = (Sum::default(), Sum::default());
+        self.sum = Sum::default();
+        self.needed.clear();
         self.definitions.clear();
         // The zero of locals, and what nobody asks for.
         self.definitions.push(Definition::default());
@@ -410,12 +415,11 @@ impl Copies {
         let (at, depth) = outside.map_or((self.at, self.depth()), |outside| (outside.at, outside.depth));
         let block = self.path[depth as usize];
         // What stands in the same basic block is computed once there, and what nothing has needed before is paid for.
-        let repeated = block.start.min(self.needed).since(value.start).min(value.weight);
-        self.charge(at, repeated);
+        let repeated = self.needed.add(value.start, definition.end, block.start);
+        self.charge(at, repeated.min(value.weight));
         if outside.is_some() {
             self.charge(self.at, Sum { frame: 0, ..value.weight });
         }
-        self.needed = self.needed.max(definition.end);
         if is_certain {
             let place = Place { block: self.block().id, depth: self.depth(), time: self.time };
             self.definitions[value.id as usize].placed = place;

@@ -56,7 +56,10 @@ pub(super) fn subnormal() -> Vec<Kind> {
             "(local $x {local}) (local $h {local}) i32.const 0 {prefix} {tiny} {memory}.store \
             i32.const 16 {prefix} {operand} {memory}.store i32.const 16 {memory}.load local.set $h "
         );
-        let body = format!("i32.const 0 {memory}.load {} local.set $x ", operators.repeat(8));
+        let body = format!(
+            "i32.const 0 {memory}.load {} local.set $x i32.const 32 local.get $x {memory}.store ",
+            operators.repeat(8)
+        );
         let name = format!("{ty}.{name} of subnormal numbers");
         kinds.push(Kind { times: 16, ..Kind::new(name, "(memory 1)", &locals, body) });
     };

@@ -62,6 +62,8 @@ struct Edge {
     time: u32,
     block: u32,
     at: u32,
+    /// The sum over the body before it.
+    sum: Sum,
     /// Differences of what the locals weigh here and at the edge before.
     work: i64,
     frame: i64,
@@ -105,7 +107,7 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn function(results: u32) -> Self {
-        let entry = Edge { time: 0, block: 0, at: 0, work: 0, frame: 0 };
+        let entry = Edge { time: 0, block: 0, at: 0, sum: Sum::default(), work: 0, frame: 0 };
         Self {
             kind: Kind::Block,
             is_reachable: true,
@@ -130,7 +132,7 @@ impl Frame {
 
 impl Copies {
     fn edge(&self) -> Edge {
-        Edge { time: self.time, block: self.block().id, at: self.at, work: 0, frame: 0 }
+        Edge { time: self.time, block: self.block().id, at: self.at, sum: self.sum, work: 0, frame: 0 }
     }
 
     fn open(&mut self, kind: Kind, (params, results): (u32, u32)) {
@@ -441,26 +443,29 @@ impl Copies {
             return;
         }
         let from = self.frames[index].first as usize;
+        let mut oldest = self.sum;
         for at in from..self.log.entries.len() {
             let Entry { old, time, placed, .. } = self.log.entries[at];
-            self.carry(&mut edges, old, time.min(placed));
+            self.carry(&mut edges, old, time.min(placed), &mut oldest);
         }
         for at in 0..self.log.merged.len() {
             let local = self.locals[self.log.merged[at].local as usize];
             let placed = self.place(local.value.id).map_or(u32::MAX, |place| place.time);
-            self.carry(&mut edges, local, placed);
+            self.carry(&mut edges, local, placed, &mut oldest);
         }
         let (mut work, mut frame) = (0, 0);
         for edge in &edges {
             work += edge.work;
             frame += edge.frame;
             let clamp = |sum: i64| u32::try_from(sum.max(0)).unwrap_or(u32::MAX);
-            self.charge(edge.at, Sum { work: clamp(work), frame: clamp(frame) });
+            // All chains together lie in that part of the body.
+            let sum = Sum { work: clamp(work), frame: clamp(frame) }.min(edge.sum.since(oldest));
+            self.charge(edge.at, sum);
         }
     }
 
     /// A local had this value until `until`.
-    fn carry(&self, edges: &mut [Edge], local: Local, until: u32) {
+    fn carry(&self, edges: &mut [Edge], local: Local, until: u32, oldest: &mut Sum) {
         let Local { value, since } = local;
         if value.weight.is_nothing() {
             return;
@@ -483,6 +488,7 @@ impl Copies {
                 }
             }
         };
+        *oldest = oldest.min(value.start);
         add(low, middle, definition.older);
         add(middle, high, value.weight);
     }

@@ -21,8 +21,12 @@ use wasmparser::{BlockType, FuncValidator, Operator, ValidatorResources};
 use self::{
     flow::{Frame, Log},
     needed::Needed,
+    operators::{Makes, What},
 };
 use super::{summary::Memory, validated::Validated};
+
+/// Operands of operands that are marked as computed together.
+const TOGETHER: usize = 8;
 
 /// Parts per unit of fuel, as at the entry of a loop.
 const PARTS_PER_UNIT: u64 = 16;
@@ -89,8 +93,9 @@ struct Definition {
     older: Sum,
     /// The place that computes it.
     placed: Place,
-    /// Whether it is certainly no constant, whatever the compiler finds out.
-    is_opaque: bool,
+    /// The operand that is certainly computed with it; zero if none.
+    with: u32,
+    what: What,
 }
 
 /// A basic block in which something is computed.
@@ -267,12 +272,12 @@ impl Copies {
             O::GlobalGet { global_index }
                 if validated.globals.get(*global_index as usize).is_some_and(|global| !global.is_mutable) =>
             {
-                self.compute(0, 1, operators::CONSTANT);
+                self.compute(0, 1, operators::CONSTANT, Makes::Constant { is_middle: false });
             }
             _ => {
                 let (params, results) = arity();
                 match operators::of(operator, code) {
-                    Some(sum) => self.compute(params as usize, results as usize, sum),
+                    Some(sum) => self.compute(params as usize, results as usize, sum, Makes::Choice),
                     None => {
                         self.vector_access(code);
                         self.effect(params as usize, results as usize);
@@ -292,7 +297,7 @@ impl Copies {
 
     /// A value that no pure operator makes.
     fn opaque(&mut self) -> Value {
-        let definition = Definition { time: self.time, end: self.sum, is_opaque: true, ..Definition::default() };
+        let definition = Definition { time: self.time, end: self.sum, what: What::Opaque, ..Definition::default() };
         let id = self.define(definition);
         Value { id, origin: id, ..Value::default() }
     }
@@ -303,10 +308,11 @@ impl Copies {
     }
 
     /// A pure operator.
-    fn compute(&mut self, params: usize, results: usize, own: Sum) {
+    fn compute(&mut self, params: usize, results: usize, own: Sum, makes: Makes) {
         let before = self.sum;
         let (mut start, mut weight) = (before, own);
         let from = self.operands.len().saturating_sub(params);
+        let (with, what) = self.understand(from, makes);
         for operand in &self.operands[from..] {
             if !operand.weight.is_nothing() && self.place(operand.id).is_none() {
                 start = start.min(operand.start);
@@ -323,6 +329,8 @@ impl Copies {
             block: block.id,
             end: self.sum,
             older: weight.min(block.start.since(start)),
+            with,
+            what,
             ..Definition::default()
         };
         for _ in 0..results {
@@ -343,11 +351,11 @@ impl Copies {
     /// A division or remainder: where the divisor is a constant, the compiler makes pure operators of it.
     fn divide(&mut self, own: Sum) {
         let divisor = self.operands.last().map_or(0, |value| value.id);
-        if self.definitions[divisor as usize].is_opaque {
+        if self.definitions[divisor as usize].what == What::Opaque {
             return self.effect(2, 1);
         }
         self.may_need(2);
-        self.compute(2, 1, own);
+        self.compute(2, 1, own, Makes::Other);
     }
 
     fn pop(&mut self) -> Value {
@@ -402,7 +410,7 @@ impl Copies {
     /// In a loop that it does not change in, the compiler computes it in front of that loop, whether the loop comes here
     /// or not; or, when it visits this block after one behind the loop, here and so once for each round.
     ///
-    /// Only the value itself is marked as computed, not what it was made of: the compiler may know a shorter way to it.
+    /// What it was made of is marked as computed only where the compiler cannot know a shorter way to it.
     fn need(&mut self, value: Value, is_certain: bool) {
         if self.is_tangled {
             return self.charge(self.at, self.sum);
@@ -422,7 +430,14 @@ impl Copies {
         }
         if is_certain {
             let place = Place { block: self.block().id, depth: self.depth(), time: self.time };
-            self.definitions[value.id as usize].placed = place;
+            let mut id = value.id;
+            for _ in 0..TOGETHER {
+                self.definitions[id as usize].placed = place;
+                id = self.definitions[id as usize].with;
+                if id == 0 || self.place(id).is_some() {
+                    break;
+                }
+            }
         }
     }
 

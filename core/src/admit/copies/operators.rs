@@ -20,48 +20,83 @@ const SLOW: Sum = Sum { work: 32, frame: 16 };
 pub(super) const CONSTANT: Sum = Sum { work: 2, frame: 8 };
 const FLOAT_CONSTANT: Sum = Sum { work: 2, frame: 16 };
 
+/// What the compiler may find out about a value.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum What {
+    #[default]
+    Unknown,
+    /// Certainly no constant.
+    Opaque,
+    /// A constant to which the order of integers is never known beforehand: no extreme, and not next to zero.
+    Middle,
+    Constant,
+    /// Perhaps one of two constants.
+    Choice,
+}
+
+/// What a pure operator makes of its operands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Makes {
+    /// A value without operands.
+    Constant {
+        is_middle: bool,
+    },
+    /// A sum or a difference.
+    Sum,
+    /// An order of two integers, of which one is less.
+    Order,
+    /// One of two constants, perhaps.
+    Choice,
+    Other,
+}
+
 /// What straight code does, by its opcode.
 #[derive(Clone, Copy)]
-enum What {
+enum Does {
     Drop,
     Get,
     Set,
     Tee,
     /// A pure operator of so many operands.
-    Compute(usize, Sum),
+    Compute(usize, Sum, Makes),
+    /// A constant, of an integer or another.
+    Integer,
+    Float,
     Divide,
     /// An access of a memory, with so many operands and results; or another operator that needs its operands.
     Access(usize, usize),
     Effect(usize, usize),
 }
 
-const fn what(opcode: u8) -> What {
+const fn does(opcode: u8) -> Does {
     match opcode {
-        0x1a => What::Drop,
-        0x1b => What::Compute(3, SELECT),
-        0x20 => What::Get,
-        0x21 => What::Set,
-        0x22 => What::Tee,
-        0x24 => What::Effect(1, 0),
-        0x28..=0x35 => What::Access(1, 1),
-        0x36..=0x3e => What::Access(2, 0),
-        0x41..=0x42 => What::Compute(0, CONSTANT),
-        0x43..=0x44 => What::Compute(0, FLOAT_CONSTANT),
+        0x1a => Does::Drop,
+        0x1b => Does::Compute(3, SELECT, Makes::Choice),
+        0x20 => Does::Get,
+        0x21 => Does::Set,
+        0x22 => Does::Tee,
+        0x24 => Does::Effect(1, 0),
+        0x28..=0x35 => Does::Access(1, 1),
+        0x36..=0x3e => Does::Access(2, 0),
+        0x41..=0x42 => Does::Integer,
+        0x43..=0x44 => Does::Float,
         // Integers: tests of zero, comparisons; comparisons of floats.
-        0x45 | 0x50 => What::Compute(1, INTEGER),
-        0x46..=0x66 => What::Compute(2, INTEGER),
-        0x67..=0x69 | 0x79..=0x7b => What::Compute(1, INTEGER),
-        0x6d..=0x70 | 0x7f..=0x82 => What::Divide,
-        0x6a..=0x8a => What::Compute(2, INTEGER),
+        0x45 | 0x50 => Does::Compute(1, INTEGER, Makes::Choice),
+        0x48..=0x4f | 0x53..=0x5a => Does::Compute(2, INTEGER, Makes::Order),
+        0x46..=0x66 => Does::Compute(2, INTEGER, Makes::Choice),
+        0x67..=0x69 | 0x79..=0x7b => Does::Compute(1, INTEGER, Makes::Other),
+        0x6a | 0x6b | 0x7c | 0x7d => Does::Compute(2, INTEGER, Makes::Sum),
+        0x6d..=0x70 | 0x7f..=0x82 => Does::Divide,
+        0x6a..=0x8a => Does::Compute(2, INTEGER, Makes::Other),
         // Floats: of one operand, square roots, of two operands, divisions.
-        0x91 | 0x9f => What::Compute(1, SLOW),
-        0x95 | 0xa3 => What::Compute(2, SLOW),
-        0x8b..=0x90 | 0x99..=0x9e => What::Compute(1, FLOAT),
-        0x92..=0x98 | 0xa0..=0xa6 => What::Compute(2, FLOAT),
+        0x91 | 0x9f => Does::Compute(1, SLOW, Makes::Other),
+        0x95 | 0xa3 => Does::Compute(2, SLOW, Makes::Other),
+        0x8b..=0x90 | 0x99..=0x9e => Does::Compute(1, FLOAT, Makes::Other),
+        0x92..=0x98 | 0xa0..=0xa6 => Does::Compute(2, FLOAT, Makes::Other),
         // Conversions of floats to integers, which trap; all others.
-        0xa8..=0xab | 0xae..=0xb1 => What::Effect(1, 1),
-        0xb2..=0xbf => What::Compute(1, FLOAT),
-        _ => What::Compute(1, INTEGER),
+        0xa8..=0xab | 0xae..=0xb1 => Does::Effect(1, 1),
+        0xb2..=0xbf => Does::Compute(1, FLOAT, Makes::Other),
+        _ => Does::Compute(1, INTEGER, Makes::Other),
     }
 }
 
@@ -101,6 +136,13 @@ fn number(bytes: &[u8]) -> (u64, &[u8]) {
     (value, rest)
 }
 
+/// Whether the constant that stands here is above one and far from the greatest.
+fn is_middle(behind: &[u8]) -> bool {
+    let (value, rest) = number(behind);
+    let last = behind[..behind.len() - rest.len()].last();
+    last.is_some_and(|byte| *byte < 0x40) && (2..1 << 27).contains(&value)
+}
+
 fn local(behind: &[u8]) -> u32 {
     u32::try_from(number(behind).0).unwrap_or(u32::MAX)
 }
@@ -110,15 +152,17 @@ impl Copies {
     pub(in super::super) fn straight(&mut self, code: &[u8], at: usize) {
         self.step(at);
         let Some((opcode, behind)) = code.split_first().filter(|_| self.is_reachable) else { return };
-        match what(*opcode) {
-            What::Drop => drop(self.pop()),
-            What::Get => self.get(local(behind)),
-            What::Set => self.set(local(behind)),
-            What::Tee => self.tee(local(behind)),
-            What::Compute(params, sum) => self.compute(params, 1, sum),
-            What::Divide => self.divide(INTEGER),
-            What::Effect(params, results) => self.effect(params, results),
-            What::Access(params, results) => {
+        match does(*opcode) {
+            Does::Drop => drop(self.pop()),
+            Does::Get => self.get(local(behind)),
+            Does::Set => self.set(local(behind)),
+            Does::Tee => self.tee(local(behind)),
+            Does::Compute(params, sum, makes) => self.compute(params, 1, sum, makes),
+            Does::Integer => self.compute(0, 1, CONSTANT, Makes::Constant { is_middle: is_middle(behind) }),
+            Does::Float => self.compute(0, 1, FLOAT_CONSTANT, Makes::Constant { is_middle: false }),
+            Does::Divide => self.divide(INTEGER),
+            Does::Effect(params, results) => self.effect(params, results),
+            Does::Access(params, results) => {
                 self.access(behind);
                 self.effect(params, results);
             }
@@ -138,6 +182,29 @@ impl Copies {
     pub(super) fn vector_access(&mut self, code: &[u8]) {
         if let Some((&VECTOR_PREFIX, behind)) = code.split_first() {
             self.access(number(behind).1);
+        }
+    }
+
+    /// The operand that is certainly computed with the result of a pure operator, whose operands are those from `from`
+    /// on; and what the compiler may find out about the result.
+    ///
+    /// Most operators may turn out not to need an operand. A sum with a constant tells of every bit of the other operand,
+    /// and the order against a constant in the middle is not known before, if the operand is not one of two constants.
+    pub(super) fn understand(&self, from: usize, makes: Makes) -> (u32, What) {
+        let of = |index: usize| {
+            let id = self.operands.get(from + index).map_or(0, |value| value.id);
+            (id, self.definitions[id as usize].what)
+        };
+        let ((first, one), (_, other)) = (of(0), of(1));
+        let is_choice = one == What::Choice;
+        match makes {
+            Makes::Constant { is_middle } => (0, if is_middle { What::Middle } else { What::Constant }),
+            Makes::Sum if matches!(other, What::Middle | What::Constant) => {
+                (if is_choice { 0 } else { first }, if is_choice { What::Choice } else { What::Unknown })
+            }
+            Makes::Order if other == What::Middle && !is_choice => (first, What::Choice),
+            Makes::Order | Makes::Choice => (0, What::Choice),
+            Makes::Sum | Makes::Other => (0, What::Unknown),
         }
     }
 }

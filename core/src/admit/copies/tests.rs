@@ -266,6 +266,29 @@ fn vectors_weigh_more() {
 }
 
 #[test]
+fn a_comparison_in_the_middle_computes_what_it_compares() {
+    let compare = |constant: i64| {
+        extras(|code| {
+            chain(code).local_get(Y).i64_const(constant).i64_lt_u().drop();
+            code.local_get(Y).i64_const(8).i64_add().i64_const(constant).i64_lt_u().if_(Empty).nop().end();
+            code.local_get(IF).if_(Empty).local_get(Y).global_set(0).else_().local_get(Y).global_set(0).end();
+        })
+    };
+    assert_eq!(compare(100), (vec![], 0));
+    // The order against an extreme is known before, and so the operand is not needed.
+    for known in [0, 1, -1, i64::MAX, i64::MIN] {
+        assert_eq!(compare(known), (vec![(97, 10), (100, 10)], 2 * FRAME), "{known}");
+    }
+    // As that of one of two constants may be.
+    let (extras, _) = extras(|code| {
+        chain(code).i64_const(5).i64_const(6).local_get(Y).i64_eqz().select().local_set(Z);
+        code.local_get(Z).i64_const(100).i64_lt_u().if_(Empty).nop().end();
+        code.local_get(IF).if_(Empty).local_get(Z).global_set(0).else_().local_get(Z).global_set(0).end();
+    });
+    assert_eq!(extras.len(), 2, "{extras:?}");
+}
+
+#[test]
 fn unreachable_code_costs_nothing() {
     let (extras, kept) = extras(|code| {
         chain(code).local_get(IF).if_(Empty).local_get(Y).global_set(0).end();

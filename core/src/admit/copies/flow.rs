@@ -366,7 +366,15 @@ impl Copies {
             false => return self.opaque(),
         };
         // To compute it is not to compute the value that it may be.
-        let definition = Definition { placed: Place::default(), ..self.definitions[value.id as usize] };
+        let definition = Definition {
+            placed: Place::default(),
+            own: value.weight,
+            operands: [0; 3],
+            has_more: false,
+            is_needed: true,
+            with: 0,
+            ..self.definitions[value.id as usize]
+        };
         Value { id: self.define(definition), ..value }
     }
 

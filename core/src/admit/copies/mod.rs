@@ -10,6 +10,7 @@
 //! charged to that operator; to the entry of a loop, if the compiler moves the chain in front of it. The first time is
 //! free, because the operators have been paid for where they stand.
 
+mod chain;
 mod flow;
 mod needed;
 mod operators;
@@ -19,6 +20,7 @@ use alloc::vec::Vec;
 use wasmparser::{BlockType, FuncValidator, Operator, ValidatorResources};
 
 use self::{
+    chain::Chain,
     flow::{Frame, Log},
     needed::Needed,
     operators::{Makes, What},
@@ -93,6 +95,14 @@ struct Definition {
     older: Sum,
     /// The place that computes it.
     placed: Place,
+    /// What it weighs itself, and its operands; zero if there are less.
+    own: Sum,
+    operands: [u32; 3],
+    /// Whether it has more operands than that.
+    has_more: bool,
+    /// Whether something has needed it, and the number of the chain that was walked last and has it.
+    is_needed: bool,
+    walk: u32,
     /// The operand that is certainly computed with it; zero if none.
     with: u32,
     what: What,
@@ -104,6 +114,13 @@ struct Place {
     block: u32,
     depth: u32,
     time: u32,
+}
+
+impl Place {
+    /// Whether it is on this path of dominators.
+    fn holds_on(self, path: &[Block]) -> bool {
+        self.time > 0 && path.get(self.depth as usize).is_some_and(|block| block.id == self.block)
+    }
 }
 
 /// A basic block on the path of dominators to the current one.
@@ -147,6 +164,9 @@ pub(super) struct Copies {
     /// The sum over all pure operators so far, and those that were needed.
     sum: Sum,
     needed: Needed,
+    /// Those of them that belong to long chains.
+    long: Needed,
+    chain: Chain,
     definitions: Vec<Definition>,
     locals: Vec<Local>,
     operands: Vec<Value>,
@@ -178,6 +198,8 @@ impl Copies {
         (self.is_reachable, self.is_doubtful, self.is_tangled) = (true, false, false);
         self.sum = Sum::default();
         self.needed.clear();
+        self.long.clear();
+        self.chain.clear();
         self.definitions.clear();
         // The zero of locals, and what nobody asks for.
         self.definitions.push(Definition::default());
@@ -313,11 +335,23 @@ impl Copies {
         let (mut start, mut weight) = (before, own);
         let from = self.operands.len().saturating_sub(params);
         let (with, what) = self.understand(from, makes);
-        for operand in &self.operands[from..] {
+        let mut operands = [0; 3];
+        let mut pending = 0;
+        for index in from..self.operands.len() {
+            let operand = self.operands[index];
+            if let Some(place) = operands.get_mut(index - from) {
+                *place = operand.id;
+            }
             if !operand.weight.is_nothing() && self.place(operand.id).is_none() {
                 start = start.min(operand.start);
                 weight = weight.add(operand.weight);
+                pending += 1;
             }
+        }
+        let has_more = params > operands.len();
+        // Chains that have operators in common, if they are short.
+        if pending > 1 && !has_more && self.walk(&operands) {
+            weight = own.add(self.chain.sum(&self.definitions));
         }
         self.operands.truncate(from);
         self.sum = before.add(own);
@@ -329,6 +363,9 @@ impl Copies {
             block: block.id,
             end: self.sum,
             older: weight.min(block.start.since(start)),
+            own,
+            operands,
+            has_more,
             with,
             what,
             ..Definition::default()
@@ -392,8 +429,7 @@ impl Copies {
     /// The place that computes a value, if it dominates this one.
     fn place(&self, id: u32) -> Option<Place> {
         let placed = self.definitions[id as usize].placed;
-        let is_valid = self.path.get(placed.depth as usize).is_some_and(|block| block.id == placed.block);
-        (placed.time > 0 && is_valid).then_some(placed)
+        placed.holds_on(&self.path).then_some(placed)
     }
 
     /// Removes operands that are needed here.
@@ -423,10 +459,17 @@ impl Copies {
         let (at, depth) = outside.map_or((self.at, self.depth()), |outside| (outside.at, outside.depth));
         let block = self.path[depth as usize];
         // What stands in the same basic block is computed once there, and what nothing has needed before is paid for.
-        let repeated = self.needed.add(value.start, definition.end, block.start);
-        self.charge(at, repeated.min(value.weight));
+        let mut repeated = self.needed.add(value.start, definition.end, block.start).min(value.weight);
+        let mut all = value.weight;
+        if self.walk(&[value.id]) {
+            all = all.min(self.chain.sum(&self.definitions));
+            repeated = repeated.min(self.chain.repeated(&mut self.definitions, block, &self.long));
+        } else {
+            self.long.add(value.start, definition.end, definition.end);
+        }
+        self.charge(at, repeated);
         if outside.is_some() {
-            self.charge(self.at, Sum { frame: 0, ..value.weight });
+            self.charge(self.at, Sum { frame: 0, ..all });
         }
         if is_certain {
             let place = Place { block: self.block().id, depth: self.depth(), time: self.time };

@@ -39,6 +39,12 @@ impl Needed {
         self.others.clear();
     }
 
+    /// Whether the operator that ends there is among them.
+    pub(super) fn has(&self, end: Sum) -> bool {
+        let covers = |range: &Range| range.start.work < end.work && end.work <= range.end.work;
+        covers(&self.last) || self.others.range(..end.work).next_back().is_some_and(|(_, range)| covers(range))
+    }
+
     /// Notes that what is from `start` to `end` is needed. Returns what was before, up to `limit`.
     ///
     /// In all, the ranges that are read are as many as those that are added.

@@ -385,16 +385,6 @@ impl Copies {
         }
     }
 
-    /// A division or remainder: where the divisor is a constant, the compiler makes pure operators of it.
-    fn divide(&mut self, own: Sum) {
-        let divisor = self.operands.last().map_or(0, |value| value.id);
-        if self.definitions[divisor as usize].what == What::Opaque {
-            return self.effect(2, 1);
-        }
-        self.may_need(2);
-        self.compute(2, 1, own, Makes::Other);
-    }
-
     fn pop(&mut self) -> Value {
         self.operands.pop().unwrap_or_default()
     }

@@ -207,4 +207,14 @@ impl Copies {
             Makes::Sum | Makes::Other => (0, What::Unknown),
         }
     }
+
+    /// A division or remainder: where the divisor is a constant, the compiler makes pure operators of it.
+    fn divide(&mut self, own: Sum) {
+        let divisor = self.operands.last().map_or(0, |value| value.id);
+        if self.definitions[divisor as usize].what == What::Opaque {
+            return self.effect(2, 1);
+        }
+        self.may_need(2);
+        self.compute(2, 1, own, Makes::Other);
+    }
 }

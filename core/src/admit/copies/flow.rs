@@ -66,6 +66,8 @@ struct Edge {
     at: u32,
     /// The sum over the body before it.
     sum: Sum,
+    /// When the innermost loop around it began.
+    in_loop: u32,
     /// Differences of what the locals weigh here and at the edge before.
     work: i64,
     frame: i64,
@@ -109,7 +111,7 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn function(results: u32) -> Self {
-        let entry = Edge { time: 0, block: 0, at: 0, sum: Sum::default(), work: 0, frame: 0 };
+        let entry = Edge { time: 0, block: 0, at: 0, sum: Sum::default(), in_loop: 0, work: 0, frame: 0 };
         Self {
             kind: Kind::Block,
             is_reachable: true,
@@ -134,7 +136,8 @@ impl Frame {
 
 impl Copies {
     fn edge(&self) -> Edge {
-        Edge { time: self.time, block: self.block().id, at: self.at, sum: self.sum, work: 0, frame: 0 }
+        let in_loop = self.loops.last().map_or(0, |innermost| innermost.time);
+        Edge { time: self.time, block: self.block().id, at: self.at, sum: self.sum, in_loop, work: 0, frame: 0 }
     }
 
     fn open(&mut self, kind: Kind, (params, results): (u32, u32)) {

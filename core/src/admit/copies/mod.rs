@@ -65,6 +65,11 @@ impl Sum {
         Self { work: self.work.max(other.work), frame: self.frame.max(other.frame) }
     }
 
+    /// With the places of constants, which only loops keep: there are at most as many as other operands.
+    fn with_constants(self, in_loop: bool) -> Self {
+        Self { frame: if in_loop { self.frame.saturating_mul(2) } else { self.frame }, ..self }
+    }
+
     fn is_nothing(self) -> bool {
         self == Self::default()
     }
@@ -457,7 +462,7 @@ impl Copies {
         } else {
             self.long.add(value.start, definition.end, definition.end);
         }
-        self.charge(at, repeated);
+        self.charge(at, repeated.with_constants(outside.is_some()));
         if outside.is_some() {
             self.charge(self.at, Sum { frame: 0, ..all });
         }

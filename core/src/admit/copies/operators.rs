@@ -17,8 +17,8 @@ const WIDE: Sum = Sum { work: 8, frame: 16 };
 const SELECT: Sum = Sum { work: 2, frame: 16 };
 /// Division and square root of floats: slow for subnormal numbers.
 const SLOW: Sum = Sum { work: 32, frame: 16 };
-pub(super) const CONSTANT: Sum = Sum { work: 2, frame: 8 };
-const FLOAT_CONSTANT: Sum = Sum { work: 2, frame: 16 };
+/// A constant is made anew in every place; in front of loops its place is counted where they are.
+pub(super) const CONSTANT: Sum = Sum { work: 2, frame: 0 };
 
 /// What the compiler may find out about a value.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -159,7 +159,7 @@ impl Copies {
             Does::Tee => self.tee(local(behind)),
             Does::Compute(params, sum, makes) => self.compute(params, 1, sum, makes),
             Does::Integer => self.compute(0, 1, CONSTANT, Makes::Constant { is_middle: is_middle(behind) }),
-            Does::Float => self.compute(0, 1, FLOAT_CONSTANT, Makes::Constant { is_middle: false }),
+            Does::Float => self.compute(0, 1, CONSTANT, Makes::Constant { is_middle: false }),
             Does::Divide => self.divide(INTEGER),
             Does::Effect(params, results) => self.effect(params, results),
             Does::Access(params, results) => {

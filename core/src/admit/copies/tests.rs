@@ -1,4 +1,4 @@
-//! Numbers by hand: a link of the chain is a constant and a product, 4 parts of work and 16 of a frame; of vectors 8 and 16.
+//! Numbers by hand: a link of the chain is a constant and a product, 4 parts of work and 8 of a frame; of vectors 8 and 16.
 
 use alloc::vec;
 
@@ -69,7 +69,7 @@ fn extras(write: impl FnOnce(Code<'_, '_>)) -> (Vec<(usize, u32)>, u32) {
     (extras.into_iter().map(|(at, units)| (number(at), units)).collect(), kept)
 }
 
-/// A chain of 40 links in [`Y`]: operators 0 to 81, 160 parts of work or 10 units, 640 of a frame.
+/// A chain of 40 links in [`Y`]: operators 0 to 81, 160 parts of work or 10 units, 320 of a frame.
 fn chain<'c, 'f>(code: Code<'c, 'f>) -> Code<'c, 'f> {
     code.local_get(X);
     for _ in 0..40 {
@@ -78,7 +78,7 @@ fn chain<'c, 'f>(code: Code<'c, 'f>) -> Code<'c, 'f> {
     code.local_set(Y)
 }
 
-const FRAME: u32 = 640;
+const FRAME: u32 = 320;
 
 #[test]
 fn the_first_arm_is_paid_for_and_the_second_is_not() {

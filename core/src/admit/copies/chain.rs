@@ -25,6 +25,12 @@ impl Chain {
         self.ids.iter().fold(Sum::default(), |sum, id| sum.add(definitions[*id as usize].own))
     }
 
+    /// What does not stand in this basic block.
+    pub(super) fn older(&self, definitions: &[Definition], block: u32) -> Sum {
+        let older = self.ids.iter().map(|id| &definitions[*id as usize]).filter(|definition| definition.block != block);
+        older.fold(Sum::default(), |sum, definition| sum.add(definition.own))
+    }
+
     /// What something has needed before, and does not stand in this basic block. From now on all of it was needed.
     pub(super) fn repeated(&self, definitions: &mut [Definition], block: Block, long: &Needed) -> Sum {
         let mut sum = Sum::default();
@@ -40,8 +46,17 @@ impl Chain {
 }
 
 impl Copies {
-    /// Walks the chain of these values. Whether it is short.
+    /// Walks the chain of these values, up to what is computed in a place that dominates this one. Whether it is short.
     pub(super) fn walk(&mut self, values: &[u32]) -> bool {
+        self.walk_until(values, |definition, path| definition.placed.holds_on(path))
+    }
+
+    /// The same for another place, up to what is computed where it stands.
+    pub(super) fn walk_elsewhere(&mut self, values: &[u32]) -> bool {
+        self.walk_until(values, |Definition { placed, block, .. }, _| placed.time > 0 && placed.block == *block)
+    }
+
+    fn walk_until(&mut self, values: &[u32], is_placed: impl Fn(&Definition, &[Block]) -> bool) -> bool {
         let Self { chain, definitions, path, .. } = self;
         chain.ids.clear();
         chain.walks += 1;
@@ -51,8 +66,7 @@ impl Copies {
         loop {
             for &id in waiting {
                 let definition = &mut definitions[id as usize];
-                let is_placed = definition.placed.holds_on(path);
-                if definition.own.is_nothing() || definition.walk == chain.walks || is_placed {
+                if definition.own.is_nothing() || definition.walk == chain.walks || is_placed(definition, path) {
                     continue;
                 }
                 if chain.ids.len() == SHORT || definition.has_more {

@@ -14,7 +14,12 @@ struct Edges {
     oldest: Sum,
     /// When the last loop began that contains one of them.
     in_loop: u32,
+    /// The values that they carry, and from which edge to which.
+    carried: Vec<(usize, usize, u32)>,
 }
+
+/// Values and edges that are looked at one by one.
+const FEW: usize = 64;
 
 impl Copies {
     /// Charges the edges of a block for the locals that they carry as parameters: those that were read last.
@@ -25,7 +30,7 @@ impl Copies {
             return;
         }
         let in_loop = edges.iter().map(|edge| edge.in_loop).max().unwrap_or_default();
-        let mut edges = Edges { edges, oldest: self.sum, in_loop };
+        let mut edges = Edges { edges, oldest: self.sum, in_loop, carried: Vec::new() };
         let from = self.frames[index].first as usize;
         for Entry { old, time, placed, .. } in self.log.entries.iter().skip(from) {
             edges.carry(&self.definitions, *old, (*time).min(*placed));
@@ -35,15 +40,27 @@ impl Copies {
             let placed = self.place(local.value.id).map_or(u32::MAX, |place| place.time);
             edges.carry(&self.definitions, local, placed);
         }
+        let are_few = edges.carried.len() * edges.edges.len() <= FEW;
         let (mut work, mut frame) = (0, 0);
-        for edge in &edges.edges {
+        let mut values = Vec::new();
+        for (number, edge) in edges.edges.iter().enumerate() {
             work += edge.work;
             frame += edge.frame;
             let clamp = |sum: i64| u32::try_from(sum.max(0)).unwrap_or(u32::MAX);
             // All chains together lie in that part of the body.
             let most = edge.sum.since(edges.oldest);
-            let sum = Sum { work: clamp(work), frame: clamp(frame) };
-            self.charge(edge.at, sum.min(most.with_constants(true)));
+            let mut sum = Sum { work: clamp(work), frame: clamp(frame) }.min(most.with_constants(true));
+            // Chains that have operators in common, if they are short.
+            if are_few && !sum.is_nothing() {
+                let is_here = |(low, high, _): &&(usize, usize, u32)| (*low..*high).contains(&number);
+                values.clear();
+                values.extend(edges.carried.iter().filter(is_here).map(|(_, _, id)| *id));
+                if self.walk_elsewhere(&values) {
+                    let exact = self.chain.older(&self.definitions, edge.block);
+                    sum = sum.min(exact.with_constants(edge.in_loop > 0));
+                }
+            }
+            self.charge(edge.at, sum);
         }
     }
 }
@@ -63,6 +80,7 @@ impl Edges {
         let definition = definitions[value.id as usize];
         // In its own basic block only what is older than that is computed again.
         let middle = self.edges.partition_point(|edge| edge.block <= definition.block).clamp(low, high);
+        self.carried.push((low, high, value.id));
         self.oldest = self.oldest.min(value.start);
         let in_loop = definition.time < self.in_loop;
         self.add(low, middle, definition.older.with_constants(in_loop));

@@ -98,6 +98,8 @@ fn load<B: Backend + HostFn<(), ()>>(wasm: &[u8], floats: Floats) -> Plugin<B> {
         rules.floats = floats;
         // A limit for the growths that must be refused.
         rules.limits.memory_bytes = 256 << 20;
+        // Chains that are computed in many arms have large frames.
+        rules.limits.stack_bytes = 32 << 20;
         for proposal in [Proposal::TailCall, Proposal::WideArithmetic] {
             rules.proposals.allow(proposal);
         }

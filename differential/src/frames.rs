@@ -5,6 +5,8 @@
 //! A frame's charge must exceed all of that, so that the stack counter ends the guest, on every backend at the same
 //! depth.
 
+mod copied;
+
 use hotcell_core::{Policy, PolicyError, Proposal, Rules, policy::Floats};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, Function,
@@ -100,11 +102,13 @@ pub enum Shape {
     Selected,
     /// Addresses of elements of several tables, and of bytes of several memories, in a loop.
     Addresses,
+    /// Chains of operators that are computed anew in each of many arms, with their links live across a call.
+    Copied,
 }
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Constants,
         Self::Folded,
         Self::Invariant,
@@ -115,13 +119,14 @@ impl Shape {
         Self::Operands,
         Self::Selected,
         Self::Addresses,
+        Self::Copied,
     ];
 }
 
 /// The module of `seed`, and its shapes: for most seeds it is one.
 pub fn module(seed: u64) -> (Vec<u8>, Vec<Shape>) {
     let mut numbers = Numbers::new(seed);
-    let mut shapes = vec![Shape::ALL[(seed % 10) as usize]];
+    let mut shapes = vec![Shape::ALL[(seed % 11) as usize]];
     while shapes.len() < 3 && numbers.once_in(3) {
         shapes.push(numbers.pick(&Shape::ALL));
     }
@@ -201,6 +206,7 @@ impl Plan {
             Shape::Operands => self.many_operands(numbers),
             Shape::Selected => self.selected(numbers),
             Shape::Addresses => self.addresses(numbers),
+            Shape::Copied => self.copied(numbers),
         }
     }
 

@@ -125,6 +125,8 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
 ///   The compiler moves pure operators out of loops and keeps their results for as long as the loop runs, keeps a result that
 ///   is computed again, and its allocator looks at ten places only before it makes a new one. Constants outside of loops it
 ///   makes anew;
+/// * what the compiler computes anew in an arm, because no place that dominates it has computed it, has places of its own
+///   there: admission finds such copies (`admit::repeated`), and each is charged as the operator is;
 /// * calls of imported functions and through tables are charged two thirds more, for the addresses that they load;
 /// * parameters that a call passes on the stack are operands of the caller and locals of the callee;
 /// * the entrance through which a table or the host calls a function that is also called by name passes parameters on in a

@@ -1,5 +1,7 @@
 //! The code whose price is measured: every kind of operator, and every shape that a guest could repeat.
 
+mod compiled;
+
 /// Code that a guest repeats.
 pub struct Kind {
     /// Its name.
@@ -48,6 +50,8 @@ pub fn kinds() -> Vec<Kind> {
     kinds.push(many_locals());
     kinds.push(joins());
     kinds.extend(speculated());
+    kinds.extend(compiled::copied());
+    kinds.extend(compiled::subnormal());
     kinds.extend(calls());
     kinds.extend(memory());
     kinds.extend(tables());

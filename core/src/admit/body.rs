@@ -6,6 +6,7 @@ use wasmparser::{BlockType, FuncValidator, FunctionBody, Operator, ValidatorReso
 
 use super::{
     constants,
+    copies::{Copies, Extra},
     summary::FuncType,
     validate::{block_arity, cap, invalid, malformed},
     validated::Validated,
@@ -177,7 +178,7 @@ fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &V
 }
 
 /// Whether a vector operator accesses memory.
-fn is_vector_access(operator: &Operator<'_>) -> bool {
+pub(super) fn is_vector_access(operator: &Operator<'_>) -> bool {
     use Operator as O;
     matches!(
         operator,
@@ -230,7 +231,7 @@ pub(crate) const fn is_straight(opcode: u8) -> bool {
 }
 
 /// The first byte of a vector operator.
-const VECTOR_PREFIX: u8 = 0xfd;
+pub(super) const VECTOR_PREFIX: u8 = 0xfd;
 
 /// The totals over all bodies of a module.
 pub(super) struct Bodies<'p> {
@@ -246,6 +247,8 @@ pub(super) struct Bodies<'p> {
     called: Vec<bool>,
     /// For each open block of the current body, whether it is a loop. Kept to reuse its allocation.
     open: Vec<bool>,
+    copies: Copies,
+    extras: Vec<Extra>,
 }
 
 /// Measurements of one body.
@@ -260,6 +263,10 @@ pub(super) struct Measure {
     pub(super) kept: u32,
     /// Operators that may make a constant.
     pub(super) constants: u32,
+    /// The part of `kept` for values that are computed again.
+    pub(super) copies: u32,
+    /// The part of [`Validated::extras`].
+    pub(super) extras: (u32, u32),
 }
 
 impl<'p> Bodies<'p> {
@@ -275,6 +282,8 @@ impl<'p> Bodies<'p> {
             growths: BTreeSet::new(),
             called: Vec::new(),
             open: Vec::new(),
+            copies: Copies::default(),
+            extras: Vec::new(),
         }
     }
 
@@ -284,6 +293,7 @@ impl<'p> Bodies<'p> {
         validated.bulk = self.bulk.into_iter().collect();
         validated.growths = self.growths.into_iter().collect();
         validated.has_tail_calls = self.has_tail_calls;
+        validated.extras = self.extras;
     }
 
     fn note(&mut self, bulk: Bulk) {
@@ -307,11 +317,13 @@ impl<'p> Bodies<'p> {
         let (mut loop_nesting, mut deepest_loop) = (0, 0);
         let (mut height, mut words, mut kept, mut constants) = (0, 0, 0u32, 0u32);
         self.open.clear();
+        self.copies.begin(body.range().start, ty, locals, validated);
         let code = body.as_bytes();
         while !operators.eof() {
             let offset = operators.original_position();
             let at = offset as u64;
-            let opcode = code.get(offset - body.range().start).copied().unwrap_or_default();
+            let code = code.get(offset - body.range().start..).unwrap_or_default();
+            let opcode = code.first().copied().unwrap_or_default();
             let (value, is_constant) = STRAIGHT_VALUES[usize::from(loop_nesting > 0)][usize::from(opcode)];
             if value > 0 {
                 words += WORDS;
@@ -320,6 +332,7 @@ impl<'p> Bodies<'p> {
                 operators.visit_operator(&mut validator.visitor(offset)).map_err(malformed)?.map_err(invalid)?;
                 height = height.max(validator.operand_stack_height());
                 cap("module.operand_height", height, shape.operand_height, at)?;
+                self.copies.straight(code, offset);
                 continue;
             }
             let operator = operators.read().map_err(malformed)?;
@@ -374,6 +387,7 @@ impl<'p> Bodies<'p> {
             }
             height = height.max(validator.operand_stack_height());
             cap("module.operand_height", height, shape.operand_height, at)?;
+            self.copies.operator(&operator, code, offset, validator, validated);
         }
         operators.finish().map_err(malformed)?;
 
@@ -388,7 +402,12 @@ impl<'p> Bodies<'p> {
             let most = constants::most(body, validator, ty, validated)?;
             cap("module.constants", most, shape.constants, start)?;
         }
-        Ok(Measure { locals, height, words, kept, constants })
+        let begin = self.extras.len();
+        let copies = self.copies.finish(&mut self.extras);
+        kept = kept.saturating_add(copies);
+        let index = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+        let extras = (index(begin), index(self.extras.len()));
+        Ok(Measure { locals, height, words, kept, constants, copies, extras })
     }
 
     /// Declares the locals to the validator, group by group, and counts them with the parameters.

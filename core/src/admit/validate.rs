@@ -159,11 +159,12 @@ impl Validation<'_> {
                 let ty = self.validated.functions.get(index).copied().unwrap_or_default();
                 self.validated.summary.code_bytes += body.range().len() as u64;
                 let measure = self.totals.check(&body, &mut validator, ty, &self.validated)?;
-                let Measure { locals, height, words, kept, constants } = measure;
+                let Measure { locals, height, words, kept, constants, copies, extras } = measure;
                 let is_exported = self.exported_functions.contains(&(index as u32));
                 // The caps keep it far below the maximum of the type.
                 let locals = u32::try_from(locals).unwrap_or(u32::MAX);
-                self.validated.bodies.push(BodyShape { ty, locals, height, words, kept, constants, is_exported });
+                let shape = BodyShape { ty, locals, height, words, kept, constants, copies, extras, is_exported };
+                self.validated.bodies.push(shape);
                 self.allocations = validator.into_allocations();
                 Ok(())
             }

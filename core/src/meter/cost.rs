@@ -27,7 +27,7 @@ const LOCALS_PER_UNIT: u32 = 16;
 /// [Parts](speculated) per unit of fuel at loop entry.
 const SPECULATED_PER_UNIT: u32 = 16;
 
-/// Fuel after which a straight run is split and fuel checked: a sixteenth of a slice.
+/// Fuel after which a straight run is split and fuel checked: a quarter of a slice.
 pub(super) const LONG_RUN: i32 = 1 << 13;
 
 /// Cost of an operator in a function with so many locals, without the part that depends on operands. Costs above 1 are
@@ -44,6 +44,10 @@ pub(super) fn operator(operator: &Operator<'_>, locals: u32) -> i32 {
         O::MemoryFill { .. } | O::MemoryCopy { .. } | O::MemoryInit { .. } => 2,
         O::TableFill { .. } | O::TableCopy { .. } | O::TableInit { .. } | O::ElemDrop { .. } => 2,
         O::Call { .. } | O::CallIndirect { .. } | O::ReturnCall { .. } | O::ReturnCallIndirect { .. } => 2,
+        // Slow for subnormal numbers, and for vectors once for each lane.
+        O::F32Div | O::F64Div | O::F32Sqrt | O::F64Sqrt => 2,
+        O::F32x4Div | O::F64x2Div | O::F32x4Sqrt | O::F64x2Sqrt => 4,
+        O::F32x4RelaxedMadd | O::F32x4RelaxedNmadd | O::F64x2RelaxedMadd | O::F64x2RelaxedNmadd => 4,
         _ => 1,
     }
 }
@@ -72,6 +76,9 @@ pub(super) fn speculated(operator: &Operator<'_>, opcode: u8) -> u32 {
             // Saturating conversions and wide arithmetic.
             _ => 8,
         },
+        // Division and square root of floats.
+        0x91 | 0x95 | 0x9f | 0xa3 => 32,
+        0xfd if matches!(operator, O::F32x4Div | O::F64x2Div | O::F32x4Sqrt | O::F64x2Sqrt) => 32,
         // Float arithmetic and conversions; vectors.
         0x8b..=0xa6 | 0xa8..=0xab | 0xae..=0xbf | 0xfd => 8,
         // `select`, loads and stores, numeric operators, references.

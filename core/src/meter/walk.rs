@@ -15,7 +15,7 @@ use super::{
     runs::{RunId, Runs},
 };
 use crate::{
-    admit::{BodyShape, Bulk, Growth, is_straight},
+    admit::{BodyShape, Bulk, Extra, Growth, is_straight},
     fences::LARGE_BODY,
     value::ValType,
 };
@@ -201,6 +201,9 @@ pub(super) struct Walk<'a> {
     pub(super) runs: Runs,
     /// Cost of the current run so far.
     run_cost: i32,
+    /// Offset of the body, and what its operators from here on cost more than the table says.
+    begin: usize,
+    extras: &'a [Extra],
     /// A result with open NaN bits, made by the previous operator.
     pending_nan: Option<(usize, Float)>,
 }
@@ -230,6 +233,8 @@ impl<'a> Walk<'a> {
             is_reachable: true,
             runs: Runs::new(),
             run_cost: 0,
+            begin: body.range().start,
+            extras: context.extras(shape),
             pending_nan: None,
         };
         let (code, begin) = (body.as_bytes(), body.range().start);
@@ -258,6 +263,7 @@ impl<'a> Walk<'a> {
         if self.is_reachable {
             let is_last_end = !is_straight && self.blocks.len() == 1 && matches!(operator, Operator::End);
             let cost = if is_last_end { 0 } else { cost::operator(operator, self.shape.locals) };
+            let cost = cost.saturating_add(self.extra(at));
             self.runs.add(cost);
             self.run_cost += cost;
             if !self.loops.is_empty() {
@@ -275,6 +281,17 @@ impl<'a> Walk<'a> {
         }
         if self.run_cost >= cost::LONG_RUN && self.is_reachable && !self.blocks.is_empty() {
             self.begin_run(end, What::CheckedRun);
+        }
+    }
+
+    /// What the operator at this byte costs more than the table says.
+    fn extra(&mut self, at: usize) -> i32 {
+        match self.extras.split_first() {
+            Some((extra, behind)) if extra.at as usize == at - self.begin => {
+                self.extras = behind;
+                i32::try_from(extra.units).unwrap_or(i32::MAX)
+            }
+            _ => 0,
         }
     }
 

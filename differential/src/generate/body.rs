@@ -124,7 +124,8 @@ impl Body<'_> {
         match self.numbers.below(100) {
             0..22 => self.run_of_locals(),
             22..25 => self.run_under_branch(),
-            25..28 => {
+            27 => self.chain_in_arms(),
+            25..27 => {
                 let ty = self.plan.value_type(self.numbers);
                 self.constant(ty);
             }

@@ -39,10 +39,11 @@ pub fn compare<B: BackendUnderTest>(
         other,
         wasm: wasm.to_vec(),
     };
-    let program = Program::read(wasm).map_err(|error| differ("read".into(), error.to_string(), String::new()))?;
     let plugin = runner.load(wasm);
     let plugin = plugin.map_err(|error| differ("load".into(), String::new(), format!("{error:?}")))?;
     let policy = plugin.policy();
+    let program = Program::read(wasm, policy);
+    let program = program.map_err(|error| differ("read".into(), error.to_string(), String::new()))?;
     let mut guest = Guest::new(&plugin);
     let mut numbers = Numbers::new(seed ^ 0x5eed);
     let mut calls = 0;

@@ -44,7 +44,9 @@ struct Open {
 impl Runs {
     /// Runs begin at the entry, at loop heads, at the arms of an `if`, after a branch, after a call, and at joins.
     /// Unreachable code costs nothing.
-    pub(super) fn of(operators: &[Operator<'_>], locals: usize) -> Self {
+    ///
+    /// `extras` is what each operator costs more than the table says.
+    pub(super) fn of(operators: &[Operator<'_>], extras: &[i64], locals: usize) -> Self {
         let mut runs = BTreeMap::from([(0, Run { cost: 0, is_checked: false })]);
         let block = Open {
             is_loop: false,
@@ -62,7 +64,7 @@ impl Runs {
         let mut costs = Vec::new();
         for (at, operator) in operators.iter().enumerate() {
             let is_last = open.len() == 1 && matches!(operator, Operator::End);
-            let cost = if is_last { 0 } else { cost::operator(operator, locals).cast_signed() };
+            let cost = if is_last { 0 } else { cost::operator(operator, locals).cast_signed() } + extras[at];
             costs.push(cost);
             if is_reachable && let Some(run) = runs.get_mut(&current) {
                 run.cost += cost;

@@ -323,6 +323,56 @@ impl Body<'_> {
         self.emit(&I::BrTable(targets.into(), default));
     }
 
+    /// A local that is set from a chain of operators and used in several arms, or by their end alone: a compiler computes
+    /// the chain in each of them.
+    pub(super) fn chain_in_arms(&mut self) {
+        let ty = if self.numbers.once_in(2) { I32 } else { I64 };
+        let globals = self.globals(ty, true);
+        let (Some(local), Some(other)) = (self.local(ty, true), self.local(ty, true)) else { return self.operator() };
+        self.value(ty);
+        for _ in 0..self.numbers.below(40) {
+            self.value(ty);
+            let operator = match (ty, self.numbers.below(3)) {
+                (I32, 0) => I::I32Mul,
+                (I32, 1) => I::I32Xor,
+                (I32, _) => I::I32Add,
+                (_, 0) => I::I64Mul,
+                (_, 1) => I::I64Xor,
+                _ => I::I64Add,
+            };
+            self.apply(&operator, &[ty, ty], &[ty]);
+        }
+        let (set, get) = (I::LocalSet(local), I::LocalGet(local));
+        self.apply(&set, &[ty], &[]);
+        for _ in 0..1 + self.numbers.below(4) {
+            let shape = self.numbers.below(4);
+            if shape == 1 {
+                self.emit(&I::Block(BlockType::Empty));
+            }
+            self.value(I32);
+            self.apply(&if shape == 1 { I::BrIf(0) } else { I::If(BlockType::Empty) }, &[I32], &[]);
+            if shape == 2 {
+                self.emit(&I::Else);
+            }
+            match (self.numbers.below(3), globals.is_empty()) {
+                (0, false) => {
+                    self.apply(&get, &[], &[ty]);
+                    let global = self.numbers.pick(&globals);
+                    self.apply(&I::GlobalSet(global), &[ty], &[]);
+                }
+                (1, _) => {
+                    self.apply(&get, &[], &[ty]);
+                    self.apply(&I::LocalSet(other), &[ty], &[]);
+                }
+                _ => {
+                    self.constant(ty);
+                    self.apply(&set, &[ty], &[]);
+                }
+            }
+            self.emit(&I::End);
+        }
+    }
+
     /// Whether a function could be tail-called here.
     fn tail_call(&mut self) -> bool {
         let fits = |function: &u32| self.plan.function_type(*function).1 == self.results;

@@ -36,11 +36,11 @@ pub use admission::{Admitted, admit};
 pub use admit::{Contract, ModuleSummary, Offered, Signature};
 pub use backend::{
     Backend, Budget, Enforcement, Field, HostCx, HostError, HostFn, HostOptions, Imports, Instance, SandboxBackend,
-    Store, TypedCall,
+    Store, Streams, TypedCall,
 };
 pub use identity::Identity;
 pub use plugin::{Loader, Plugin, Reply, Session};
 pub use policy::{Policy, PolicyError, Preset, Proposal, Rules};
 pub use time::{CancelToken, Clock, Instant};
 pub use value::{ValType, Value, Values};
-pub use verdict::{BackendError, Blame, CallError, Fault, LoadError, Phase, Rejection, Report, TrapKind};
+pub use verdict::{BackendError, Blame, CallError, Fault, LoadError, Output, Phase, Rejection, Report, TrapKind};

@@ -8,6 +8,8 @@ use alloc::{
     vec::Vec,
 };
 
+use wasmparser::{Parser, Payload};
+
 use super::summary::{Export, ExternType, FuncType, Import, ModuleSummary};
 use crate::{
     policy::{Canonical, Fingerprint},
@@ -21,6 +23,11 @@ pub const MEMORY: &str = "memory";
 /// Name of the export that allocates memory for the input.
 pub const ALLOC: &str = "alloc";
 
+/// Name of the export that is a program's whole run.
+pub const COMMAND: &str = "_start";
+/// Name of the export that a reactor has for what must run before its other exports.
+pub const INITIALIZE: &str = "_initialize";
+
 /// How many denied imports a rejection lists.
 const LISTED: usize = 5;
 
@@ -33,6 +40,9 @@ pub enum Contract {
         /// Name of the entry.
         entry: String,
     },
+    /// A program: bytes in on standard input, bytes out on standard output, and `_start() -> ()`. It speaks no version. It
+    /// runs once: an instance that has run refuses further calls.
+    Command,
     /// Nothing but the version export of the policy's ABI, which is called before any other call: for typed calls.
     Abi,
     /// Nothing: for typed calls of any export. The version is checked only before a byte call.
@@ -45,12 +55,33 @@ impl Contract {
         Self::Bytes { entry: entry.into() }
     }
 
+    /// What a module is, by the names that it exports: a [command](Self::Command) if it has `_start` and not `entry`, otherwise
+    /// under the byte contract with that entry. Reads sections' headers and exports alone. What is malformed, admission
+    /// refuses under either.
+    pub fn of(module: &[u8], entry: &str) -> Self {
+        let exports = Parser::new(0).parse_all(module).map_while(Result::ok).find_map(|payload| match payload {
+            Payload::ExportSection(exports) => Some(exports),
+            _ => None,
+        });
+        let names = || exports.iter().flat_map(|exports| exports.clone().into_iter().map_while(Result::ok));
+        match names().any(|export| export.name == COMMAND) && names().all(|export| export.name != entry) {
+            true => Self::Command,
+            false => Self::bytes(entry),
+        }
+    }
+
+    /// Whether the version export is called before any other call.
+    pub(crate) fn checks_abi(&self) -> bool {
+        matches!(self, Self::Bytes { .. } | Self::Abi)
+    }
+
     /// The contract in bytes, different for different contracts.
     pub(crate) fn canonical(&self) -> Canonical {
         let mut bytes = Canonical::default();
         match self {
             Self::Bytes { entry } => bytes.text(entry),
             Self::Abi => bytes.word(u64::MAX),
+            Self::Command => bytes.word(u64::MAX - 1),
             Self::None => {}
         }
         bytes
@@ -169,13 +200,18 @@ pub(super) fn check_exports(summary: &ModuleSummary, contract: &Contract) -> Res
             reason: Reason::ExportMismatch { export, expected, found },
         });
     }
-    let Contract::Bytes { entry } = contract else {
-        return Ok(());
-    };
     use ValType::{I32, I64};
     let function = |ty: &ExternType, params: &[ValType], results: &[ValType]| match ty {
         ExternType::Function(ty) => ty.is(params, results),
         _ => false,
+    };
+    if summary.exports.iter().any(|export| export.name == INITIALIZE) {
+        check_export(summary, INITIALIZE, "a function () -> ()", |ty| function(ty, &[], &[]))?;
+    }
+    let entry = match contract {
+        Contract::Bytes { entry } => entry,
+        Contract::Command => return check_export(summary, COMMAND, "a function () -> ()", |ty| function(ty, &[], &[])),
+        Contract::Abi | Contract::None => return Ok(()),
     };
     check_export(summary, MEMORY, "a 32-bit memory", |ty| matches!(ty, ExternType::Memory { memory64: false }))?;
     check_export(summary, ALLOC, "a function (i32) -> i32", |ty| function(ty, &[I32], &[I32]))?;

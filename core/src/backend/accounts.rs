@@ -1,7 +1,7 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 
-use super::{HostOptions, filling::Filling, growth::Held, superseding::Superseding};
+use super::{HostOptions, filling::Filling, growth::Held, host::Effect, superseding::Superseding};
 use crate::{
     admit::{Exports, ModuleSummary},
     policy::Policy,
@@ -199,22 +199,19 @@ impl Accounts {
     }
 
     #[inline]
-    pub(super) fn begin_host_call(&mut self) -> Result<(), Fault> {
+    pub(super) fn begin_host_call(&mut self, effect: Effect) -> Result<(), Fault> {
         if let Some(allowed) = self.budget.host_calls
             && self.host_calls >= allowed
         {
             return Err(Fault::HostCallLimit { allowed });
         }
         self.host_calls += 1;
+        self.superseding.has_effects |= effect == Effect::World;
         // What a host function takes is the guest's time.
         if matches!(self.budget.deadline, Some(Deadline::In(_))) {
             self.time_left();
         }
         Ok(())
-    }
-
-    pub(super) fn host_calls(&self) -> u64 {
-        self.host_calls
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
-use super::{Accounts, SandboxBackend, Store};
+use super::{Accounts, SandboxBackend, Store, Streams};
 use crate::{
     value::Value,
     verdict::{BoxError, Fault},
@@ -24,6 +24,18 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     pub fn memory_and_state(&mut self) -> (&mut [u8], &mut T) {
         let (memory, data) = self.caller.memory_and_data();
         (memory, &mut data.state)
+    }
+
+    /// The state of a library of host functions: one for each instance and type, beside the embedder's own. It is made when
+    /// it is first asked for.
+    pub fn extension<E: Default + Send + 'static>(&mut self) -> &mut E {
+        self.caller.data_mut().extensions.get()
+    }
+
+    /// The guest's memory, the state of a [library](Self::extension), and the standard streams.
+    pub fn parts<E: Default + Send + 'static>(&mut self) -> (&mut [u8], &mut E, &mut Streams) {
+        let (memory, data) = self.caller.memory_and_data();
+        (memory, data.extensions.get(), &mut data.streams)
     }
 
     /// A view of `len` bytes at `pointer` in the guest's memory. Nothing is copied or reserved.
@@ -153,12 +165,32 @@ impl HostError {
     pub fn message(message: impl Into<String>) -> Self {
         Self(Some(message.into().into()))
     }
+
+    /// The guest ends its own program with this exit code: the call ends with [`Fault::GuestExit`]. A
+    /// [command](crate::Contract::Command) that exits with 0 has ended well.
+    pub fn exit(code: u32) -> Self {
+        Exit(code).into()
+    }
 }
+
+/// The guest's wish, on its way to [`stop`].
+#[derive(Debug, thiserror::Error)]
+#[error("exit code {0}")]
+struct Exit(u32);
 
 impl<E: core::error::Error + Send + Sync + 'static> From<E> for HostError {
     fn from(error: E) -> Self {
         Self(Some(error.into()))
     }
+}
+
+/// What a host function changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing but what is dropped with the instance: its memory, its streams, its extensions.
+    Instance,
+    /// Anything.
+    World,
 }
 
 /// Tells the engine to unwind: the fault is parked in the store's [`Accounts`].
@@ -173,7 +205,7 @@ impl fmt::Display for HostStop {
 
 impl core::error::Error for HostStop {}
 
-/// Runs a host function: counts the call, catches a panic where the target unwinds, and looks at the clock when it
+/// Runs a host function with that effect: counts the call, catches a panic where the target unwinds, and looks at the clock when it
 /// returns.
 ///
 /// # Errors
@@ -186,6 +218,7 @@ impl core::error::Error for HostStop {}
 #[inline]
 pub(super) fn host_call<B, T, R>(
     caller: B::Caller<'_, T>,
+    effect: Effect,
     f: impl FnOnce(&mut HostCx<'_, B, T>) -> Result<R, HostError>,
 ) -> Result<R, HostStop>
 where
@@ -195,7 +228,7 @@ where
     let mut cx = HostCx::<B, T> { caller };
     let accounts = cx.accounts();
     accounts.filling_ended();
-    if let Err(fault) = accounts.begin_host_call() {
+    if let Err(fault) = accounts.begin_host_call(effect) {
         return Err(refuse(accounts, fault));
     }
     let outcome = catch_panic(|| f(&mut cx));
@@ -230,7 +263,10 @@ fn check_clock(accounts: &mut Accounts) {
 fn stop(accounts: &mut Accounts, outcome: Result<Result<(), HostError>, String>) -> HostStop {
     match outcome {
         Ok(Ok(()) | Err(HostError(None))) => {}
-        Ok(Err(HostError(Some(source)))) => accounts.park(Fault::HostFunction { source }),
+        Ok(Err(HostError(Some(source)))) => accounts.park(match source.downcast_ref() {
+            Some(&Exit(code)) => Fault::GuestExit { code },
+            None => Fault::HostFunction { source },
+        }),
         Err(message) => accounts.park(Fault::HostFunctionPanicked { message }),
     }
     HostStop

@@ -2,7 +2,11 @@
 
 use alloc::{borrow::ToOwned, string::String};
 
-use super::{Backend, HostCx, HostError, HostFn, Store, host::host_call, slices::refill};
+use super::{
+    Backend, HostCx, HostError, HostFn, Store,
+    host::{Effect, host_call},
+    slices::refill,
+};
 use crate::{
     admit::{FuncType, Offered, Signature},
     meter::{GROW, HOST, REFILL},
@@ -48,7 +52,7 @@ impl<T: Send + 'static, B: Backend> Imports<T, B> {
     {
         self.offer(module, name, FuncType::of::<P, R>())?;
         <B as HostFn<P, R>>::define(&mut self.native, module, name, move |caller, params| {
-            host_call::<B, T, _>(caller, |cx| f(cx, params))
+            host_call::<B, T, _>(caller, Effect::World, |cx| f(cx, params))
         });
         Ok(self)
     }
@@ -64,10 +68,43 @@ impl<T: Send + 'static, B: Backend> Imports<T, B> {
     where
         F: Fn(&mut HostCx<'_, B, T>, &[Value], &mut [Value]) -> Result<(), HostError> + Send + Sync + 'static,
     {
+        self.define_values(module, name, ty, Effect::World, f)
+    }
+
+    /// As [`func_values`](Self::func_values), for a function that changes nothing but what belongs to the instance: its memory,
+    /// its [streams and extensions](HostCx::parts); not the state `T`. An operation may begin again after it, on a faster engine.
+    ///
+    /// # Errors
+    ///
+    /// [`DuplicateImport`] when the name is taken.
+    pub fn repeatable_func_values<F>(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        f: F,
+    ) -> Result<&mut Self, DuplicateImport>
+    where
+        F: Fn(&mut HostCx<'_, B, T>, &[Value], &mut [Value]) -> Result<(), HostError> + Send + Sync + 'static,
+    {
+        self.define_values(module, name, ty, Effect::Instance, f)
+    }
+
+    fn define_values<F>(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        effect: Effect,
+        f: F,
+    ) -> Result<&mut Self, DuplicateImport>
+    where
+        F: Fn(&mut HostCx<'_, B, T>, &[Value], &mut [Value]) -> Result<(), HostError> + Send + Sync + 'static,
+    {
         self.offer(module, name, ty.clone())?;
         let types = ty.results.clone();
         B::define_values(&mut self.native, module, name, &ty, move |caller, params, results| {
-            host_call::<B, T, _>(caller, |cx| {
+            host_call::<B, T, _>(caller, effect, |cx| {
                 for (result, ty) in results.iter_mut().zip(&types) {
                     *result = Value::zero(*ty);
                 }

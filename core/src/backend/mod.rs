@@ -13,12 +13,14 @@
 mod accounts;
 pub mod by_value;
 mod enforcement;
+mod extensions;
 mod filling;
 mod growth;
 mod host;
 mod imports;
 mod slices;
 mod store;
+mod streams;
 mod superseding;
 mod ticks;
 
@@ -28,6 +30,7 @@ pub use host::{BadPointer, HostCx, HostError, HostStop, catch_panic};
 pub use imports::{DuplicateImport, Imports};
 pub use store::{Counter, Instance, MeteredBy, Store, StoreData};
 pub(crate) use store::{cause, give};
+pub use streams::Streams;
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 

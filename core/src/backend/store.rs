@@ -2,7 +2,9 @@
 
 use alloc::{borrow::ToOwned, vec::Vec};
 
-use super::{Accounts, Budget, Deadline, HostOptions, HostStop, MOST_FUEL, ticks::Ticks};
+use super::{
+    Accounts, Budget, Deadline, HostOptions, HostStop, MOST_FUEL, Streams, extensions::Extensions, ticks::Ticks,
+};
 use crate::{
     policy::Policy,
     time::CancelToken,
@@ -65,6 +67,8 @@ pub struct StoreData<T> {
     /// Stack cells that the guest may use.
     stack_cells: i64,
     ticks: Ticks,
+    pub(crate) streams: Streams,
+    pub(super) extensions: Extensions,
 }
 
 impl<T> StoreData<T> {
@@ -76,6 +80,8 @@ impl<T> StoreData<T> {
             metered_by: MeteredBy::of(policy),
             stack_cells: policy.stack_cells(),
             ticks: Ticks::new(policy.is_interruptible()),
+            streams: Streams::new(policy),
+            extensions: Extensions::default(),
         };
         data.begin();
         data

@@ -1,7 +1,7 @@
 //! Operations that begin again on something faster, for a backend with several engines.
 //!
-//! A guest is deterministic: as long as it has called no host function, nobody can tell a run that is given up and begun
-//! again from one that began later, but by the clock.
+//! A guest is deterministic: as long as it has called no host function that changes something outside of its instance, nobody
+//! can tell a run that is given up and begun again from one that began later, but by the clock.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,8 @@ pub(super) struct Superseding {
     /// Set when there is something faster.
     ready: Option<Arc<AtomicBool>>,
     has_happened: bool,
+    /// Something outside of the instance was changed.
+    pub(super) has_effects: bool,
 }
 
 impl Accounts {
@@ -31,7 +33,7 @@ impl Accounts {
 
     /// For a backend that instantiates on a slower engine than it will have: once `ready` is set, the operation ends at its
     /// next slice and begins again on a new instance, with the rest of its deadline. Not when a host function was called by
-    /// then, and not in a session that outlives the operation.
+    /// then that changes more than its instance, and not in a session that outlives the operation.
     pub fn supersede_when(&mut self, ready: &Arc<AtomicBool>) {
         self.superseding.ready = self.superseding.is_possible.then(|| ready.clone());
     }
@@ -45,7 +47,7 @@ impl Accounts {
     /// Whether the operation ends now, to begin again.
     pub(super) fn is_superseded(&mut self) -> bool {
         let is_ready = self.superseding.ready.as_ref().is_some_and(|ready| ready.load(Ordering::Acquire));
-        self.superseding.has_happened = is_ready && self.host_calls() == 0;
+        self.superseding.has_happened = is_ready && !self.superseding.has_effects;
         self.superseding.has_happened
     }
 

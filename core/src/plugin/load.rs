@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Admitted, Identity,
     admission::admit_identified,
-    admit::{ALLOC, Contract, Exports, ModuleSummary, Offered},
+    admit::{ALLOC, COMMAND, Contract, Exports, INITIALIZE, ModuleSummary, Offered},
     backend::{
         Backend, Budget, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData, TypedCall,
         call, check_enforceable, give,
@@ -87,11 +87,12 @@ impl<B: Backend> Loader<B> {
         let abi = self.policy.rules().abi.as_ref();
         let entry = match contract {
             Contract::Bytes { entry } => Some(entry.as_str()),
-            Contract::Abi | Contract::None => None,
+            Contract::Command | Contract::Abi | Contract::None => None,
         };
         Ok(Plugin(Arc::new(Loaded {
             abi: abi.and_then(|abi| linked.function::<(), u32>(&abi.export)),
-            checks_abi: *contract != Contract::None,
+            checks_abi: contract.checks_abi(),
+            is_command: *contract == Contract::Command,
             alloc: linked.function::<u32, u32>(ALLOC),
             entry: entry.and_then(|name| Some((name.into(), linked.function::<(u32, u32), u64>(name)?))),
             linked,
@@ -156,8 +157,15 @@ impl<B: Backend> Loader<B> {
             return Err(BackendError::OtherEngine);
         }
         let native = self.backend.link(&module.native, &imports.native)?;
+        let before = |name: &str| B::export(&native, name);
+        let is_reactor = module.exports.function(INITIALIZE).is_some() && module.exports.function(COMMAND).is_none();
         Ok(Linked {
-            start: module.start.and_then(|name| B::export(&native, name)),
+            first: module
+                .start
+                .and_then(before)
+                .into_iter()
+                .chain(is_reactor.then(|| before(INITIALIZE)).flatten())
+                .collect(),
             native,
             exports: module.exports.clone(),
             policy: module.policy,
@@ -194,7 +202,8 @@ pub struct Module<B: Backend> {
 /// A module with its imports resolved.
 pub struct Linked<T: Send + 'static, B: Backend> {
     native: B::Linked<T>,
-    start: Option<B::Export>,
+    /// What runs before any other call: the start function, and what a reactor has for it.
+    first: Vec<B::Export>,
     pub(super) exports: Arc<Exports>,
     policy: Fingerprint,
     engine: u64,
@@ -211,17 +220,16 @@ impl<T: Send + 'static, B: Backend> Linked<T, B> {
         self.exports.function(name)?.is(P::TYPES, R::TYPES).then(|| B::export(&self.native, name))?
     }
 
-    /// Runs the module's start function, if it has one.
+    /// Runs the module's start function, then `_initialize` of a reactor, if it has them.
     ///
     /// # Errors
     ///
-    /// The fault with which it ended.
+    /// The fault with which one of them ended.
     pub fn start(&self, instance: &mut B::Instance<T>) -> Result<(), Fault> {
-        let Some(export) = &self.start else { return Ok(()) };
-        match <B as TypedCall<(), ()>>::resolve(instance, export) {
+        self.first.iter().try_for_each(|export| match <B as TypedCall<(), ()>>::resolve(instance, export) {
             Some(func) => call::<B, (), (), T>(instance, &func, ()),
-            None => unreachable!("admission has seen that a start function is () -> ()"),
-        }
+            None => unreachable!("admission has seen that both are () -> ()"),
+        })
     }
 }
 
@@ -278,6 +286,7 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     pub(super) linked: Linked<T, B>,
     is_cached: bool,
     pub(super) checks_abi: bool,
+    pub(super) is_command: bool,
     pub(super) abi: Option<B::Export>,
     pub(super) alloc: Option<B::Export>,
     /// Name and export of the contract's entry.
@@ -327,7 +336,8 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
         B::module_notes(&self.0.linked.native)
     }
 
-    /// Calls `entry` with `input` on a new instance. Instantiation, ABI check, `alloc` and the entry share one budget.
+    /// Calls `entry` with `input` on a new instance. Instantiation, ABI check, `alloc` and the entry share one budget. The entry
+    /// of a [command](Contract::Command) is `_start`; its reply is what it wrote to standard output.
     ///
     /// # Errors
     ///

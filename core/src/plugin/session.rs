@@ -11,11 +11,11 @@ use super::{
     trace,
 };
 use crate::{
-    admit::FuncType,
+    admit::{COMMAND, FuncType},
     backend::{Backend, Budget, Deadline, Instance, Store, TypedCall, call},
     time::{CancelToken, Instant, nanoseconds},
     value::{Value, Values},
-    verdict::{BackendError, CallError, Fault, Phase, Report, Tier, Usage},
+    verdict::{BackendError, CallError, Fault, Output, Phase, Report, Tier, Usage},
 };
 
 /// A live instance. Calls run in sequence, each under its own budget; a failed call poisons the instance, which then
@@ -213,7 +213,13 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         Ok(())
     }
 
-    /// Calls `entry` with bytes and returns its bytes.
+    /// What the guest has written to its standard streams since it was taken last: by this method, or into the report of a call
+    /// that has one.
+    pub fn take_output(&mut self) -> Output {
+        self.instance.data_mut().streams.take_output()
+    }
+
+    /// Calls `entry` with bytes and returns its bytes. A [command](crate::Contract::Command) runs once.
     ///
     /// # Errors
     ///
@@ -227,8 +233,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     /// A byte call within an operation that has begun.
     pub(super) fn call_bytes(&mut self, entry: &str, input: &[u8], operation: &Operation) -> Result<Reply, CallError> {
-        let outcome = self.reply(entry, input);
-        let report = self.report(operation);
+        let outcome = if self.plugin.is_command { self.run(entry, input) } else { self.reply(entry, input) };
+        let report = self.final_report(operation);
         let outcome = outcome.and_then(|bytes| match self.check_time(&report) {
             Ok(()) => Ok(bytes),
             Err(fault) => Err((Phase::Call, fault)),
@@ -239,19 +245,38 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         }
     }
 
-    fn reply(&mut self, entry: &str, input: &[u8]) -> Result<Vec<u8>, (Phase, Fault)> {
-        let limits = &self.plugin.policy.rules().limits;
-        let (input_bytes, output_bytes) = (limits.input_bytes, limits.output_bytes);
+    /// Whether a byte call may begin.
+    fn check_input(&self, input: &[u8]) -> Result<(), (Phase, Fault)> {
+        let (len, allowed) = (input.len() as u64, self.plugin.policy.rules().limits.input_bytes);
         if self.poisoned {
             return Err((Phase::Call, Fault::Poisoned));
         }
         if is_cancelled(self.cancel.as_ref()) {
             return Err((Phase::Call, Fault::Cancelled));
         }
-        if input.len() as u64 > input_bytes {
-            let fault = Fault::InputTooLarge { len: input.len() as u64, allowed: input_bytes };
-            return Err((Phase::Alloc, fault));
+        if len > allowed { Err((Phase::Alloc, Fault::InputTooLarge { len, allowed })) } else { Ok(()) }
+    }
+
+    /// Runs a command. It leaves its instance in no state for another run.
+    fn run(&mut self, entry: &str, input: &[u8]) -> Result<Vec<u8>, (Phase, Fault)> {
+        self.check_input(input)?;
+        let export = (entry == COMMAND).then(|| self.plugin.linked.function::<(), ()>(entry)).flatten();
+        let func = export.and_then(|export| <B as TypedCall<(), ()>>::resolve(&mut self.instance, &export));
+        let func = func.ok_or_else(|| (Phase::Call, self.mistyped::<(), ()>(entry)))?;
+
+        self.poisoned = true;
+        self.instance.data_mut().streams.set_input(input);
+        match call::<B, (), (), T>(&mut self.instance, &func, ()) {
+            Ok(()) | Err(Fault::GuestExit { code: 0 }) => {}
+            Err(fault) => return Err((Phase::Call, fault)),
         }
+        let streams = &mut self.instance.data_mut().streams;
+        streams.take_reply().map_err(|fault| (Phase::Reply, fault))
+    }
+
+    fn reply(&mut self, entry: &str, input: &[u8]) -> Result<Vec<u8>, (Phase, Fault)> {
+        self.check_input(input)?;
+        let output_bytes = self.plugin.policy.rules().limits.output_bytes;
         let entry = self.resolve_entry(entry).map_err(|fault| (Phase::Call, fault))?;
         if self.alloc.is_none() {
             return Err((Phase::Alloc, self.mistyped::<u32, u32>(crate::admit::ALLOC)));
@@ -334,7 +359,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         operation: &Operation,
     ) -> Result<(Vec<Value>, Report), CallError> {
         let outcome = self.values(export, params);
-        let report = self.report(operation);
+        let report = self.final_report(operation);
         let outcome = outcome.and_then(|values| self.check_time(&report).map(|()| values));
         match outcome {
             Ok(values) => Ok((values, report)),
@@ -451,7 +476,12 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     fn error(&mut self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
-        CallError { fault, phase, report: Box::new(self.report(operation)) }
+        CallError { fault, phase, report: Box::new(self.final_report(operation)) }
+    }
+
+    /// With what the guest has written.
+    fn final_report(&mut self, operation: &Operation) -> Report {
+        Report { output: self.instance.data_mut().streams.take_output(), ..self.report(operation) }
     }
 }
 
@@ -476,6 +506,7 @@ impl<B: Backend, T: Send + 'static> Loaded<B, T> {
             tier,
             policy: self.policy.fingerprint(),
             usage,
+            output: Output::default(),
             guest_time: total.saturating_sub(host_time),
             host_time,
         }

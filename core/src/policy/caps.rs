@@ -11,7 +11,7 @@ macro_rules! caps {
         pub struct $name:ident {
             $( $(#[$doc:meta])* $field:ident = $key:literal: [$default:expr, $strict:expr, $embedded:expr, $ceiling:expr], )*
         }
-        $( flags { $( $(#[$flag_doc:meta])* $flag:ident: $flag_value:expr, )* } )?
+        $( flags { $( $(#[$flag_doc:meta])* $flag:ident: [$flag_default:expr, $flag_strict:expr, $flag_embedded:expr, $flag_ceiling:expr], )* } )?
     ) => {
         $(#[$outer])*
         pub struct $name {
@@ -23,10 +23,10 @@ macro_rules! caps {
             /// The caps of a preset.
             pub const fn preset(preset: Preset) -> Self {
                 match preset {
-                    Preset::Default => Self { $($field: $default,)* $($($flag: $flag_value,)*)? },
-                    Preset::Strict => Self { $($field: $strict,)* $($($flag: $flag_value,)*)? },
-                    Preset::Embedded => Self { $($field: $embedded,)* $($($flag: $flag_value,)*)? },
-                    Preset::Ceiling => Self { $($field: $ceiling,)* $($($flag: $flag_value,)*)? },
+                    Preset::Default => Self { $($field: $default,)* $($($flag: $flag_default,)*)? },
+                    Preset::Strict => Self { $($field: $strict,)* $($($flag: $flag_strict,)*)? },
+                    Preset::Embedded => Self { $($field: $embedded,)* $($($flag: $flag_embedded,)*)? },
+                    Preset::Ceiling => Self { $($field: $ceiling,)* $($($flag: $flag_ceiling,)*)? },
                 }
             }
 
@@ -75,7 +75,7 @@ caps! {
     }
     flags {
         /// Whether a `start` function is allowed. It runs before the ABI check, under the same limits as a call.
-        start: false,
+        start: [true, false, false, true],
     }
 }
 

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 use core::{fmt, hash::Hasher as _};
 
 use super::COST_VERSION;
-use super::{Floats, Limits, Metering, Rules, Shape};
+use super::{Floats, Limits, Metering, Rules, Shape, Wasi};
 
 /// A stable 64-bit hash: the same on every machine and in every build of the same version. Neither a secret nor a
 /// signature.
@@ -20,7 +20,19 @@ impl Fingerprint {
 impl Canonical {
     /// Everything that a policy says; not the name of its preset.
     pub(super) fn of_policy(rules: &Rules, shape: &Shape) -> Self {
-        let Rules { preset: _, metering, floats, unbounded, proposals, interrupt, limits, module, abi } = rules;
+        let Rules {
+            preset: _,
+            metering,
+            floats,
+            unbounded,
+            proposals,
+            interrupt,
+            limits,
+            module,
+            wasi,
+            random_seed,
+            abi,
+        } = rules;
         let Limits {
             fuel,
             deadline,
@@ -55,6 +67,8 @@ impl Canonical {
         for (_, cap) in module.each().chain(shape.each()) {
             bytes.word(cap);
         }
+        bytes.word((*wasi == Wasi::Sandbox).into());
+        bytes.word(*random_seed);
         if let Some(abi) = abi {
             bytes.text(&abi.export);
             bytes.word(abi.min.into());
@@ -99,7 +113,7 @@ mod tests {
     use alloc::{string::ToString, vec::Vec};
     use core::time::Duration;
 
-    use crate::policy::{Floats, Metering, Policy, Proposal, Rules};
+    use crate::policy::{Floats, Metering, Policy, Proposal, Rules, Wasi};
 
     #[test]
     fn every_field_counts() {
@@ -123,7 +137,9 @@ mod tests {
             |r| r.limits.reentry += 1,
             |r| r.module.bytes += 1,
             |r| r.module.exports += 1,
-            |r| r.module.start = true,
+            |r| r.module.start = false,
+            |r| r.wasi = Wasi::Deny,
+            |r| r.random_seed = 1,
             |r| r.abi = None,
             |r| r.abi.as_mut().unwrap().max = 2,
             |r| r.abi.as_mut().unwrap().export = "v".to_string(),

@@ -93,6 +93,18 @@ pub enum Floats {
     Deny,
 }
 
+/// The functions of the WebAssembly System Interface, preview 1, that a module may import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Wasi {
+    /// None, but those that the embedder offers itself.
+    Deny,
+    /// All, without an outside: standard streams that the host gives and takes, a clock that stands, no files, random
+    /// numbers from [`Rules::random_seed`]. The same bytes and the same fuel on every backend.
+    Sandbox,
+}
+
 /// The version handshake: the guest's version export, and the versions that the host supports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
@@ -138,6 +150,10 @@ pub struct Rules {
     pub limits: Limits,
     /// How large a module may be.
     pub module: ModuleCaps,
+    /// The system interface.
+    pub wasi: Wasi,
+    /// What its random numbers are made from.
+    pub random_seed: u64,
     /// The version handshake; `None` disables it.
     #[cfg_attr(feature = "serde", serde(with = "text::none"))]
     pub abi: Option<Abi>,
@@ -155,6 +171,8 @@ impl Rules {
             interrupt: Interrupt { deadline: true, cancel: true },
             limits: Limits::preset(preset),
             module: ModuleCaps::preset(preset),
+            wasi: if matches!(preset, Preset::Default | Preset::Ceiling) { Wasi::Sandbox } else { Wasi::Deny },
+            random_seed: 0,
             abi: (preset != Preset::Ceiling).then(Abi::default),
         }
     }

@@ -3,7 +3,8 @@ use super::{Abi, Floats, Interrupt, Limits, Metering, PolicyError, Rules};
 /// The lower value of each limit. Settings that are not limits (what counts fuel, what may interrupt) remain the
 /// operator's, except that a requested deadline is enabled.
 pub(super) fn narrow(operator: &Rules, request: &Rules) -> Result<Rules, PolicyError> {
-    let Rules { preset, metering, floats, unbounded, proposals, interrupt, limits, module, abi } = operator;
+    let Rules { preset, metering, floats, unbounded, proposals, interrupt, limits, module, wasi, random_seed, abi } =
+        operator;
     let metering: Metering = *metering;
     let interrupt = Interrupt { deadline: interrupt.deadline || request.limits.deadline.is_some(), ..*interrupt };
     Ok(Rules {
@@ -15,6 +16,8 @@ pub(super) fn narrow(operator: &Rules, request: &Rules) -> Result<Rules, PolicyE
         interrupt,
         limits: narrow_limits(limits, &request.limits),
         module: module.min(&request.module),
+        wasi: (*wasi).min(request.wasi),
+        random_seed: *random_seed,
         abi: narrow_abi(abi.as_ref(), request.abi.as_ref())?,
     })
 }
@@ -65,11 +68,11 @@ fn narrow_abi(operator: Option<&Abi>, request: Option<&Abi>) -> Result<Option<Ab
 mod tests {
     use core::time::Duration;
 
-    use crate::policy::{Floats, Policy, Proposal};
+    use crate::policy::{Floats, Policy, Proposal, Wasi};
 
     #[test]
     fn a_request_lowers_and_never_raises() {
-        let operator = Policy::default();
+        let operator = Policy::strict();
         let request = Policy::ceiling()
             .with(|rules| {
                 rules.limits.fuel = Some(7);
@@ -83,10 +86,11 @@ mod tests {
         let narrowed = operator.narrowed_by(&request).unwrap();
         let rules = narrowed.rules();
         assert_eq!(rules.limits.fuel, Some(7));
-        assert_eq!(rules.limits.deadline, Some(Duration::from_secs(30)));
+        assert_eq!(rules.limits.deadline, operator.rules().limits.deadline);
         assert_eq!(rules.limits.memory_bytes, operator.rules().limits.memory_bytes);
         assert_eq!(rules.floats, Floats::Deny);
         assert!(!rules.module.start);
+        assert_eq!(rules.wasi, Wasi::Deny);
         assert!(!rules.proposals.contains(Proposal::TailCall));
         assert_eq!(rules.limits.reentry, 0);
         assert!(rules.abi.is_some(), "a request cannot switch the handshake off");

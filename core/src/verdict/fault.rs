@@ -167,6 +167,12 @@ pub enum Fault {
         /// The panic's message.
         message: String,
     },
+    /// The guest ended its own program.
+    #[error("the guest ended itself with exit code {code}")]
+    GuestExit {
+        /// Its exit code.
+        code: u32,
+    },
     /// The call was cancelled from outside.
     #[error("cancelled")]
     Cancelled,
@@ -228,6 +234,7 @@ impl Fault {
             Self::Abi(AbiFault { found: Some(_), .. }) => "abi-mismatch",
             Self::HostFunction { .. } => "host-function",
             Self::HostFunctionPanicked { .. } => "host-function-panicked",
+            Self::GuestExit { .. } => "guest-exit",
             Self::Cancelled => "cancelled",
             Self::Busy { .. } => "busy",
             Self::Poisoned => "poisoned",
@@ -251,6 +258,7 @@ impl Fault {
             | Self::BadAlloc { .. }
             | Self::BadOutput { .. }
             | Self::OutputTooLarge { .. }
+            | Self::GuestExit { .. }
             | Self::Abi(_) => Blame::Guest,
             // The host function only passes on the guest's mistake.
             Self::HostFunction { source } if source.is::<BadPointer>() => Blame::Guest,

@@ -9,7 +9,7 @@ mod report;
 pub use escape::Escaped;
 pub use fault::{AbiFault, BackendError, BoxError, CallError, Fault, LoadError, TrapKind};
 pub use rejection::{DeniedImport, Reason, Rejection};
-pub use report::{Report, Tier, Usage};
+pub use report::{Output, Report, Tier, Usage};
 
 use core::fmt;
 

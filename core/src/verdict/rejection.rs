@@ -153,7 +153,10 @@ impl fmt::Display for Reason {
             Self::ExportMismatch { export, expected, found } => {
                 write!(f, "exports `{}` as {found}, it must be {expected}", Escaped(export))
             }
-            Self::StartDenied => f.write_str("has a start function, which the policy does not allow (module.start)"),
+            Self::StartDenied => f.write_str(
+                "has a start function, which the policy does not allow; `start = true` under [module] allows it, and \
+                 --allow-start on the command line",
+            ),
         }
     }
 }

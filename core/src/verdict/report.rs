@@ -1,3 +1,4 @@
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::policy::Fingerprint;
@@ -24,6 +25,21 @@ pub struct Tier {
     pub version: &'static str,
 }
 
+/// What a guest wrote to its standard streams. They are the guest's bytes: [escape](super::Escaped) them before they reach a
+/// terminal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Standard output, at most `limits.output_bytes`. Empty for a [command](crate::Contract::Command) that ended well: there
+    /// it is the reply.
+    pub stdout: Vec<u8>,
+    /// Standard error, at most 64 KiB or `limits.output_bytes`.
+    pub stderr: Vec<u8>,
+    /// Bytes of standard output that did not fit.
+    pub dropped_stdout: u64,
+    /// Bytes of standard error that did not fit.
+    pub dropped_stderr: u64,
+}
+
 /// What a call used, and the configuration it ran under. Comes with every reply and every
 /// [`CallError`](super::CallError).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +54,8 @@ pub struct Report {
     pub policy: Fingerprint,
     /// What was used.
     pub usage: Usage,
+    /// What the guest wrote to its standard streams.
+    pub output: Output,
     /// Wall-clock time of the operation, without `host_time`.
     pub guest_time: Duration,
     /// Time that does not count as the guest's: what host functions spent

@@ -29,9 +29,9 @@ pub use sandbox::Sandbox;
 
 pub use hotcell_core::{
     Admitted, BackendError, Blame, Budget, CallError, CancelToken, Clock, Contract, Enforcement, Fault, Field, HostCx,
-    HostError, HostOptions, Identity, Imports, Instant, LoadError, ModuleSummary, Offered, Phase, Plugin, Policy,
-    PolicyError, Preset, Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType, Value,
-    Values, admit, backend, plugin::TypedFunc, policy, time, verdict,
+    HostError, HostOptions, Identity, Imports, Instant, LoadError, ModuleSummary, Offered, Output, Phase, Plugin,
+    Policy, PolicyError, Preset, Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType,
+    Value, Values, admit, backend, plugin::TypedFunc, policy, time, verdict,
 };
 
 /// The examples of the pages, run as tests.

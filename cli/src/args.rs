@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hotcell::{
     Policy, Preset, Rules,
     policy::{
-        Abi, Metering,
+        Abi, Metering, Wasi,
         text::{parse_bytes, parse_deadline, parse_unlimited},
     },
 };
@@ -31,16 +31,18 @@ Examples:
   hotcell run plugin.wasm --policy strict.toml --json       one JSON object for a script
 
 Exit codes: 0 ok, 1 error of the caller or the host, 2 wrong usage, 3 module rejected, 4 ABI, 5 trap,
-6 fuel or calls used up, 7 deadline, 8 broken contract, 130 cancelled by Ctrl-C.";
+6 fuel or calls used up, 7 deadline, 8 broken contract, 9 the guest's own failure, 130 cancelled by Ctrl-C.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Send bytes through a plugin: a new instance, bytes in, bytes out
     #[command(after_help = "\
-The plugin exports `memory`, `alloc(i32) -> i32`, the entry `(i32, i32) -> i64` and `__hotcell_abi_version() -> i32`.
+A plugin exports `memory`, `alloc(i32) -> i32`, the entry `(i32, i32) -> i64` and `__hotcell_abi_version() -> i32`. Any program
+for WASI is a plugin, too: it exports `_start`, reads standard input and writes standard output.
 
 Examples:
   hotcell run guests/markdown.wasm --input README.md --output readme.html
+  echo hello | hotcell run program.wasm
   echo hello | hotcell run plugin.wat --input - --deadline 300ms --fuel unlimited")]
     Run(RunArgs),
     /// Call one export with typed arguments and print its results, one per line
@@ -168,7 +170,7 @@ pub(crate) struct DifferentialArgs {
 pub(crate) struct RunArgs {
     /// The plugin: a binary (.wasm) or text (.wat)
     pub module: PathBuf,
-    /// File with the input; `-` is standard input. Empty if not given
+    /// File with the input. Standard input if not given or `-`; nothing where that is a terminal and not named
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
     /// File for the reply; `-` is standard output
@@ -328,6 +330,12 @@ pub(crate) struct Common {
     /// Do not check the ABI version
     #[arg(long)]
     pub no_abi: bool,
+    /// Allow a start function
+    #[arg(long)]
+    pub allow_start: bool,
+    /// The system interface that the module may import (WASI preview 1)
+    #[arg(long, value_enum)]
+    pub wasi: Option<WasiArg>,
     /// Print one JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -360,6 +368,14 @@ pub(crate) enum MeteringArg {
     Engine,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum WasiArg {
+    /// None
+    Deny,
+    /// All of it, without an outside: the same on every backend
+    Sandbox,
+}
+
 impl Common {
     /// The policy that file, preset and flags describe together.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
@@ -386,6 +402,10 @@ impl Common {
             if self.no_abi {
                 rules.abi = None;
             }
+            rules.module.start |= self.allow_start;
+            if let Some(wasi) = self.wasi {
+                rules.wasi = wasi.into();
+            }
         })?)
     }
 }
@@ -397,6 +417,15 @@ impl From<PresetArg> for Preset {
             PresetArg::Strict => Self::Strict,
             PresetArg::Embedded => Self::Embedded,
             PresetArg::Ceiling => Self::Ceiling,
+        }
+    }
+}
+
+impl From<WasiArg> for Wasi {
+    fn from(wasi: WasiArg) -> Self {
+        match wasi {
+            WasiArg::Deny => Self::Deny,
+            WasiArg::Sandbox => Self::Sandbox,
         }
     }
 }

@@ -11,12 +11,13 @@ use std::{
 
 use bytesize::ByteSize;
 use etcetera::BaseStrategy;
-use hotcell::{CallError, CodeCache, CompileWorker, Contract, Report, SandboxOptions, sandbox};
+use hotcell::{CallError, CodeCache, CompileWorker, Report, SandboxOptions, sandbox};
 use serde::Serialize;
 
 use crate::{
     args::{CacheArgs, CacheCommand, Common, CompileArgs, WhereArgs},
     backends::TIERED,
+    contract::{ContractOf, contract_of},
     outcome::{Failure, SCHEMA, exit, exit_with, print_json},
     progress::with_progress,
     read::read_module,
@@ -101,7 +102,7 @@ pub(crate) fn compile_for_the_next<R>(
 /// `hotcell compile`
 pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
     let json = args.common.json;
-    let contract = if args.no_contract { Contract::None } else { Contract::bytes(args.entry.as_str()) };
+    let contract = contract_of(args.no_contract, &args.entry);
     let mut lines = Vec::new();
     for module in &args.modules {
         match load(COMPILED, module, &args.common, &args.place, &contract) {
@@ -134,7 +135,7 @@ struct Compiled {
 }
 
 /// Compiles one module, without a word and with low priority: as tiered does it.
-pub(crate) fn compile_module(module: &Path, common: &Common, place: &WhereArgs, contract: &Contract) -> ExitCode {
+pub(crate) fn compile_module(module: &Path, common: &Common, place: &WhereArgs, contract: ContractOf<'_>) -> ExitCode {
     ExitCode::from(u8::from(load(TIERED, module, common, place, contract).is_err()))
 }
 
@@ -144,10 +145,11 @@ fn load(
     module: &Path,
     common: &Common,
     place: &WhereArgs,
-    contract: &Contract,
+    contract: ContractOf<'_>,
 ) -> Result<bool, Failure> {
     let policy = common.policy()?;
     let bytes = read_module(module, &policy)?;
+    let contract = &contract(&bytes);
     let cache = place.open()?;
     let cannot = |why: &dyn Display| Failure::cache(&format!("{}: {why}", cache.path().display()));
     if let Some(error) = cache.unusable() {

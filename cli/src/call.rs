@@ -30,7 +30,11 @@ pub(crate) fn call(args: &CallArgs) -> ExitCode {
             return exit(written);
         }
     }
-    succeed(&Success { output: None, results: Some(results), report: &report, is_cached }, json, args.common.quiet)
+    succeed(
+        &Success { output: None, results: Some(results), kind: None, report: &report, is_cached },
+        json,
+        args.common.quiet,
+    )
 }
 
 /// The results, what the call used, and whether the module's code was compiled before.
@@ -56,7 +60,7 @@ fn contract(args: &CallArgs) -> Contract {
 
 /// What another process does behind `hotcell call`, for the next one.
 pub(crate) fn compile(args: &CallArgs) -> ExitCode {
-    compile_module(&args.module, &args.common, &args.cache.place, &contract(args))
+    compile_module(&args.module, &args.common, &args.cache.place, &|_| contract(args))
 }
 
 /// Parses the arguments by the export's own signature.

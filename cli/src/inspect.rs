@@ -5,7 +5,7 @@ use std::{
 
 use bytesize::ByteSize;
 use hotcell::{
-    Contract, ModuleSummary, Policy, Proposal, admit,
+    ModuleSummary, Policy, Proposal, admit,
     admit::{ExternType, Memory, Offered, Table, proposals_used, summarize},
     policy::Metering,
     verdict::Escaped,
@@ -16,6 +16,7 @@ use crate::{
     args::InspectArgs,
     backends::chosen,
     cache::limited,
+    contract::contract_of,
     outcome::{self, Failure, SCHEMA, exit, print_json},
     progress::with_progress,
     read::read_module,
@@ -42,6 +43,7 @@ struct Module {
     code_bytes: u64,
     data_bytes: u64,
     custom_bytes: u64,
+    kind: &'static str,
     has_start: bool,
     proposals: Vec<&'static str>,
     memories: Vec<Limits>,
@@ -82,7 +84,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
         Ok(read) => read,
         Err(failure) => return failure.finish(json),
     };
-    let contract = if args.no_contract { Contract::None } else { Contract::bytes(args.entry.as_str()) };
+    let contract = contract_of(args.no_contract, &args.entry)(&module);
     let admitted = admit(&module, &policy, &Offered::default(), &contract);
     if args.check {
         return match admitted {
@@ -135,6 +137,7 @@ fn describe(module: &[u8]) -> Option<Module> {
         code_bytes: summary.code_bytes,
         data_bytes: summary.data_bytes,
         custom_bytes: summary.custom_bytes,
+        kind: summary.kind().name(),
         has_start: summary.start.is_some(),
         proposals,
         memories: memories
@@ -180,10 +183,11 @@ fn print(inspection: &Inspection, policy: &Policy) -> io::Result<()> {
         )?;
         writeln!(
             out,
-            "functions    {}, globals {}, start {}",
+            "functions    {}, globals {}, start {}, {}",
             module.functions,
             module.globals,
-            if module.has_start { "yes" } else { "no" }
+            if module.has_start { "yes" } else { "no" },
+            module.kind,
         )?;
         writeln!(
             out,

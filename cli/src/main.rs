@@ -10,6 +10,7 @@ mod cache;
 mod cache;
 mod call;
 mod conformance;
+mod contract;
 mod differential;
 mod inspect;
 mod interrupt;

@@ -2,10 +2,11 @@
 
 use std::{path::Path, process::ExitCode};
 
-use hotcell::{CallError, Contract, Report, SandboxOptions};
+use hotcell::{CallError, Report, SandboxOptions};
 
 use crate::{
     args::{CacheArgs, CacheCommand, Common, CompileArgs, WhereArgs},
+    contract::ContractOf,
     outcome::Failure,
 };
 
@@ -33,7 +34,7 @@ pub(crate) fn compile_for_the_next<R>(
 }
 
 /// Nothing is kept.
-pub(crate) fn compile_module(_: &Path, _: &Common, _: &WhereArgs, _: &Contract) -> ExitCode {
+pub(crate) fn compile_module(_: &Path, _: &Common, _: &WhereArgs, _: ContractOf<'_>) -> ExitCode {
     ExitCode::FAILURE
 }
 

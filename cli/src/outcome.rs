@@ -7,7 +7,10 @@ use std::{
     process::ExitCode,
 };
 
-use hotcell::{CallError, Fault, LoadError, Phase, PolicyError, PolicyFileError, Rejection, Report, verdict::Escaped};
+use hotcell::{
+    CallError, Fault, LoadError, Output, Phase, PolicyError, PolicyFileError, Rejection, Report, admit::ModuleKind,
+    verdict::Escaped,
+};
 use serde::Serialize;
 
 /// Version of the JSON object.
@@ -101,6 +104,7 @@ impl Failure {
                 offset: self.offset,
                 output: None,
                 results: None,
+                kind: None,
                 report: self.report.as_deref().map(JsonReport::from),
             });
             if printed.is_err() {
@@ -110,6 +114,9 @@ impl Failure {
             let phase = self.phase.map(|phase| format!(" in {phase}")).unwrap_or_default();
             let offset = self.offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
             let report = self.report.as_deref().map(|report| format!("\n{}", Line(report))).unwrap_or_default();
+            if let Some(report) = &self.report {
+                let _ = write!(io::stderr(), "{}", Written(report));
+            }
             let _ = writeln!(io::stderr(), "hotcell: {}{phase}{offset}: {}{report}", self.code, self.message);
         }
         ExitCode::from(exit_code(self.code))
@@ -163,13 +170,19 @@ pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCod
             offset: None,
             output: success.output.map(base64),
             results: success.results.clone(),
+            kind: success.kind.map(ModuleKind::name),
             report: Some(JsonReport { cached: Some(success.is_cached), ..success.report.into() }),
         };
         return exit(print_json(&object));
     }
     if !quiet {
         let cached = if success.is_cached { ", code from the cache" } else { "" };
-        let _ = writeln!(io::stderr(), "{}{cached}", Line(success.report));
+        let kind = match success.kind {
+            Some(ModuleKind::Command) => ", as a command",
+            Some(ModuleKind::Reactor) => ", as a reactor",
+            Some(ModuleKind::Plain) | None => "",
+        };
+        let _ = writeln!(io::stderr(), "{}{}{kind}{cached}", Written(success.report), Line(success.report));
     }
     ExitCode::SUCCESS
 }
@@ -188,6 +201,7 @@ pub(crate) fn admitted(json: bool) -> ExitCode {
         offset: None,
         output: None,
         results: None,
+        kind: None,
         report: None,
     }))
 }
@@ -196,6 +210,8 @@ pub(crate) fn admitted(json: bool) -> ExitCode {
 pub(crate) struct Success<'a> {
     pub output: Option<&'a [u8]>,
     pub results: Option<Vec<String>>,
+    /// What the module was run as.
+    pub kind: Option<ModuleKind>,
     pub report: &'a Report,
     /// Whether the module's code was compiled before.
     pub is_cached: bool,
@@ -240,6 +256,9 @@ struct Json<'a> {
     output: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<Vec<String>>,
+    /// What the module was run as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     report: Option<JsonReport>,
 }
 
@@ -257,6 +276,14 @@ struct JsonReport {
     peak_memory_bytes: u64,
     refused_growths: u64,
     host_calls: u64,
+    /// What the guest wrote to its standard streams, where that is not its reply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdout: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr: Option<String>,
+    /// Bytes of both that were not kept.
+    #[serde(skip_serializing_if = "is_zero")]
+    dropped_bytes: u64,
     guest_time_us: u128,
     host_time_us: u128,
 }
@@ -273,10 +300,21 @@ impl From<&Report> for JsonReport {
             peak_memory_bytes: report.usage.peak_memory_bytes,
             refused_growths: report.usage.refused_growths,
             host_calls: report.usage.host_calls,
+            stdout: written(&report.output.stdout),
+            stderr: written(&report.output.stderr),
+            dropped_bytes: report.output.dropped_stdout.saturating_add(report.output.dropped_stderr),
             guest_time_us: report.guest_time.as_micros(),
             host_time_us: report.host_time.as_micros(),
         }
     }
+}
+
+fn written(bytes: &[u8]) -> Option<String> {
+    (!bytes.is_empty()).then(|| base64(bytes))
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The one-line text form of a report.
@@ -298,6 +336,24 @@ impl std::fmt::Display for Line<'_> {
     }
 }
 
+/// What the guest wrote to its standard streams, line by line.
+struct Written<'a>(&'a Report);
+
+impl std::fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Output { stdout, stderr, dropped_stdout, dropped_stderr } = &self.0.output;
+        for (bytes, dropped) in [(stdout, dropped_stdout), (stderr, dropped_stderr)] {
+            for line in String::from_utf8_lossy(bytes).lines() {
+                writeln!(f, "guest: {}", Escaped(line))?;
+            }
+            if *dropped > 0 {
+                writeln!(f, "guest: and {dropped} bytes more")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The verdict and the exit code of every code. The manual has the same table.
 fn class(code: &str) -> (&'static str, u8) {
     match code {
@@ -312,6 +368,7 @@ fn class(code: &str) -> (&'static str, u8) {
         "out-of-fuel" | "host-call-limit" | "reentry-denied" => ("fault", 6),
         "deadline-exceeded" => ("fault", 7),
         "bad-alloc" | "bad-output" | "output-too-large" => ("fault", 8),
+        "guest-exit" => ("fault", 9),
         _ => ("error", 1),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, IsTerminal, Read},
     path::Path,
 };
 
@@ -49,15 +49,15 @@ pub(crate) fn read_module(path: &Path, policy: &Policy) -> Result<Vec<u8>, Failu
     })
 }
 
-/// Reads the input of a call.
+/// Reads the input of a call: a file, or standard input, which nobody is asked to type.
 pub(crate) fn read_input(path: Option<&Path>, policy: &Policy) -> Result<Vec<u8>, Failure> {
     let limit = policy.rules().limits.input_bytes;
     let input = match path {
-        None => Ok(Vec::new()),
-        Some(path) if path == Path::new("-") => {
+        None if io::stdin().is_terminal() => Ok(Vec::new()),
+        Some(path) if path != Path::new("-") => read_file("read the input", path, limit)?,
+        None | Some(_) => {
             read(io::stdin().lock(), limit).map_err(|error| Failure::stream("read standard input", &error))?
         }
-        Some(path) => read_file("read the input", path, limit)?,
     };
     input.map_err(|TooLong { len }| Failure::input_too_large(len, limit))
 }

@@ -5,12 +5,16 @@ use std::{
     process::ExitCode,
 };
 
-use hotcell::{Contract, Reply};
+use hotcell::{
+    Contract, Reply,
+    admit::{COMMAND, ModuleKind},
+};
 
 use crate::{
     args::RunArgs,
     backends::open_sandbox,
     cache::{compile_for_the_next, compile_module},
+    contract::contract_of,
     interrupt::cancel_on_ctrl_c,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
@@ -19,14 +23,14 @@ use crate::{
 
 /// What another process does behind `hotcell run`, for the next one.
 pub(crate) fn compile(args: &RunArgs) -> ExitCode {
-    compile_module(&args.module, &args.common, &args.cache.place, &Contract::bytes(args.entry.as_str()))
+    compile_module(&args.module, &args.common, &args.cache.place, &contract_of(false, &args.entry))
 }
 
 /// `hotcell run`
 pub(crate) fn run(args: &RunArgs) -> ExitCode {
     let json = args.common.json;
-    let (reply, is_cached) = match reply(args) {
-        Ok(reply) => reply,
+    let Answer { reply, kind, is_cached } = match answer(args) {
+        Ok(answer) => answer,
         Err(failure) => return failure.finish(json),
     };
     let to_stdout = args.output == Path::new("-");
@@ -41,23 +45,30 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
         }
     }
     succeed(
-        &Success { output: Some(&reply.bytes), results: None, report: &reply.report, is_cached },
+        &Success { output: Some(&reply.bytes), results: None, kind: Some(kind), report: &reply.report, is_cached },
         json,
         args.common.quiet,
     )
 }
 
-/// The reply, and whether the module's code was compiled before.
-fn reply(args: &RunArgs) -> Result<(Reply, bool), Failure> {
+struct Answer {
+    reply: Reply,
+    kind: ModuleKind,
+    /// Whether the module's code was compiled before.
+    is_cached: bool,
+}
+
+fn answer(args: &RunArgs) -> Result<Answer, Failure> {
     let policy = args.common.policy()?;
     let module = read_module(&args.module, &policy)?;
+    let contract = Contract::of(&module, &args.entry);
     let input = read_input(args.input.as_deref(), &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
     let options = args.cache.options(&args.common)?;
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy, &options)?;
-    let plugin =
-        with_progress("compiling", args.common.quiet, || sandbox.load(&module, &Contract::bytes(args.entry.as_str())))?;
-    let outcome = plugin.call(&args.entry, &input, cancel);
+    let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
+    let entry = if contract == Contract::Command { COMMAND } else { &args.entry };
+    let outcome = plugin.call(entry, &input, cancel);
     compile_for_the_next(&options, &outcome, |reply| &reply.report);
-    Ok((outcome?, plugin.is_cached()))
+    Ok(Answer { reply: outcome?, kind: plugin.summary().kind(), is_cached: plugin.is_cached() })
 }

@@ -15,7 +15,7 @@ mod validated;
 
 pub use contract::{ALLOC, COMMAND, Contract, INITIALIZE, MEMORY, Offered, Signature};
 pub use exports::Exports;
-pub use summary::{Export, ExternType, FuncType, Import, Memory, ModuleSummary, Table};
+pub use summary::{Export, ExternType, FuncType, Import, Memory, ModuleKind, ModuleSummary, Table};
 
 use alloc::vec::Vec;
 

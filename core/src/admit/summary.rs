@@ -6,6 +6,7 @@ use alloc::{
 };
 use core::fmt;
 
+use super::contract::{COMMAND, INITIALIZE};
 use crate::{
     value::{ValType, Value, Values},
     verdict::Fault,
@@ -37,6 +38,43 @@ pub struct ModuleSummary {
     pub custom_bytes: u64,
     /// Offset of the `start` section, if any.
     pub start: Option<u64>,
+}
+
+impl ModuleSummary {
+    /// What the module's exports say that it is.
+    pub fn kind(&self) -> ModuleKind {
+        let exports = |name: &str| {
+            let is_it = |export: &Export| export.name == name && matches!(export.ty, ExternType::Function(_));
+            self.exports.iter().any(is_it)
+        };
+        match (exports(COMMAND), exports(INITIALIZE)) {
+            (true, _) => ModuleKind::Command,
+            (false, true) => ModuleKind::Reactor,
+            (false, false) => ModuleKind::Plain,
+        }
+    }
+}
+
+/// How a module wants to be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ModuleKind {
+    /// A program: it exports `_start`, which is its whole run.
+    Command,
+    /// A library: it exports `_initialize`, which runs once before any other call of an instance.
+    Reactor,
+    /// Neither.
+    Plain,
+}
+
+impl ModuleKind {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Reactor => "reactor",
+            Self::Plain => "plain",
+        }
+    }
 }
 
 /// One import.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Admitted, Identity,
     admission::admit_identified,
-    admit::{ALLOC, COMMAND, Contract, Exports, INITIALIZE, ModuleSummary, Offered},
+    admit::{ALLOC, Contract, Exports, INITIALIZE, ModuleKind, ModuleSummary, Offered},
     backend::{
         Backend, Budget, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData, TypedCall,
         call, check_enforceable, give,
@@ -157,15 +157,10 @@ impl<B: Backend> Loader<B> {
             return Err(BackendError::OtherEngine);
         }
         let native = self.backend.link(&module.native, &imports.native)?;
-        let before = |name: &str| B::export(&native, name);
-        let is_reactor = module.exports.function(INITIALIZE).is_some() && module.exports.function(COMMAND).is_none();
+        let is_reactor = module.exports.summary().kind() == ModuleKind::Reactor;
+        let first = module.start.into_iter().chain(is_reactor.then_some(INITIALIZE));
         Ok(Linked {
-            first: module
-                .start
-                .and_then(before)
-                .into_iter()
-                .chain(is_reactor.then(|| before(INITIALIZE)).flatten())
-                .collect(),
+            first: first.filter_map(|name| B::export(&native, name)).collect(),
             native,
             exports: module.exports.clone(),
             policy: module.policy,

@@ -15,6 +15,7 @@ mod fuel;
 mod hidden;
 mod host;
 mod isolation;
+mod kinds;
 mod memory;
 pub mod messages;
 mod neighbours;
@@ -48,6 +49,7 @@ pub(crate) fn all<B: BackendUnderTest>() -> Vec<Check> {
         host::checks::<B>(),
         reentry::checks::<B>(),
         signatures::checks::<B>(),
+        kinds::checks::<B>(),
         isolation::checks::<B>(),
         neighbours::checks::<B>(),
         busy::checks::<B>(),

@@ -135,7 +135,7 @@ fn start_fails<B: BackendUnderTest>() -> Outcome {
 }
 
 fn start_denied<B: BackendUnderTest>() -> Outcome {
-    let denied = Fixture::<B>::on(policy(|_| ()))?;
+    let denied = Fixture::<B>::on(policy(|rules| rules.module.start = false))?;
     let wasm = wasm("(module (func $start) (start $start))");
     let error = denied.load_with::<()>(&wasm, &denied.imports(), &Contract::None).denied()?;
     ensure_eq!((error.code(), error.phase()), ("start-denied", Phase::Admit));

@@ -182,7 +182,8 @@ fn reactor<B: BackendUnderTest>(body: &str, change: impl FnOnce(&mut Rules)) -> 
         r#"(module
             (global $count (mut i32) (i32.const 0))
             (memory (export "memory") 1)
-            (func (export "_initialize") (global.set $count (i32.add (global.get $count) (i32.const 1))) {body})
+            (func $count (global.set $count (i32.add (global.get $count) (i32.const 1))))
+            (func (export "_initialize") {body} (call $count))
             (func (export "__hotcell_abi_version") (result i32) (global.get $count))
             (func (export "alloc") (param i32) (result i32) (i32.const 1024))
             (func (export "process") (param i32 i32) (result i64)

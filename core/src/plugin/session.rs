@@ -262,7 +262,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         self.check_input(input)?;
         let export = (entry == COMMAND).then(|| self.plugin.linked.function::<(), ()>(entry)).flatten();
         let func = export.and_then(|export| <B as TypedCall<(), ()>>::resolve(&mut self.instance, &export));
-        let func = func.ok_or_else(|| (Phase::Call, self.mistyped::<(), ()>(entry)))?;
+        let func = func.ok_or_else(|| (Phase::Call, Fault::NoSuchExport { export: entry.to_owned() }))?;
 
         self.poisoned = true;
         self.instance.data_mut().streams.set_input(input);

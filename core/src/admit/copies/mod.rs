@@ -162,6 +162,8 @@ pub(super) struct Copies {
     time: u32,
     at: u32,
     is_reachable: bool,
+    /// Whether it has blocks that no policy allows: it is read only to say so.
+    is_foreign: bool,
     /// Whether the compiler may find code unreachable that is not so by its types.
     is_doubtful: bool,
     /// Whether its blocks are too many to follow locals through them: everything may then have to be computed everywhere.
@@ -200,7 +202,7 @@ impl Copies {
             self.memories.extend(validated.summary.memories.iter().map(maximum));
         }
         (self.time, self.blocks, self.kept) = (0, 0, 0);
-        (self.is_reachable, self.is_doubtful, self.is_tangled) = (true, false, false);
+        (self.is_reachable, self.is_doubtful, self.is_tangled, self.is_foreign) = (true, false, false, false);
         self.sum = Sum::default();
         self.needed.clear();
         self.long.clear();
@@ -250,6 +252,9 @@ impl Copies {
         validated: &Validated,
     ) {
         use Operator as O;
+        if self.is_foreign {
+            return;
+        }
         self.step(at);
         let arity = || operator.operator_arity(validator).unwrap_or_default();
         let types = |ty: BlockType| match ty {
@@ -263,6 +268,7 @@ impl Copies {
             O::Block { blockty } => self.open_block(types(*blockty)),
             O::Loop { blockty } => self.open_loop(types(*blockty)),
             O::If { blockty } => self.open_if(types(*blockty)),
+            O::Try { .. } | O::TryTable { .. } => (self.is_foreign, self.is_reachable) = (true, false),
             O::Else => self.otherwise(),
             O::End => self.close(),
             _ if !self.is_reachable => {}

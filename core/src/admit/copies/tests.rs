@@ -28,8 +28,8 @@ const TAKES: u32 = 2;
 
 type Code<'c, 'f> = &'c mut InstructionSink<'f>;
 
-/// What costs more in a body: by the number of the operator, the units; and the parts of its frame.
-fn extras(write: impl FnOnce(Code<'_, '_>)) -> (Vec<(usize, u32)>, u32) {
+/// A module with this body.
+fn module(write: impl FnOnce(Code<'_, '_>)) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I64, ValType::I32], []);
     types.ty().function([], []);
@@ -54,7 +54,12 @@ fn extras(write: impl FnOnce(Code<'_, '_>)) -> (Vec<(usize, u32)>, u32) {
     let mut module = Module::new();
     module.section(&types).section(&imports).section(&functions).section(&memories).section(&globals);
     module.section(&ExportSection::new()).section(&bodies);
-    let wasm = module.finish();
+    module.finish()
+}
+
+/// What costs more in a body: by the number of the operator, the units; and the parts of its frame.
+fn extras(write: impl FnOnce(Code<'_, '_>)) -> (Vec<(usize, u32)>, u32) {
+    let wasm = module(write);
     let Repeated { extras, kept } = repeated(&wasm, &Policy::default()).unwrap()[0].clone();
     let operators = Parser::new(0).parse_all(&wasm).find_map(|payload| match payload.unwrap() {
         Payload::CodeSectionEntry(body) => {
@@ -326,4 +331,15 @@ fn blocks_without_end_are_charged_for_everything() {
         code.local_get(IF).if_(Empty).local_get(X).global_set(0).end();
     });
     assert!(extras.last().is_some_and(|extra| extra.1 >= 500), "{:?}", extras.last());
+}
+
+/// Proposals that no policy allows are named by reading the body with them.
+#[test]
+fn blocks_that_no_policy_allows_are_read() {
+    let wasm = module(|code| {
+        chain(code).try_table(Empty, []).local_get(IF).if_(Empty).local_get(Y).global_set(0).end().end();
+        code.block(Empty).local_get(IF).br_if(0).local_get(Y).global_set(0).end().return_();
+    });
+    let rejection = crate::admit(&wasm, &Policy::default(), &crate::Offered::default(), &crate::Contract::None);
+    assert_eq!(rejection.unwrap_err().code(), "proposal-denied");
 }

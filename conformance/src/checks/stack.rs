@@ -137,7 +137,7 @@ fn reentry<B: BackendUnderTest>() -> Outcome {
         (func (export "process") (param i32 i32) (result i64) (call $down (i32.const 20)) (i64.const 0))"#,
     );
     let plugin = fixture.load_with(&wasm, &imports, &Contract::bytes("process"))?;
-    for stack_kib in [1_024, 512, 256] {
+    for stack_kib in [1_024, 512] {
         on_a_thread_of(stack_kib, || {
             let error = plugin.call("process", b"").denied()?;
             ensure_eq!(error.code(), "reentry-denied", "{stack_kib} KiB");

@@ -47,6 +47,26 @@ fn a_deep_call_leaves_no_stack_behind() {
             assert!(after < before + MOST, "{metering:?}: {} bytes are kept", after.saturating_sub(before));
         }
     }
+    // In the same test, because others would allocate at the same time.
+    a_large_frame_leaves_no_stack_behind();
+}
+
+/// A frame that does not fit is on the engine's stack, and costs no fuel.
+fn a_large_frame_leaves_no_stack_behind() {
+    const OPERANDS: usize = 16_000;
+    let policy = Policy::default().with(|rules| rules.limits.stack_bytes = 64 << 10).unwrap();
+    let sandbox = Sandbox::<Wasmi>::on(policy).unwrap();
+    let (operands, drops) = ("(i32.load (i32.const 0)) ".repeat(OPERANDS), "drop ".repeat(OPERANDS));
+    let text =
+        format!(r#"(module (memory 1) (func (export "large") (local {}) {operands} {drops}))"#, "i64 ".repeat(4_000));
+    let plugin = sandbox.load_with::<()>(&wat::parse_str(text).unwrap(), &sandbox.imports(), &Contract::None).unwrap();
+    let before = LIVE.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let error = plugin.call_values("large", &[], (), None).unwrap_err();
+    assert_eq!((error.code(), error.report.usage.fuel_used), ("stack-overflow", Some(0)));
+    assert!(PEAK.load(Ordering::Relaxed) > before + MOST, "the frame is not large");
+    let after = LIVE.load(Ordering::Relaxed);
+    assert!(after < before + MOST / 2, "{} bytes are kept", after.saturating_sub(before));
 }
 
 fn ends(plugin: &Plugin<Wasmi>, depth: i32) {

@@ -6,6 +6,8 @@ mod attacks;
 mod branches;
 #[path = "metering/budgets.rs"]
 mod budgets;
+#[path = "metering/frames.rs"]
+mod frames;
 #[path = "metering/nans.rs"]
 mod nans;
 #[path = "metering/reach.rs"]

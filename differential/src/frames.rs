@@ -20,7 +20,7 @@ use hotcell_conformance::BackendUnderTest;
 use ValType::{F64, I32, I64, V128};
 
 /// Bytes of stack of the guests.
-const STACKS: [u64; 5] = [16 << 10, 64 << 10, 256 << 10, 512 << 10, 1 << 20];
+const STACKS: [u64; 6] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 512 << 10, 1 << 20];
 
 /// Enough to reach the end of any of these stacks.
 const FUEL: u64 = 1_000_000_000;

@@ -41,7 +41,10 @@ where
         });
         match outcome {
             Ok(Ok(results)) => Ok(results),
-            Ok(Err(fault)) => Err(fault),
+            Ok(Err(fault)) => {
+                instance.depth.fail();
+                Err(fault)
+            }
             Err(panic) => Err(engine_panic(panic)),
         }
     }

@@ -22,8 +22,15 @@ const FRAME_BYTES: u64 = 64;
 /// least, which is an eighth. The rewrite adds at most 14 locals, 6 operands and 8 constants; the entrance of a function
 /// that is also called by name has its parameters twice, and 6 cells. Eight times the charge are thus at least 8 for
 /// each local and operand, 64 beyond and all the constants, where 3 for each local, 1 for each operand, 34 beyond and all
-/// the constants are needed. One more is for what is rounded down.
+/// the constants are needed. One more, 512 cells at least, is for what nobody counts: the results of the outermost call, a
+/// function that the rewrite adds, and the cell that the engine never uses.
+///
+/// All that holds for frames that the guest has counted. The last one is made before the guest looks at its counter: where
+/// the engine has no room for it, the counter has none either, and core ends both in the same way.
 const METERED_SPARE: u64 = 9;
+/// By how much more where there are tail calls: the engine makes the frame of the callee before it drops the caller's. The
+/// guest counts one of the two, and each fits with what is below.
+const TAIL_CALL_SPARE: u64 = 8;
 /// Cells that a stack has at the start. It grows on demand.
 const INITIAL_CELLS: usize = 256;
 
@@ -72,9 +79,11 @@ pub(crate) fn config(policy: &Policy) -> Config {
 /// Cells of stack, and calls within each other.
 fn heights(policy: &Policy) -> (usize, usize) {
     // With exact metering the guest counts its own frames, and the engine's limits are safely above.
-    let spare = if policy.is_exact() { METERED_SPARE } else { 1 };
-    let height = |unit| usize::try_from(policy.rules().limits.stack_bytes / unit * spare).unwrap_or(usize::MAX).max(1);
-    (height(CELL_BYTES), height(FRAME_BYTES))
+    let replaced = if policy.engine_proposals().contains(Proposal::TailCall) { TAIL_CALL_SPARE } else { 0 };
+    let (cells, frames) = if policy.is_exact() { (METERED_SPARE + replaced, METERED_SPARE) } else { (1, 1) };
+    let bytes = policy.rules().limits.stack_bytes;
+    let height = |unit, spare| usize::try_from(bytes / unit * spare).unwrap_or(usize::MAX).max(1);
+    (height(CELL_BYTES, cells), height(FRAME_BYTES, frames))
 }
 
 /// Whether a guest under `policy` can leave a stack behind that an engine must not keep.

@@ -73,6 +73,12 @@ impl Depth {
         self.is_unknown = true;
     }
 
+    /// A call has failed: a frame for which there was no room is on the engine's stack, and nobody has paid for it.
+    #[cold]
+    pub(crate) fn fail(&mut self) {
+        self.was_deep = true;
+    }
+
     /// Somebody looks at the fuel that is left.
     #[inline]
     pub(crate) fn measure(&mut self, given: u64, left: u64) {

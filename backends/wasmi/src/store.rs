@@ -147,7 +147,8 @@ impl<T: Send + 'static> hotcell_core::Store<T> for Instance<T> {
         self.depth.call();
         let func = self.instance.get_func(&self.store, export);
         let outcome = catch_panic(|| invoke(self.store.as_context_mut(), func, params, results));
-        outcome.unwrap_or_else(|panic| Err(engine_panic(panic)))
+        let outcome = outcome.unwrap_or_else(|panic| Err(engine_panic(panic)));
+        outcome.inspect_err(|_| self.depth.fail())
     }
 }
 

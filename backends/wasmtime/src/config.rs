@@ -131,6 +131,9 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
 /// * parameters that a call passes on the stack are operands of the caller and locals of the callee;
 /// * the entrance through which a table or the host calls a function that is also called by name passes parameters on in a
 ///   frame that nobody counts: 8 or 16 bytes for each of the callee's locals.
+///
+/// That holds for frames that the guest has counted. The last one is made before the guest looks at its counter: where there
+/// is no room for it here, the counter has none either, and core ends both in the same way.
 pub(crate) fn native_stack_bytes(policy: &Policy) -> u64 {
     let bytes = policy.rules().limits.stack_bytes;
     if policy.is_exact() { 3 * bytes + NATIVE_MARGIN } else { bytes }

@@ -54,11 +54,14 @@ const FUEL_IN_TRANSIT: Counter = Counter::Stack;
 /// What the function does that a guest [imports](crate::meter::REFILL) for exact metering, and calls where fuel or stack
 /// are below zero. `stack` is its argument.
 ///
+/// A frame that does not fit into the stack is not paid for: what is left is what the caller has stored. An engine makes a
+/// frame before the guest can look at its counter, and so may end the guest first; it knows no more than that.
+///
 /// # Errors
 ///
 /// [`HostStop`]: the call must end now, and its fault is parked.
-pub(super) fn refill<T>(caller: &mut impl Store<T>, stack: i64) -> Result<(), HostStop> {
-    let left = caller.counter(FUEL_IN_TRANSIT);
+pub(super) fn refill<T>(caller: &mut (impl Store<T> + ?Sized), stack: i64) -> Result<(), HostStop> {
+    let left = caller.counter(if stack < 0 { Counter::Fuel } else { FUEL_IN_TRANSIT });
     match caller.data_mut().accounts.next_slice(left, stack) {
         Ok(slice) => {
             let stored = caller.counter(Counter::Fuel);

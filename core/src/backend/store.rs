@@ -3,7 +3,7 @@
 use alloc::{borrow::ToOwned, vec::Vec};
 
 use super::{
-    Accounts, Budget, Deadline, HostOptions, HostStop, MOST_FUEL, Streams, extensions::Extensions, ticks::Ticks,
+    Accounts, Budget, Deadline, HostOptions, HostStop, MOST_FUEL, Streams, extensions::Extensions, slices, ticks::Ticks,
 };
 use crate::{
     policy::Policy,
@@ -206,6 +206,11 @@ pub trait Store<T> {
 /// that its stack counter would count.
 #[cold]
 pub(crate) fn cause<T, S: Store<T> + ?Sized>(store: &mut S, fault: Fault) -> Fault {
+    let data = store.data();
+    if matches!(fault, Fault::StackOverflow) && data.metered_by == MeteredBy::Guest && !data.accounts.is_parked() {
+        // The engine had no room for a frame that the guest's counter has none for either. Parks the fault.
+        let _ = slices::refill(store, -1);
+    }
     let data = store.data_mut();
     let (parked, cells) = (data.accounts.take_parked(), data.stack_cells);
     store.set_counter(Counter::Stack, cells);
@@ -222,7 +227,8 @@ pub(crate) fn cause<T, S: Store<T> + ?Sized>(store: &mut S, fault: Fault) -> Fau
 /// * The memory budget must be the sum of all memories and tables, from the first byte on. A growth that it refuses must
 ///   give the guest -1, and must be counted. (`limits.memory.*`, `limits.table.*`)
 /// * With `metering = exact` the module exports two [counters](Counter), which core sets and reads. The engine's own limits
-///   of fuel and stack must be above what the counters allow. (`counters.*`, `readback.exact`, `readback.stack`)
+///   of fuel and stack must be above what the counters allow. An engine without room for a frame for which the counter has
+///   none either says [`Fault::StackOverflow`]. (`counters.*`, `readback.exact`, `readback.stack`)
 /// * The handshake and the byte contract, which are written above it, must hold on it. (`abi.*`, `bytes.*`)
 /// * What a guest exports must be found by its exact name. What metering adds to a module is never asked for by a name
 ///   that the embedder or the guest chose. (`values.hidden_globals`, `values.hidden_functions`)

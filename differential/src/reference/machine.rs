@@ -145,14 +145,18 @@ impl<'p> Machine<'p> {
             return self.import(self.program.imports[function as usize], &params);
         }
         let body = &self.program.bodies[function as usize - imported];
+        let stack = self.stack - body.cells;
+        if stack < 0 {
+            // A frame that does not fit is not paid for.
+            return Err(if self.fuel < 0 { Stop::OutOfFuel } else { Stop::StackOverflow });
+        }
         let entry = cost::entry(body.cells, body.constants);
         self.executed += entry.cast_unsigned();
         let first = body.runs.at(0).map_or(0, |run| run.cost);
         let fuel = self.fuel - first - entry;
-        let stack = self.stack - body.cells;
-        if fuel < 0 || stack < 0 {
-            (self.fuel, self.stack) = (fuel, stack);
-            return Err(if fuel < 0 { Stop::OutOfFuel } else { Stop::StackOverflow });
+        if fuel < 0 {
+            self.fuel = fuel;
+            return Err(Stop::OutOfFuel);
         }
         let results = self.program.function_type(function).results().len();
         let outermost = Label { height: 0, arity: results, to: body.operators.len(), is_loop: false };

@@ -2,13 +2,13 @@
 
 const std = @import("std");
 
-const gpa = std.heap.wasm_allocator;
+const length = std.unicode.utf8CountCodepoints;
 
 const Input = struct { text: []const u8 };
 const Output = struct { words: usize, unique: usize, longest: []const u8 };
 
 /// Holds what a call takes until the next one begins.
-var arena: std.heap.ArenaAllocator = .init(gpa);
+var arena: std.heap.ArenaAllocator = .init(std.heap.wasm_allocator);
 
 export fn __hotcell_abi_version() i32 {
     return 1;
@@ -34,7 +34,7 @@ fn count(input: []const u8) ![]u8 {
     while (words.next()) |word| {
         out.words += 1;
         try unique.put(allocator, word, {});
-        if (try std.unicode.utf8CountCodepoints(word) > try std.unicode.utf8CountCodepoints(out.longest)) out.longest = word;
+        if (try length(word) > try length(out.longest)) out.longest = word;
     }
     out.unique = unique.count();
     return std.json.Stringify.valueAlloc(allocator, out, .{});

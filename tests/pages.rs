@@ -39,10 +39,17 @@ fn root() -> &'static Path {
 
 /// Every page about using or changing hotcell.
 fn pages() -> Vec<Page> {
-    let mut paths: Vec<_> =
-        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "guests/README.md", "fuzz/README.md"]
-            .map(str::to_owned)
-            .into();
+    let mut paths: Vec<_> = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "guests/README.md",
+        "guests/languages/README.md",
+        "fuzz/README.md",
+    ]
+    .map(str::to_owned)
+    .into();
     paths.extend(names("docs", "md").map(|name| format!("docs/{name}")));
     let page = |path: String| Page { text: read(&path), path };
     let pages: Vec<_> = paths.into_iter().map(page).collect();

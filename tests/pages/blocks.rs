@@ -10,13 +10,16 @@ use std::{
 use hotcell::{Contract, Offered, Policy, admit, parse_policy};
 use toml::{Table, Value};
 
-use crate::{Page, each_block, pages, read, root};
+use crate::{Page, each_block, files, pages, read, root};
 
 /// Blocks of Rust that no test compiles: the page, their number, and the reason.
 const IGNORED: [(&str, usize, &str); 2] = [
     ("docs/embed.md", 1, "an async runtime is no dependency of hotcell"),
     ("docs/writing-a-backend.md", 6, "parts of a backend, whole in conformance/examples"),
 ];
+
+/// Languages of blocks that have to be files of `guests/languages`.
+const FROM_FILES: [&str; 6] = ["cpp", "go", "js", "python", "ts", "zig"];
 
 /// Possible top-level keys of a cargo manifest.
 const CARGO: [&str; 7] = ["dependencies", "dev-dependencies", "features", "lib", "package", "profile", "test"];
@@ -135,7 +138,18 @@ fn every_block_of_wat_is_a_guest() {
 fn every_block_of_c_compiles() {
     each_block("c", |block| {
         let mut child = Command::new("cc")
-            .args(["-x", "c", "-std=c11", "-ffreestanding", "-fsyntax-only", "-w", "-"])
+            .args([
+                "-x",
+                "c",
+                "-std=c11",
+                "-ffreestanding",
+                "-fsyntax-only",
+                "-w",
+                "-iquote",
+                "guests/languages/c",
+                "-",
+            ])
+            .current_dir(root())
             .stdin(Stdio::piped())
             .spawn()
             .expect("cc, which also links Rust");
@@ -144,12 +158,28 @@ fn every_block_of_c_compiles() {
     });
 }
 
+/// The plugins' test runs what these files are compiled to.
+#[test]
+fn every_block_in_another_language_is_a_file_of_a_plugin() {
+    let folders = files(&root().join("guests/languages")).into_iter().filter(|path| path.is_dir());
+    let sources: Vec<_> =
+        folders.flat_map(|folder| files(&folder)).filter_map(|path| fs::read_to_string(path).ok()).collect();
+    for language in FROM_FILES {
+        each_block(language, |block| assert!(sources.contains(&block.text), "{} is no file", block.place()));
+    }
+    each_block("c", |block| {
+        let is_whole = !block.text.contains("#include \"");
+        assert!(is_whole || sources.contains(&block.text), "{} is no file", block.place());
+    });
+}
+
 #[test]
 fn no_block_is_without_a_language() {
     const KNOWN: [&str; 6] = ["c", "rust", "sh", "text", "toml", "wat"];
     for page in pages() {
         for block in page.blocks() {
-            assert!(KNOWN.contains(&block.language()), "{}: {:?}", block.place(), block.info);
+            let is_known = KNOWN.contains(&block.language()) || FROM_FILES.contains(&block.language());
+            assert!(is_known, "{}: {:?}", block.place(), block.info);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hotcell::{Preset, backends};
 
-use crate::{Block, each_block, root, sources};
+use crate::{Block, each_block, read, root, sources};
 
 /// The flags of each command, by its name.
 type Commands = BTreeMap<String, BTreeSet<String>>;
@@ -34,6 +34,31 @@ fn every_command_is_understood() {
         }
     });
     assert!(checked.get() > 15, "{} commands", checked.get());
+}
+
+/// The plugins on the page are built as in `guests/languages`, where a test holds them to their replies: with the same
+/// versions and options.
+#[test]
+fn plugins_are_built_as_in_their_script() {
+    const TOOLS: [&str; 5] = ["pip", "npm", "npx", "python3", "GOOS=wasip1"];
+    let script = read("guests/languages/build.sh");
+    let page = read("docs/guests.md");
+    let section = page.split("\n## ").find(|section| section.starts_with("In other languages")).expect("the section");
+    let lines = lines(section);
+    let commands: Vec<_> = lines.iter().filter(|line| TOOLS.iter().any(|tool| line.starts_with(tool))).collect();
+    assert!(commands.len() > 10, "{commands:?}");
+    for word in commands.iter().flat_map(|command| command.split_whitespace()) {
+        let matters = word.starts_with(['-', 'G']) || word.contains("==") || word.contains('@');
+        let is_of_the_place = ["-m", "-o"].contains(&word);
+        assert!(!matters || is_of_the_place || script.contains(word), "guests/languages/build.sh has no {word}");
+    }
+    let runs: Vec<_> = section.lines().filter(|line| line.contains("| hotcell run ")).collect();
+    assert!(runs.len() > 7, "{runs:?}");
+    for run in runs {
+        let is_known = run.starts_with(r#"echo '{"text":"to be or not to be"}' "#)
+            && run.ends_with(r#" # {"words":6,"unique":4,"longest":"not"}"#);
+        assert!(is_known, "{run}");
+    }
 }
 
 fn check(block: &Block<'_>, known: &Commands, words: &[&str]) {

@@ -84,9 +84,9 @@ fn long_bodies_agree<B: BackendUnderTest>() {
         locals = "i64 ".repeat(70)
     );
     let wasm = wat::parse_str(text).unwrap();
-    let runner = Runner::<B>::new(&Configuration::Deep.policy()).unwrap();
+    let runner = Runner::<B>::new(&Configuration::Ample.policy()).unwrap();
     for seed in 0..4 {
-        let calls = compare(&runner, Configuration::Deep, seed, &wasm, 60).unwrap();
+        let calls = compare(&runner, Configuration::Ample, seed, &wasm, 60).unwrap();
         assert!(calls > 180, "{calls}");
     }
 }

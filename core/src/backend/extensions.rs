@@ -3,11 +3,11 @@ use core::any::Any;
 
 /// What libraries of host functions keep for an instance: at most one value of each type.
 #[derive(Default)]
-pub(super) struct Extensions(Vec<Box<dyn Any + Send>>);
+pub(crate) struct Extensions(Vec<Box<dyn Any + Send>>);
 
 impl Extensions {
     /// The value of type `E`, which is made if there is none yet.
-    pub(super) fn get<E: Default + Send + 'static>(&mut self) -> &mut E {
+    pub(crate) fn get<E: Default + Send + 'static>(&mut self) -> &mut E {
         let index = self.0.iter().position(|value| value.is::<E>()).unwrap_or_else(|| {
             self.0.push(Box::new(E::default()));
             self.0.len() - 1

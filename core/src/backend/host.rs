@@ -100,6 +100,17 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
         accounts.time_left()
     }
 
+    /// Whether the call may go on: for a host function that takes its time, to ask now and then.
+    ///
+    /// # Errors
+    ///
+    /// The call was cancelled, or its deadline has passed. It ends with that whatever the host function returns.
+    pub fn check(&mut self) -> Result<(), HostError> {
+        let accounts = self.accounts();
+        accounts.filling_ended();
+        accounts.check().map_err(|fault| self.stop(fault))
+    }
+
     /// Runs `wait` with the deadline's clock stopped: for waiting that is not the guest's fault. The report calls this
     /// time host time.
     pub fn off_the_clock<R>(&mut self, wait: impl FnOnce() -> R) -> R {

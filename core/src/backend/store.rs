@@ -68,7 +68,7 @@ pub struct StoreData<T> {
     stack_cells: i64,
     ticks: Ticks,
     pub(crate) streams: Streams,
-    pub(super) extensions: Extensions,
+    pub(crate) extensions: Extensions,
 }
 
 impl<T> StoreData<T> {

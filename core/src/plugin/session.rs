@@ -219,6 +219,11 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         self.instance.data_mut().streams.take_output()
     }
 
+    /// The state of a library of host functions, as these [see it](crate::HostCx::extension).
+    pub fn extension<E: Default + Send + 'static>(&mut self) -> &mut E {
+        self.instance.data_mut().extensions.get()
+    }
+
     /// Calls `entry` with bytes and returns its bytes. A [command](crate::Contract::Command) runs once.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Object-safe traits of sandboxes and plugins, for choosing a backend at run time.
 
 use hotcell_core::{
-    Backend, CallError, CancelToken, Contract, LoadError, ModuleSummary, Plugin, Policy, Reply, Report, Session, Value,
+    Backend, CallError, CancelToken, Contract, LoadError, ModuleSummary, Offered, Plugin, Policy, Reply, Report,
+    Session, Value,
 };
 
 use crate::sandbox::Sandbox;
@@ -17,7 +18,10 @@ pub trait AnySandbox: Send + Sync {
     /// Waits until nothing is compiled behind any more.
     fn finish_compiling(&self);
 
-    /// Loads a module that imports nothing.
+    /// What modules may import.
+    fn offered(&self) -> Offered;
+
+    /// Loads a module that imports nothing but WASI, where the policy allows it.
     ///
     /// # Errors
     ///
@@ -38,8 +42,12 @@ impl<B: Backend> AnySandbox for Sandbox<B> {
         self.backend().finish_compiling();
     }
 
+    fn offered(&self) -> Offered {
+        self.imports::<()>().offered().clone()
+    }
+
     fn load(&self, bytes: &[u8], contract: &Contract) -> Result<Box<dyn AnyPlugin>, LoadError> {
-        Ok(Box::new(self.load_with::<()>(bytes, &self.imports(), contract)?))
+        Ok(Box::new(self.load_with(bytes, &self.plain_imports(bytes), contract)?))
     }
 }
 

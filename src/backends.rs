@@ -1,6 +1,9 @@
 //! The backends of this build. The only file that depends on their features.
 
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+use hotcell_core::Backend;
 use hotcell_core::{Enforcement, Field, HostOptions, Policy, PolicyError};
+use hotcell_wasi::WasiConfig;
 
 use crate::any::AnySandbox;
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
@@ -51,6 +54,8 @@ cfg_if::cfg_if! {
 pub struct SandboxOptions {
     /// For every backend.
     pub host: HostOptions,
+    /// What guests get of WASI beyond a sandbox without an outside: see [`SandboxBuilder::wasi`](crate::SandboxBuilder::wasi).
+    pub wasi: Option<WasiConfig>,
     /// For wasmtime, wherever it is part of the backend.
     #[cfg(feature = "wasmtime")]
     pub wasmtime: WasmtimeOptions,
@@ -83,27 +88,34 @@ impl BackendInfo {
     }
 
     #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
-    fn of<B: hotcell_core::Backend>(make: Make) -> Self {
+    fn of<B: Backend>(make: Make) -> Self {
         Self { id: B::ID, version: B::version(), is_jit: B::JIT, enforcement: B::enforcement, make }
     }
+}
+
+/// A sandbox on one backend, with that backend's own options.
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+fn make<B: Backend>(
+    policy: Policy,
+    SandboxOptions { host, wasi, .. }: &SandboxOptions,
+    options: B::Options,
+) -> Result<Box<dyn AnySandbox>, PolicyError> {
+    let builder = SandboxBuilder::<B>::new(policy).host(host.clone()).options(options);
+    let builder = wasi.iter().fold(builder, |builder, wasi| builder.wasi(wasi.clone()));
+    Ok(Box::new(builder.build()?))
 }
 
 /// The backends of this build: wasmtime, wasmi, tiered.
 pub fn backends() -> Vec<BackendInfo> {
     vec![
         #[cfg(feature = "wasmtime")]
-        BackendInfo::of::<Wasmtime>(|policy, SandboxOptions { host, wasmtime }| {
-            let builder = SandboxBuilder::<Wasmtime>::new(policy).host(host.clone());
-            Ok(Box::new(builder.options(wasmtime.clone()).build()?))
-        }),
+        BackendInfo::of::<Wasmtime>(|policy, options| make::<Wasmtime>(policy, options, options.wasmtime.clone())),
         #[cfg(feature = "wasmi")]
-        BackendInfo::of::<Wasmi>(|policy, options| {
-            Ok(Box::new(SandboxBuilder::<Wasmi>::new(policy).host(options.host.clone()).build()?))
-        }),
+        BackendInfo::of::<Wasmi>(|policy, options| make::<Wasmi>(policy, options, ())),
         #[cfg(feature = "tiered")]
-        BackendInfo::of::<Tiered>(|policy, SandboxOptions { host, wasmtime }| {
-            let options = TieredOptions { second: wasmtime.clone(), ..TieredOptions::default() };
-            Ok(Box::new(SandboxBuilder::<Tiered>::new(policy).host(host.clone()).options(options).build()?))
+        BackendInfo::of::<Tiered>(|policy, options| {
+            let second = options.wasmtime.clone();
+            make::<Tiered>(policy, options, TieredOptions { second, ..TieredOptions::default() })
         }),
     ]
 }

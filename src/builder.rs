@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use hotcell_core::{Backend, Clock, HostOptions, Loader, Policy, PolicyError};
+use hotcell_core::{Backend, Clock, HostOptions, Loader, Policy, PolicyError, policy::Wasi};
+use hotcell_wasi::WasiConfig;
 
 #[cfg(feature = "wasmtime")]
 use crate::backends::WasmtimeOptions;
@@ -11,6 +12,7 @@ use crate::sandbox::Sandbox;
 pub struct SandboxBuilder<B: Backend> {
     policy: Policy,
     host: HostOptions,
+    wasi: Option<WasiConfig>,
     options: B::Options,
 }
 
@@ -56,12 +58,13 @@ impl<B: Backend> SandboxBuilder<B> {
     /// A sandbox for `policy`, with the operating system's clock, at most [256](HostOptions::MAX_INSTANCES) instances, and
     /// the backend's own defaults.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, host: HostOptions::default(), options: B::Options::default() }
+        Self { policy, host: HostOptions::default(), wasi: None, options: B::Options::default() }
     }
 
     /// On another backend, with that backend's default options.
     pub fn on<Other: Backend>(self) -> SandboxBuilder<Other> {
-        SandboxBuilder { policy: self.policy, host: self.host, options: Other::Options::default() }
+        let Self { policy, host, wasi, options: _ } = self;
+        SandboxBuilder { policy, host, wasi, options: Other::Options::default() }
     }
 
     /// The clock for deadlines and reports.
@@ -82,6 +85,13 @@ impl<B: Backend> SandboxBuilder<B> {
         self
     }
 
+    /// What guests get of WASI beyond a sandbox without an outside: arguments, files, the real clock. Its seed stands in place of
+    /// the policy's. The policy must allow WASI.
+    pub fn wasi(mut self, config: WasiConfig) -> Self {
+        self.wasi = Some(config);
+        self
+    }
+
     /// All that the embedder decides for every backend.
     pub fn host(mut self, host: HostOptions) -> Self {
         self.host = host;
@@ -98,8 +108,19 @@ impl<B: Backend> SandboxBuilder<B> {
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] names the field that the backend cannot enforce.
+    /// [`PolicyError`] names the field that the backend cannot enforce, or that contradicts what was given here.
     pub fn build(self) -> Result<Sandbox<B>, PolicyError> {
-        Ok(Sandbox { loader: Loader::new(self.policy, &self.host, &self.options)? })
+        let rules = self.policy.rules();
+        let wasi = match (rules.wasi, self.wasi) {
+            (Wasi::Sandbox, Some(config)) => Some(config),
+            (Wasi::Sandbox, None) => Some(WasiConfig::sandbox().random_seed(rules.random_seed)),
+            (_, None) => None,
+            (_, Some(_)) => {
+                return Err(PolicyError::Contradiction {
+                    reason: "the policy denies WASI (wasi), and the host grants it",
+                });
+            }
+        };
+        Ok(Sandbox::with(Loader::new(self.policy, &self.host, &self.options)?, wasi))
     }
 }

@@ -34,6 +34,8 @@ pub use hotcell_core::{
     Value, Values, admit, backend, plugin::TypedFunc, policy, time, verdict,
 };
 
+pub use hotcell_wasi::{self as wasi, WasiConfig};
+
 /// The examples of the pages, run as tests.
 #[cfg(all(doctest, feature = "toml", feature = "wasmtime"))]
 mod pages {

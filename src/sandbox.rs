@@ -1,11 +1,14 @@
-use hotcell_core::{Backend, Contract, Imports, LoadError, Loader, Plugin, Policy, PolicyError};
+use hotcell_core::{Backend, Contract, Imports, LoadError, Loader, Plugin, Policy, PolicyError, admit::imports_from};
+use hotcell_wasi::WasiConfig;
 
 use crate::{backends::DefaultBackend, builder::SandboxBuilder};
 
 /// One policy on one backend, which loads plugins. Cheap to make again: wasmtime shares an engine among all sandboxes
 /// whose policies compile to the same code and use the same pool; wasmi has one engine per module and worker thread.
 pub struct Sandbox<B = DefaultBackend> {
-    pub(crate) loader: Loader<B>,
+    loader: Loader<B>,
+    /// What guests get of WASI; none where the policy denies it.
+    wasi: Option<WasiConfig>,
 }
 
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
@@ -45,18 +48,36 @@ impl<B: Backend> Sandbox<B> {
         self.loader.backend()
     }
 
-    /// An empty set of host functions, for plugins whose state is a `T`.
-    pub fn imports<T: Send + 'static>(&self) -> Imports<T, B> {
-        self.loader.imports()
+    pub(crate) fn with(loader: Loader<B>, wasi: Option<WasiConfig>) -> Self {
+        Self { loader, wasi }
     }
 
-    /// Loads a plugin that imports nothing and exports the byte contract with this entry.
+    /// A set of host functions, for plugins whose state is a `T`: at first those of WASI, where the policy allows it, and no
+    /// others.
+    pub fn imports<T: Send + 'static>(&self) -> Imports<T, B> {
+        let mut imports = self.loader.imports();
+        let offered = self.wasi.as_ref().map_or(Ok(()), |wasi| hotcell_wasi::offer(&mut imports, wasi.clone()));
+        match offered {
+            Ok(()) => imports,
+            Err(_) => unreachable!("nothing else is offered yet"),
+        }
+    }
+
+    /// What a module gets for which the embedder offers nothing. One that imports nothing from WASI does not wait for it.
+    pub(crate) fn plain_imports(&self, module: &[u8]) -> Imports<(), B> {
+        match imports_from(module, hotcell_wasi::MODULE) {
+            true => self.imports(),
+            false => self.loader.imports(),
+        }
+    }
+
+    /// Loads a plugin that imports nothing, or WASI where the policy allows it, and exports the byte contract with this entry.
     ///
     /// # Errors
     ///
     /// [`LoadError::Rejected`] when the policy does not admit the module; [`LoadError::Backend`] when the engine fails.
     pub fn load(&self, bytes: &[u8], entry: &str) -> Result<Plugin<B>, LoadError> {
-        self.load_with(bytes, &self.imports(), &Contract::bytes(entry))
+        self.load_with(bytes, &self.plain_imports(bytes), &Contract::bytes(entry))
     }
 
     /// Loads a module with host functions, under any contract.

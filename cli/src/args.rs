@@ -176,13 +176,33 @@ pub(crate) struct RunArgs {
     /// File for the reply; `-` is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
-    /// The export to call
+    /// The export to call; a program for WASI has its own
     #[arg(long, default_value = "process")]
     pub entry: String,
+    /// Arguments of a program, behind its name
+    #[arg(last = true, value_name = "ARG")]
+    pub arguments: Vec<String>,
+    #[command(flatten)]
+    pub wasi: WasiArgs,
     #[command(flatten)]
     pub cache: CacheArgs,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// What a guest gets of WASI beyond a sandbox without an outside.
+#[derive(Args)]
+#[command(next_help_heading = "What a program for WASI gets")]
+pub(crate) struct WasiArgs {
+    /// A variable of its environment
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
+    pub env: Vec<(String, String)>,
+    /// The real clock; without it time stands still but for what the guest sleeps
+    #[arg(long)]
+    pub real_clock: bool,
+    /// Real random numbers; without it they are made from the policy's seed
+    #[arg(long)]
+    pub real_random: bool,
 }
 
 #[derive(Args)]
@@ -445,6 +465,11 @@ fn parse_unlimited_arg(text: &str) -> Result<Limit<u64>, String> {
 
 fn parse_deadline_arg(text: &str) -> Result<Limit<Duration>, String> {
     parse_deadline(text).map(Limit)
+}
+
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn parse_abi(text: &str) -> Result<Abi, String> {

@@ -5,8 +5,8 @@ use std::{
 
 use bytesize::ByteSize;
 use hotcell::{
-    ModuleSummary, Policy, Proposal, admit,
-    admit::{ExternType, Memory, Offered, Table, proposals_used, summarize},
+    Contract, ModuleSummary, Policy, Proposal, SandboxOptions, admit,
+    admit::{ExternType, Memory, Table, proposals_used, summarize},
     policy::Metering,
     verdict::Escaped,
 };
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     args::InspectArgs,
-    backends::chosen,
+    backends::{chosen, open_sandbox},
     cache::limited,
     contract::contract_of,
     outcome::{self, Failure, SCHEMA, exit, print_json},
@@ -85,11 +85,10 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
         Err(failure) => return failure.finish(json),
     };
     let contract = contract_of(args.no_contract, &args.entry)(&module);
-    let admitted = admit(&module, &policy, &Offered::default(), &contract);
     if args.check {
-        return match admitted {
-            Ok(_) => outcome::admitted(json),
-            Err(rejection) => Failure::from(rejection).finish(json),
+        return match check(args, &policy, &module, &contract) {
+            Ok(()) => outcome::admitted(json),
+            Err(failure) => failure.finish(json),
         };
     }
     let backends = match chosen(args.common.backend.as_deref()) {
@@ -116,6 +115,13 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
         Some(verdict) if printed.is_ok() => outcome::exit_with(verdict.code),
         _ => exit(printed),
     }
+}
+
+/// Admission alone.
+fn check(args: &InspectArgs, policy: &Policy, module: &[u8], contract: &Contract) -> Result<(), Failure> {
+    let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &SandboxOptions::default())?;
+    admit(module, policy, &sandbox.offered(), contract)?;
+    Ok(())
 }
 
 /// A summary of the module, if it can be parsed with every proposal on.

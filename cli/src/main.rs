@@ -19,6 +19,7 @@ mod policy;
 mod progress;
 mod read;
 mod run;
+mod wasi;
 
 use std::process::ExitCode;
 

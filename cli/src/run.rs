@@ -6,7 +6,7 @@ use std::{
 };
 
 use hotcell::{
-    Contract, Reply,
+    Contract, Reply, SandboxOptions,
     admit::{COMMAND, ModuleKind},
 };
 
@@ -19,6 +19,7 @@ use crate::{
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
     read::{read_input, read_module},
+    wasi,
 };
 
 /// What another process does behind `hotcell run`, for the next one.
@@ -64,7 +65,7 @@ fn answer(args: &RunArgs) -> Result<Answer, Failure> {
     let contract = Contract::of(&module, &args.entry);
     let input = read_input(args.input.as_deref(), &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
-    let options = args.cache.options(&args.common)?;
+    let options = SandboxOptions { wasi: wasi::config(args, &policy)?, ..args.cache.options(&args.common)? };
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy, &options)?;
     let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let entry = if contract == Contract::Command { COMMAND } else { &args.entry };

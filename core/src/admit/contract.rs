@@ -88,6 +88,16 @@ impl Contract {
     }
 }
 
+/// Whether a module imports anything from a module of this name. Reads sections' headers and imports alone; what is malformed
+/// imports what was read until then.
+pub fn imports_from(module: &[u8], name: &str) -> bool {
+    let imports = Parser::new(0).parse_all(module).map_while(Result::ok).find_map(|payload| match payload {
+        Payload::ImportSection(imports) => Some(imports),
+        _ => None,
+    });
+    imports.is_some_and(|imports| imports.into_iter().map_while(Result::ok).any(|import| import.module == name))
+}
+
 /// The two names and the type of an offered host function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {

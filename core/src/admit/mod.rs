@@ -13,7 +13,7 @@ mod summary;
 mod validate;
 mod validated;
 
-pub use contract::{ALLOC, COMMAND, Contract, INITIALIZE, MEMORY, Offered, Signature};
+pub use contract::{ALLOC, COMMAND, Contract, INITIALIZE, MEMORY, Offered, Signature, imports_from};
 pub use exports::Exports;
 pub use summary::{Export, ExternType, FuncType, Import, Memory, ModuleKind, ModuleSummary, Table};
 

@@ -7,12 +7,15 @@ mod each_backend;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use hotcell::{Contract, LoadError, Plugin, Policy, Sandbox, Wasmi, Wasmtime, backend::Backend};
+use hotcell::{
+    Contract, LoadError, Plugin, Policy, Sandbox, Tiered, Wasmi, Wasmtime,
+    admit::{COMMAND, ModuleKind},
+    backend::Backend,
+};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 on_each_backend! {
-    every_language_replies_the_same
     wasi_is_imported_and_may_be_denied
 }
 
@@ -50,17 +53,31 @@ fn load<B: Backend>(name: &str, policy: Policy) -> Result<Plugin<B>, LoadError> 
     sandbox.load_with(&module, &sandbox.imports(), &Contract::of(&module, "process"))
 }
 
-/// On new instances, and in one session.
-fn every_language_replies_the_same<B: Backend>() {
-    for name in PLAIN {
-        let plugin = load::<B>(name, Policy::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let mut session = plugin.session(()).unwrap();
-        for (input, expected) in REPLIES {
-            for reply in [plugin.call("process", input.as_bytes()), session.call("process", input.as_bytes())] {
-                let reply = reply.unwrap_or_else(|error| panic!("{name}: {error}"));
-                assert_eq!(String::from_utf8_lossy(&reply.bytes), expected, "{name}: {input}");
-            }
+/// The fuel of a plugin's replies: on new instances, and of those that are no commands in one session, too.
+fn fuel_of_replies<B: Backend>(name: &str) -> Vec<Option<u64>> {
+    let plugin = load::<B>(name, Policy::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let is_command = plugin.summary().kind() == ModuleKind::Command;
+    let entry = if is_command { COMMAND } else { "process" };
+    let mut session = (!is_command).then(|| plugin.session(()).unwrap());
+    let mut fuel = Vec::new();
+    for (input, expected) in REPLIES {
+        let again = session.as_mut().map(|session| session.call(entry, input.as_bytes()));
+        for reply in [plugin.call(entry, input.as_bytes())].into_iter().chain(again) {
+            let reply = reply.unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(String::from_utf8_lossy(&reply.bytes), expected, "{name}: {input}");
+            fuel.push(reply.report.usage.fuel_used);
         }
+    }
+    fuel
+}
+
+#[test]
+fn every_language_replies_the_same_with_the_same_fuel_on_every_backend() {
+    for name in PLAIN.iter().chain(&WASI) {
+        let fuel = fuel_of_replies::<Wasmtime>(name);
+        assert_eq!(fuel_of_replies::<Wasmi>(name), fuel, "{name}");
+        assert_eq!(fuel_of_replies::<Tiered>(name), fuel, "{name}");
+        println!("{name:<30} wasmtime, wasmi, tiered: {} fuel", fuel[0].unwrap());
     }
 }
 

@@ -1,8 +1,10 @@
 //! The backends of this build. The only file that depends on their features.
 
-use hotcell_core::{Enforcement, Field, HostOptions, Policy, PolicyError};
+use hotcell_core::{Contract, Enforcement, Field, HostOptions, LoadError, Policy, PolicyError};
 
-use crate::any::AnySandbox;
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+use crate::Sandbox;
+use crate::any::{AnyImports, AnyPlugin};
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 use crate::builder::SandboxBuilder;
 
@@ -56,7 +58,83 @@ pub struct SandboxOptions {
     pub wasmtime: WasmtimeOptions,
 }
 
-type Make = fn(Policy, &SandboxOptions) -> Result<Box<dyn AnySandbox>, PolicyError>;
+/// A sandbox on a backend of this build that was chosen at run time. Everything above it is the same for each.
+pub enum AnySandbox {
+    /// On wasmtime.
+    #[cfg(feature = "wasmtime")]
+    Wasmtime(Sandbox<Wasmtime>),
+    /// On wasmi.
+    #[cfg(feature = "wasmi")]
+    Wasmi(Sandbox<Wasmi>),
+    /// On both as one.
+    #[cfg(feature = "tiered")]
+    Tiered(Sandbox<Tiered>),
+}
+
+/// Evaluates an expression on the sandbox, whatever its backend is.
+macro_rules! on_any {
+    ($any:expr, $sandbox:ident => $result:expr) => {
+        match *$any {
+            #[cfg(feature = "wasmtime")]
+            AnySandbox::Wasmtime(ref $sandbox) => $result,
+            #[cfg(feature = "wasmi")]
+            AnySandbox::Wasmi(ref $sandbox) => $result,
+            #[cfg(feature = "tiered")]
+            AnySandbox::Tiered(ref $sandbox) => $result,
+        }
+    };
+}
+
+#[cfg_attr(
+    not(any(feature = "wasmtime", feature = "wasmi")),
+    expect(unused_variables, reason = "there is no backend, and so no sandbox")
+)]
+impl AnySandbox {
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        on_any!(self, sandbox => sandbox.policy())
+    }
+
+    /// Notes on the engine's state, such as a fallback that it had to use.
+    pub fn notes(&self) -> Vec<String> {
+        on_any!(self, sandbox => hotcell_core::SandboxBackend::notes(sandbox.backend()))
+    }
+
+    /// Waits until nothing is compiled behind any more.
+    pub fn finish_compiling(&self) {
+        on_any!(self, sandbox => hotcell_core::SandboxBackend::finish_compiling(sandbox.backend()))
+    }
+
+    /// Loads a module without host functions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`](crate::Sandbox::load).
+    pub fn load(&self, bytes: &[u8], contract: &Contract) -> Result<Box<dyn AnyPlugin>, LoadError> {
+        self.load_with::<()>(bytes, &AnyImports::new(), contract)
+    }
+
+    /// Loads a module with host functions, under any contract.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`](crate::Sandbox::load).
+    pub fn load_with<T: Send + 'static>(
+        &self,
+        bytes: &[u8],
+        imports: &AnyImports<T>,
+        contract: &Contract,
+    ) -> Result<Box<dyn AnyPlugin<T>>, LoadError> {
+        on_any!(self, sandbox => {
+            let mut own = sandbox.imports::<T>();
+            // The names are different, and a new set of imports has none.
+            imports.add_to(&mut own).expect("no name is taken");
+            Ok(Box::new(sandbox.load_with(bytes, &own, contract)?))
+        })
+    }
+}
+
+type Make = fn(Policy, &SandboxOptions) -> Result<AnySandbox, PolicyError>;
 
 /// A backend of this build.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +156,7 @@ impl BackendInfo {
     /// # Errors
     ///
     /// [`PolicyError`] names the field that the backend cannot enforce.
-    pub fn sandbox(&self, policy: Policy, options: &SandboxOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
+    pub fn sandbox(&self, policy: Policy, options: &SandboxOptions) -> Result<AnySandbox, PolicyError> {
         (self.make)(policy, options)
     }
 
@@ -94,16 +172,16 @@ pub fn backends() -> Vec<BackendInfo> {
         #[cfg(feature = "wasmtime")]
         BackendInfo::of::<Wasmtime>(|policy, SandboxOptions { host, wasmtime }| {
             let builder = SandboxBuilder::<Wasmtime>::new(policy).host(host.clone());
-            Ok(Box::new(builder.options(wasmtime.clone()).build()?))
+            Ok(AnySandbox::Wasmtime(builder.options(wasmtime.clone()).build()?))
         }),
         #[cfg(feature = "wasmi")]
         BackendInfo::of::<Wasmi>(|policy, options| {
-            Ok(Box::new(SandboxBuilder::<Wasmi>::new(policy).host(options.host.clone()).build()?))
+            Ok(AnySandbox::Wasmi(SandboxBuilder::<Wasmi>::new(policy).host(options.host.clone()).build()?))
         }),
         #[cfg(feature = "tiered")]
         BackendInfo::of::<Tiered>(|policy, SandboxOptions { host, wasmtime }| {
             let options = TieredOptions { second: wasmtime.clone(), ..TieredOptions::default() };
-            Ok(Box::new(SandboxBuilder::<Tiered>::new(policy).host(host.clone()).options(options).build()?))
+            Ok(AnySandbox::Tiered(SandboxBuilder::<Tiered>::new(policy).host(host.clone()).options(options).build()?))
         }),
     ]
 }
@@ -113,7 +191,7 @@ pub fn backends() -> Vec<BackendInfo> {
 /// # Errors
 ///
 /// [`PolicyError::NoBackend`] when the build has none with that name; otherwise as [`BackendInfo::sandbox`].
-pub fn sandbox(backend: &str, policy: Policy, options: &SandboxOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
+pub fn sandbox(backend: &str, policy: Policy, options: &SandboxOptions) -> Result<AnySandbox, PolicyError> {
     let info = backends().into_iter().find(|info| info.id == backend).ok_or_else(|| no_backend(backend))?;
     info.sandbox(policy, options)
 }

@@ -59,7 +59,6 @@ pub fn serve_compile_worker() {
 /// A module with its imports resolved.
 pub struct Linked<T: 'static> {
     pre: wasmtime::InstancePre<Data<T>>,
-    memory: Option<wasmtime::ModuleExport>,
     counters: Option<[wasmtime::ModuleExport; 2]>,
 }
 
@@ -130,7 +129,7 @@ impl SandboxBackend for Wasmtime {
         let pre = imports.instantiate_pre(module).map_err(backend_error)?;
         let [fuel, stack] = Counter::ALL.map(|counter| module.get_export_index(counter.export()));
         let counters = fuel.zip(stack).map(<[_; 2]>::from);
-        Ok(Linked { pre, memory: module.get_export_index("memory"), counters })
+        Ok(Linked { pre, counters })
     }
 
     fn export<T: Send + 'static>(linked: &Linked<T>, name: &str) -> Option<wasmtime::ModuleExport> {

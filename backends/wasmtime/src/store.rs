@@ -68,9 +68,12 @@ impl<T: Send + 'static> Instance<T> {
         linked: &Linked<T>,
         stack: Stack,
     ) -> Self {
-        let memory = store.data().core.memory().map(ToOwned::to_owned);
-        let memory = memory.and_then(|name| instance.get_memory(&mut store, &name));
+        let memory = linked.memory.get_or_init(|| {
+            let name = store.data().core.memory()?;
+            linked.pre.module().get_export_index(name)
+        });
         let mut export = |export: &ModuleExport| instance.get_module_export(&mut store, export);
+        let memory = memory.as_ref().and_then(|memory| export(memory)?.into_memory());
         let counters = linked
             .counters
             .as_ref()

@@ -2,10 +2,12 @@
 
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 use hotcell_core::Backend;
-use hotcell_core::{Enforcement, Field, HostOptions, Policy, PolicyError};
+use hotcell_core::{Contract, Enforcement, Field, HostOptions, LoadError, Offered, Policy, PolicyError};
 use hotcell_wasi::WasiConfig;
 
-use crate::any::AnySandbox;
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+use crate::Sandbox;
+use crate::any::{AnyImports, AnyPlugin};
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 use crate::builder::SandboxBuilder;
 
@@ -61,7 +63,89 @@ pub struct SandboxOptions {
     pub wasmtime: WasmtimeOptions,
 }
 
-type Make = fn(Policy, &SandboxOptions) -> Result<Box<dyn AnySandbox>, PolicyError>;
+/// A sandbox on a backend of this build that was chosen at run time. Everything above it is the same for each.
+pub enum AnySandbox {
+    /// On wasmtime.
+    #[cfg(feature = "wasmtime")]
+    Wasmtime(Sandbox<Wasmtime>),
+    /// On wasmi.
+    #[cfg(feature = "wasmi")]
+    Wasmi(Sandbox<Wasmi>),
+    /// On both as one.
+    #[cfg(feature = "tiered")]
+    Tiered(Sandbox<Tiered>),
+}
+
+/// Evaluates an expression on the sandbox, whatever its backend is.
+macro_rules! on_any {
+    ($any:expr, $sandbox:ident => $result:expr) => {
+        match *$any {
+            #[cfg(feature = "wasmtime")]
+            AnySandbox::Wasmtime(ref $sandbox) => $result,
+            #[cfg(feature = "wasmi")]
+            AnySandbox::Wasmi(ref $sandbox) => $result,
+            #[cfg(feature = "tiered")]
+            AnySandbox::Tiered(ref $sandbox) => $result,
+        }
+    };
+}
+
+#[cfg_attr(
+    not(any(feature = "wasmtime", feature = "wasmi")),
+    expect(unused_variables, reason = "there is no backend, and so no sandbox")
+)]
+impl AnySandbox {
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        on_any!(self, sandbox => sandbox.policy())
+    }
+
+    /// Notes on the engine's state, such as a fallback that it had to use.
+    pub fn notes(&self) -> Vec<String> {
+        on_any!(self, sandbox => hotcell_core::SandboxBackend::notes(sandbox.backend()))
+    }
+
+    /// Waits until nothing is compiled behind any more.
+    pub fn finish_compiling(&self) {
+        on_any!(self, sandbox => hotcell_core::SandboxBackend::finish_compiling(sandbox.backend()))
+    }
+
+    /// What modules may import for which the embedder offers nothing.
+    pub fn offered(&self) -> Offered {
+        on_any!(self, sandbox => sandbox.imports::<()>().offered().clone())
+    }
+
+    /// Loads a module without host functions of the embedder's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`](crate::Sandbox::load).
+    pub fn load(&self, bytes: &[u8], contract: &Contract) -> Result<Box<dyn AnyPlugin>, LoadError> {
+        self.load_with::<()>(bytes, &AnyImports::new(), contract)
+    }
+
+    /// Loads a module with host functions, under any contract.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`](crate::Sandbox::load).
+    pub fn load_with<T: Send + 'static>(
+        &self,
+        bytes: &[u8],
+        imports: &AnyImports<T>,
+        contract: &Contract,
+    ) -> Result<Box<dyn AnyPlugin<T>>, LoadError> {
+        on_any!(self, sandbox => {
+            // An embedder that offers functions of WASI means its own.
+            let mut own = sandbox.imports_for::<T>(bytes, !imports.offers_from(hotcell_wasi::MODULE));
+            // The names are different, and none is one of WASI then.
+            imports.add_to(&mut own).expect("no name is taken");
+            Ok(Box::new(sandbox.load_with(bytes, &own, contract)?))
+        })
+    }
+}
+
+type Make = fn(Policy, &SandboxOptions) -> Result<AnySandbox, PolicyError>;
 
 /// A backend of this build.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +167,7 @@ impl BackendInfo {
     /// # Errors
     ///
     /// [`PolicyError`] names the field that the backend cannot enforce.
-    pub fn sandbox(&self, policy: Policy, options: &SandboxOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
+    pub fn sandbox(&self, policy: Policy, options: &SandboxOptions) -> Result<AnySandbox, PolicyError> {
         (self.make)(policy, options)
     }
 
@@ -99,23 +183,24 @@ fn make<B: Backend>(
     policy: Policy,
     SandboxOptions { host, wasi, .. }: &SandboxOptions,
     options: B::Options,
-) -> Result<Box<dyn AnySandbox>, PolicyError> {
+) -> Result<Sandbox<B>, PolicyError> {
     let builder = SandboxBuilder::<B>::new(policy).host(host.clone()).options(options);
-    let builder = wasi.iter().fold(builder, |builder, wasi| builder.wasi(wasi.clone()));
-    Ok(Box::new(builder.build()?))
+    wasi.iter().fold(builder, |builder, wasi| builder.wasi(wasi.clone())).build()
 }
 
 /// The backends of this build: wasmtime, wasmi, tiered.
 pub fn backends() -> Vec<BackendInfo> {
     vec![
         #[cfg(feature = "wasmtime")]
-        BackendInfo::of::<Wasmtime>(|policy, options| make::<Wasmtime>(policy, options, options.wasmtime.clone())),
+        BackendInfo::of::<Wasmtime>(|policy, options| {
+            Ok(AnySandbox::Wasmtime(make(policy, options, options.wasmtime.clone())?))
+        }),
         #[cfg(feature = "wasmi")]
-        BackendInfo::of::<Wasmi>(|policy, options| make::<Wasmi>(policy, options, ())),
+        BackendInfo::of::<Wasmi>(|policy, options| Ok(AnySandbox::Wasmi(make(policy, options, ())?))),
         #[cfg(feature = "tiered")]
         BackendInfo::of::<Tiered>(|policy, options| {
-            let second = options.wasmtime.clone();
-            make::<Tiered>(policy, options, TieredOptions { second, ..TieredOptions::default() })
+            let own = TieredOptions { second: options.wasmtime.clone(), ..TieredOptions::default() };
+            Ok(AnySandbox::Tiered(make(policy, options, own)?))
         }),
     ]
 }
@@ -125,7 +210,7 @@ pub fn backends() -> Vec<BackendInfo> {
 /// # Errors
 ///
 /// [`PolicyError::NoBackend`] when the build has none with that name; otherwise as [`BackendInfo::sandbox`].
-pub fn sandbox(backend: &str, policy: Policy, options: &SandboxOptions) -> Result<Box<dyn AnySandbox>, PolicyError> {
+pub fn sandbox(backend: &str, policy: Policy, options: &SandboxOptions) -> Result<AnySandbox, PolicyError> {
     let info = backends().into_iter().find(|info| info.id == backend).ok_or_else(|| no_backend(backend))?;
     info.sandbox(policy, options)
 }

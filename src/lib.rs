@@ -8,10 +8,10 @@ mod builder;
 mod policy_file;
 mod sandbox;
 
-pub use any::{AnyPlugin, AnySandbox, AnySession};
+pub use any::{AnyCx, AnyImports, AnyPlugin, AnySession};
 #[cfg(feature = "wasmi")]
 pub use backends::Wasmi;
-pub use backends::{BackendInfo, DefaultBackend, SandboxOptions, backends, sandbox};
+pub use backends::{AnySandbox, BackendInfo, DefaultBackend, SandboxOptions, backends, sandbox};
 #[cfg(all(feature = "cache", unix))]
 pub use backends::{CacheEntry, CodeCache, EntryName, InsecureCache};
 #[cfg(all(feature = "worker", unix))]
@@ -31,7 +31,10 @@ pub use hotcell_core::{
     Admitted, BackendError, Blame, Budget, CallError, CancelToken, Clock, Contract, Enforcement, Fault, Field, HostCx,
     HostError, HostOptions, Identity, Imports, Instant, LoadError, ModuleSummary, Offered, Output, Phase, Plugin,
     Policy, PolicyError, Preset, Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType,
-    Value, Values, admit, backend, plugin::TypedFunc, policy, time, verdict,
+    Value, Values, admit, backend,
+    plugin::TypedFunc,
+    policy::{self, Floats, Metering},
+    time, verdict,
 };
 
 pub use hotcell_wasi::{self as wasi, WasiConfig};

@@ -63,9 +63,10 @@ impl<B: Backend> Sandbox<B> {
         }
     }
 
-    /// What a module gets for which the embedder offers nothing. One that imports nothing from WASI does not wait for it.
-    pub(crate) fn plain_imports(&self, module: &[u8]) -> Imports<(), B> {
-        match imports_from(module, hotcell_wasi::MODULE) {
+    /// What a module gets beside host functions of the embedder's: WASI, if that is wanted. One that imports nothing from it
+    /// does not wait for it.
+    pub(crate) fn imports_for<T: Send + 'static>(&self, module: &[u8], with_wasi: bool) -> Imports<T, B> {
+        match with_wasi && imports_from(module, hotcell_wasi::MODULE) {
             true => self.imports(),
             false => self.loader.imports(),
         }
@@ -77,7 +78,7 @@ impl<B: Backend> Sandbox<B> {
     ///
     /// [`LoadError::Rejected`] when the policy does not admit the module; [`LoadError::Backend`] when the engine fails.
     pub fn load(&self, bytes: &[u8], entry: &str) -> Result<Plugin<B>, LoadError> {
-        self.load_with(bytes, &self.plain_imports(bytes), &Contract::bytes(entry))
+        self.load_with(bytes, &self.imports_for(bytes, true), &Contract::bytes(entry))
     }
 
     /// Loads a module with host functions, under any contract.

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hotcell::{
     Policy, Preset, Rules,
     policy::{
-        Abi, Metering, Wasi,
+        Abi, Metering, Unknown, Wasi,
         text::{parse_bytes, parse_deadline, parse_unlimited},
     },
 };
@@ -353,6 +353,9 @@ pub(crate) struct Common {
     /// Allow a start function
     #[arg(long)]
     pub allow_start: bool,
+    /// Admit imported functions that nobody offers: a call of one is import-missing
+    #[arg(long)]
+    pub trap_unknown: bool,
     /// The system interface that the module may import (WASI preview 1)
     #[arg(long, value_enum)]
     pub wasi: Option<WasiArg>,
@@ -423,6 +426,9 @@ impl Common {
                 rules.abi = None;
             }
             rules.module.start |= self.allow_start;
+            if self.trap_unknown {
+                rules.imports.unknown = Unknown::Trap;
+            }
             if let Some(wasi) = self.wasi {
                 rules.wasi = wasi.into();
             }

@@ -17,7 +17,7 @@ pub(crate) fn open_sandbox(
     backend: Option<&str>,
     policy: Policy,
     options: &SandboxOptions,
-) -> Result<Box<dyn AnySandbox>, Failure> {
+) -> Result<AnySandbox, Failure> {
     let first = backends().first().map_or("default", |info| info.id);
     let default = if cfg!(feature = "tiered") && policy.is_exact() { TIERED } else { first };
     Ok(sandbox(backend.unwrap_or(default), policy, options)?)

@@ -17,7 +17,7 @@ use crate::{
     backends::{chosen, open_sandbox},
     cache::limited,
     contract::contract_of,
-    outcome::{self, Failure, SCHEMA, exit, print_json},
+    outcome::{self, Failure, JsonRejection, SCHEMA, exit, print_json},
     progress::with_progress,
     read::read_module,
 };
@@ -72,6 +72,9 @@ struct Verdict {
     code: &'static str,
     message: String,
     offset: Option<u64>,
+    /// Everything that is wrong with a module that was not admitted; the first is the verdict.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejections: Vec<JsonRejection>,
 }
 
 /// `hotcell inspect`
@@ -167,10 +170,13 @@ fn describe(module: &[u8]) -> Option<Module> {
 
 fn verdict(backend: &'static str, loaded: Result<(), Failure>) -> Verdict {
     match loaded {
-        Ok(()) => Verdict { backend, code: "ok", message: "admitted and compiled".to_owned(), offset: None },
+        Ok(()) => {
+            let message = "admitted and compiled".to_owned();
+            Verdict { backend, code: "ok", message, offset: None, rejections: Vec::new() }
+        }
         Err(failure) => {
-            let (code, message, offset) = failure.into_parts();
-            Verdict { backend, code, message, offset }
+            let (code, message, offset, rejections) = failure.into_parts();
+            Verdict { backend, code, message, offset, rejections }
         }
     }
 }
@@ -224,9 +230,12 @@ fn print(inspection: &Inspection, policy: &Policy) -> io::Result<()> {
         }
     }
     writeln!(out, "policy       {} ({})", policy.rules().preset.name(), policy.fingerprint())?;
-    for Verdict { backend, code, message, offset } in &inspection.backends {
+    for Verdict { backend, code, message, offset, rejections } in &inspection.backends {
         let offset = offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
         writeln!(out, "{backend:<12} {code}{offset}: {message}")?;
+        for rejection in rejections.iter().skip(1) {
+            writeln!(out, "        also {rejection}")?;
+        }
     }
     writeln!(out, "\n{}", may_differ(policy))?;
     out.flush()

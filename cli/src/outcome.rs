@@ -22,12 +22,13 @@ pub(crate) struct Failure {
     phase: Option<&'static str>,
     message: String,
     offset: Option<u64>,
+    rejections: Vec<JsonRejection>,
     report: Option<Box<Report>>,
 }
 
 impl Failure {
     fn new(code: &'static str, message: String) -> Self {
-        Self { code, phase: None, message, offset: None, report: None }
+        Self { code, phase: None, message, offset: None, rejections: Vec::new(), report: None }
     }
 
     /// A file that cannot be read or written.
@@ -105,6 +106,7 @@ impl Failure {
                 output: None,
                 results: None,
                 kind: None,
+                rejections: &self.rejections,
                 report: self.report.as_deref().map(JsonReport::from),
             });
             if printed.is_err() {
@@ -118,15 +120,18 @@ impl Failure {
                 let _ = write!(io::stderr(), "{}", Written(report));
             }
             let _ = writeln!(io::stderr(), "hotcell: {}{phase}{offset}: {}{report}", self.code, self.message);
+            for rejection in self.rejections.iter().skip(1) {
+                let _ = writeln!(io::stderr(), "hotcell: also {rejection}");
+            }
         }
         ExitCode::from(exit_code(self.code))
     }
 }
 
 impl Failure {
-    /// Code, message and offset.
-    pub(crate) fn into_parts(self) -> (&'static str, String, Option<u64>) {
-        (self.code, self.message, self.offset)
+    /// Code, message, offset, and all reasons of a rejection.
+    pub(crate) fn into_parts(self) -> (&'static str, String, Option<u64>, Vec<JsonRejection>) {
+        (self.code, self.message, self.offset, self.rejections)
     }
 }
 
@@ -138,7 +143,12 @@ impl From<PolicyError> for Failure {
 
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
-        Self { phase: Some("admit"), offset: rejection.offset, ..Self::new(rejection.code(), rejection.to_string()) }
+        Self {
+            phase: Some("admit"),
+            offset: rejection.offset,
+            rejections: rejection.all().map(JsonRejection::from).collect(),
+            ..Self::new(rejection.code(), rejection.reason.to_string())
+        }
     }
 }
 
@@ -171,6 +181,7 @@ pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCod
             output: success.output.map(base64),
             results: success.results.clone(),
             kind: success.kind.map(ModuleKind::name),
+            rejections: &[],
             report: Some(JsonReport { cached: Some(success.is_cached), ..success.report.into() }),
         };
         return exit(print_json(&object));
@@ -202,6 +213,7 @@ pub(crate) fn admitted(json: bool) -> ExitCode {
         output: None,
         results: None,
         kind: None,
+        rejections: &[],
         report: None,
     }))
 }
@@ -259,7 +271,33 @@ struct Json<'a> {
     /// What the module was run as.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
+    /// Everything that is wrong with a module that was not admitted; the first is the verdict.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    rejections: &'a [JsonRejection],
     report: Option<JsonReport>,
+}
+
+/// One reason why a module was not admitted.
+#[derive(Serialize)]
+pub(crate) struct JsonRejection {
+    code: &'static str,
+    offset: Option<u64>,
+    message: String,
+    hints: Vec<&'static str>,
+}
+
+impl From<&Rejection> for JsonRejection {
+    fn from(rejection: &Rejection) -> Self {
+        let Rejection { offset, reason, .. } = rejection;
+        Self { code: rejection.code(), offset: *offset, message: reason.to_string(), hints: reason.hints() }
+    }
+}
+
+impl std::fmt::Display for JsonRejection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let offset = self.offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
+        write!(f, "{}{offset}: {}", self.code, self.message)
+    }
 }
 
 #[derive(Serialize)]
@@ -364,7 +402,7 @@ fn class(code: &str) -> (&'static str, u8) {
         | "compile-limit" => ("rejected", 3),
         "abi-missing" | "abi-mismatch" => ("fault", 4),
         "stack-overflow" => ("fault", 5),
-        trap if trap.starts_with("trap-") => ("fault", 5),
+        trap if trap.starts_with("trap-") || trap == "import-missing" => ("fault", 5),
         "out-of-fuel" | "host-call-limit" | "reentry-denied" => ("fault", 6),
         "deadline-exceeded" => ("fault", 7),
         "bad-alloc" | "bad-output" | "output-too-large" => ("fault", 8),

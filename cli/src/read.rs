@@ -36,7 +36,7 @@ pub(crate) fn read_module(path: &Path, policy: &Policy) -> Result<Vec<u8>, Failu
     if !is_text {
         return read_file(WHAT, path, allowed)?.map_err(|TooLong { len }| {
             let found = len.unwrap_or(allowed + 1);
-            Rejection { offset: None, reason: Reason::LimitExceeded { limit: "module.bytes", found, allowed } }.into()
+            Rejection::new(None, Reason::LimitExceeded { limit: "module.bytes", found, allowed }).into()
         });
     }
     let limit = allowed.saturating_mul(TEXT_FACTOR).min(TEXT_BYTES);

@@ -1,6 +1,6 @@
 //! Admission as a whole: what was validated, rewritten for the engine.
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, boxed::Box};
 
 use crate::{
     admit::{self, Contract, ModuleSummary, Offered},
@@ -18,6 +18,7 @@ pub struct Admitted<'a> {
     identity: Option<Identity<'a>>,
     bytes: Cow<'a, [u8]>,
     summary: ModuleSummary,
+    memory: Option<Box<str>>,
     policy: Fingerprint,
     offered: Fingerprint,
 }
@@ -45,6 +46,11 @@ impl<'a> Admitted<'a> {
         reserved::start(&self.summary)
     }
 
+    /// The name that the contract gives to the memory, if it does.
+    pub fn memory(&self) -> Option<&str> {
+        self.memory.as_deref()
+    }
+
     /// Fingerprint of the policy that admitted the module.
     pub fn policy(&self) -> Fingerprint {
         self.policy
@@ -57,11 +63,12 @@ impl<'a> Admitted<'a> {
 
     /// With copies of what it borrows.
     pub fn into_owned(self) -> Admitted<'static> {
-        let Self { identity, bytes, summary, policy, offered } = self;
+        let Self { identity, bytes, summary, memory, policy, offered } = self;
         Admitted {
             identity: identity.map(Identity::into_owned),
             bytes: bytes.into_owned().into(),
             summary,
+            memory,
             policy,
             offered,
         }
@@ -99,6 +106,7 @@ pub(crate) fn admit_identified<'a>(
         identity,
         bytes: meter::for_engine(bytes, &validated, policy.rules())?,
         summary: validated.summary,
+        memory: contract.memory().map(Box::from),
         policy: policy.fingerprint(),
         offered: offered.fingerprint(),
     })
@@ -106,7 +114,10 @@ pub(crate) fn admit_identified<'a>(
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::{String, ToString};
+    use alloc::{
+        string::{String, ToString},
+        vec::Vec,
+    };
 
     use super::*;
     use crate::admit::{CORE_VERSION_1, MAGIC};
@@ -117,6 +128,25 @@ mod tests {
         let module = [&header, before, &[id, content.len() as u8], content].concat();
         let rejection = admit(&module, &Policy::ceiling(), &Offered::default(), &Contract::None).err()?;
         Some((rejection.code(), rejection.to_string()))
+    }
+
+    /// A module with an import of a memory, one function, and a table past its cap behind it.
+    #[test]
+    fn a_cap_does_not_hide_what_else_is_wrong() {
+        let imports: &[u8] = &[2, 15, 1, 3, b'e', b'n', b'v', 6, b'm', b'e', b'm', b'o', b'r', b'y', 2, 0, 1];
+        let tables: &[u8] = &[4, 7, 2, 0x70, 0, 1, 0x70, 0, 1];
+        let exports: &[u8] = &[7, 1, 0];
+        let module = |last: &[&[u8]]| [&[MAGIC, &CORE_VERSION_1, imports, tables], last].concat().concat();
+        let policy = Policy::default().with(|rules| rules.module.tables = 1).unwrap();
+        let codes = |module: &[u8], policy: &Policy| {
+            let rejection = admit(module, policy, &Offered::default(), &Contract::bytes("process")).unwrap_err();
+            let hints: Vec<_> = rejection.all().flat_map(|rejection| rejection.reason.hints()).collect();
+            assert!(hints.iter().all(|hint| hint.contains("--import-memory")) && hints.len() == 1, "{hints:?}");
+            rejection.all().map(Rejection::code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(&module(&[]), &policy), ["limit-exceeded", "import-denied"], "exports were not seen");
+        let missing = ["import-denied", "export-missing", "export-missing", "export-missing"];
+        assert_eq!(codes(&module(&[exports]), &Policy::default()), missing);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Facts were read in the source of wasmtime 48.0.8 (with its validator, wasmparser 0.254, and Cranelift 0.135) and of
 //! wasmi 1.1.0 (with wasmparser 0.239). An admitted module reaches none of these limits: those that only the guest can
-//! reach are caps of [`policy::Shape`](crate::policy::Shape) and [`policy::ModuleCaps`](crate::policy::ModuleCaps), and
+//! reach are caps of [`policy::ModuleCaps`](crate::policy::ModuleCaps), and
 //! those that the rewrite adds to are held against the rewritten module by `meter::limits`.
 //!
 //! | what the engine narrows or limits | which engine | the fence |

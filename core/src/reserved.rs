@@ -19,12 +19,16 @@ pub const REFILL: &str = "refill";
 /// `(i32, i64, i64) -> i32`. The arguments are what grows, its size, and by how much; the result is whether it may.
 pub const GROW: &str = "grow";
 
+/// Name in [`HOST`] of the function that a guest calls in place of an import that nobody offers, where those
+/// [trap](crate::policy::Unknown::Trap): `(i32) -> ()`. The argument is the import's index; it does not return.
+pub const MISSING: &str = "missing";
+
 /// The exports.
 pub(crate) const EXPORTS: [&str; 3] = [FUEL, STACK, START];
 
 /// Whether a host function of these names would be taken for one of core's.
 pub(crate) fn is_import(module: &str, name: &str) -> bool {
-    module == HOST && (name == REFILL || name == GROW)
+    module == HOST && [REFILL, GROW, MISSING].contains(&name)
 }
 
 /// The export of the start function of a module that has one.

@@ -288,7 +288,7 @@ fn no_rewritten_body_is_larger_than_an_engine_takes() {
 #[test]
 fn the_rewrite_multiplies_no_blocks() {
     let policy = policy(PLENTY, |_| ());
-    let allowed = 2 * policy.shape().blocks;
+    let allowed = 2 * policy.rules().module.blocks;
     let mut wrong = Vec::new();
     for (name, body) in long_bodies() {
         if let Ok(after) = rewritten(&plain(&body), &policy) {
@@ -306,8 +306,8 @@ fn the_rewrite_multiplies_no_blocks() {
 #[test]
 fn operators_that_become_blocks_count_as_blocks() {
     let policy = Policy::strict();
-    let locals = policy.shape().locals - 10;
-    let allowed = policy.shape().locals_x_blocks;
+    let locals = policy.rules().module.locals - 10;
+    let allowed = policy.rules().module.locals_x_blocks;
     let declared = "i64 ".repeat(locals as usize);
     let [sets, gets] = [
         |local: u64| format!("(local.set {local} (i64.load (i32.const {})))", local * 8),
@@ -342,7 +342,7 @@ fn operators_that_become_blocks_count_as_blocks() {
 fn modules_at_the_caps_of_the_ceiling_compile() {
     let rules = Rules { floats: Floats::Canonical, ..Rules::preset(Preset::Ceiling) };
     let policy = Policy::new(rules).unwrap();
-    let (constants, types) = (policy.shape().constants, policy.shape().types);
+    let (constants, types) = (policy.rules().module.constants, policy.rules().module.types);
     let add = |n: u64| format!("(local.set 0 (i64.xor (local.get 0) (i64.const {})))", (n + 1) * 1_000_003);
     let adds: String = (0..constants).map(add).collect();
     let modules = [

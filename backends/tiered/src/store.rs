@@ -95,6 +95,13 @@ impl<T: Send + 'static, A: SandboxBackend, B: SandboxBackend> hotcell_core::Inst
         }
     }
 
+    fn grow_memory(&mut self, pages: u64) -> bool {
+        match self {
+            Self::First(instance) => instance.grow_memory(pages),
+            Self::Second(instance, _) => instance.grow_memory(pages),
+        }
+    }
+
     fn global(&mut self, export: &str) -> Option<Value> {
         match self {
             Self::First(instance) => instance.global(export),

@@ -21,7 +21,7 @@ pub(crate) struct Data<T> {
     pub(crate) slices: Slices,
     /// Whether the engine counts fuel: for the policy, or to be able to pause.
     engine_counts: bool,
-    /// The memory exported as `memory`.
+    /// The memory that core works on.
     memory: Option<Memory>,
     /// Those that the guest carries, once the instance is there.
     counters: Option<[Global; 2]>,
@@ -58,7 +58,8 @@ impl<T: 'static> Instance<T> {
     pub(crate) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance, stacks: Stacks) -> Self {
         let [fuel, stack] = Counter::ALL.map(|counter| instance.get_global(&store, counter.export()));
         let counters = fuel.zip(stack).map(<[Global; 2]>::from);
-        store.data_mut().memory = instance.get_memory(&store, "memory");
+        let memory = store.data().core.memory().and_then(|name| instance.get_memory(&store, name));
+        store.data_mut().memory = memory;
         store.data_mut().counters = counters;
         Self { store, instance, depth: Depth::new(stacks, counters.is_some()) }
     }
@@ -67,6 +68,11 @@ impl<T: 'static> Instance<T> {
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
     fn memory(&self) -> &[u8] {
         self.store.data().memory.as_ref().map_or(&[], |memory| memory.data(&self.store))
+    }
+
+    fn grow_memory(&mut self, pages: u64) -> bool {
+        let memory = self.store.data().memory;
+        memory.is_some_and(|memory| memory.grow(&mut self.store, pages).is_ok())
     }
 
     fn global(&mut self, export: &str) -> Option<Value> {

@@ -24,7 +24,7 @@ pub use store::Instance;
 #[cfg(all(feature = "worker", unix))]
 pub use worker::{CompileLimits, CompileWorker, WorkerUnavailable};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hotcell_core::{
     Admitted, BackendError, Enforcement, Field, HostOptions, Policy, PolicyError, SandboxBackend, Value,
@@ -59,7 +59,8 @@ pub fn serve_compile_worker() {
 /// A module with its imports resolved.
 pub struct Linked<T: 'static> {
     pre: wasmtime::InstancePre<Data<T>>,
-    memory: Option<wasmtime::ModuleExport>,
+    /// The memory that core works on. Core says with the first instance which export it is.
+    memory: OnceLock<Option<wasmtime::ModuleExport>>,
     counters: Option<[wasmtime::ModuleExport; 2]>,
 }
 
@@ -130,7 +131,7 @@ impl SandboxBackend for Wasmtime {
         let pre = imports.instantiate_pre(module).map_err(backend_error)?;
         let [fuel, stack] = Counter::ALL.map(|counter| module.get_export_index(counter.export()));
         let counters = fuel.zip(stack).map(<[_; 2]>::from);
-        Ok(Linked { pre, memory: module.get_export_index("memory"), counters })
+        Ok(Linked { pre, memory: OnceLock::new(), counters })
     }
 
     fn export<T: Send + 'static>(linked: &Linked<T>, name: &str) -> Option<wasmtime::ModuleExport> {

@@ -17,7 +17,7 @@ use crate::{
 /// What a store carries.
 pub struct Data<T> {
     pub(crate) core: StoreData<T>,
-    /// The memory exported as `memory`.
+    /// The memory that core works on.
     memory: Option<Memory>,
     /// Those that the guest carries, once the instance is there.
     counters: Option<[Global; 2]>,
@@ -68,8 +68,12 @@ impl<T: Send + 'static> Instance<T> {
         linked: &Linked<T>,
         stack: Stack,
     ) -> Self {
+        let memory = linked.memory.get_or_init(|| {
+            let name = store.data().core.memory()?;
+            linked.pre.module().get_export_index(name)
+        });
         let mut export = |export: &ModuleExport| instance.get_module_export(&mut store, export);
-        let memory = linked.memory.as_ref().and_then(|memory| export(memory)?.into_memory());
+        let memory = memory.as_ref().and_then(|memory| export(memory)?.into_memory());
         let counters = linked
             .counters
             .as_ref()
@@ -82,6 +86,11 @@ impl<T: Send + 'static> Instance<T> {
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
     fn memory(&self) -> &[u8] {
         self.store.data().memory.map_or(&[], |memory| memory.data(&self.store))
+    }
+
+    fn grow_memory(&mut self, pages: u64) -> bool {
+        let memory = self.store.data().memory;
+        memory.is_some_and(|memory| memory.grow(&mut self.store, pages).is_ok())
     }
 
     fn global(&mut self, export: &str) -> Option<Value> {

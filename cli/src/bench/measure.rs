@@ -6,7 +6,7 @@ use std::{
 };
 
 use hotcell::{
-    AnyPlugin, AnySandbox, BackendInfo, Contract, Offered, Policy, Reply, SandboxOptions, admit,
+    AnyPlugin, BackendInfo, Contract, Offered, Policy, Reply, SandboxOptions, admit,
     policy::{Floats, Metering},
 };
 use hotcell_bench::{
@@ -185,7 +185,7 @@ impl Loaded {
         contract: &Contract,
         admission: f64,
     ) -> Result<Self, Failure> {
-        let sandbox: Box<dyn AnySandbox> = info.sandbox(policy.clone(), &SandboxOptions::default())?;
+        let sandbox = info.sandbox(policy.clone(), &SandboxOptions::default())?;
         let (mut loads, mut firsts) = (Vec::new(), Vec::new());
         let begin = Instant::now();
         loop {

@@ -53,6 +53,37 @@ fn inspect_names_wasi() {
 }
 
 #[test]
+fn everything_that_is_wrong_is_listed() {
+    let module = file(
+        "several.wat",
+        r#"(module
+            (import "gojs" "runtime.wasmExit" (func (param i32)))
+            (import "env" "abort" (func (param i32 i32 i32 i32)))
+            (memory 1) (func $f) (start $f)
+            (func (result i32 i32 i32) (i32.const 1) (i32.const 2) (i32.const 3))
+            (func (export "alloc")))"#,
+    );
+    let codes = ["import-denied", "start-denied", "export-missing", "export-mismatch", "export-missing"];
+    for command in ["inspect", "run"] {
+        let args = [command, path_text(&module), "--preset", "strict"];
+        let told = output(args);
+        assert_eq!(exit_code(&told), 3);
+        let told = text(&told.stdout) + &text(&told.stderr);
+        for word in codes.iter().chain(&["GOOS=wasip1", "AssemblyScript", "also start-denied"]) {
+            assert!(told.contains(word), "{command} {word}: {told}");
+        }
+        let object = json(&output(args.iter().chain(&["--json"])));
+        let verdict = if command == "run" { &object } else { &object["backends"][0] };
+        let listed = verdict["rejections"].as_array().unwrap();
+        assert_eq!(listed.iter().map(|rejection| rejection["code"].as_str().unwrap()).collect::<Vec<_>>(), codes);
+        assert_eq!(listed[0]["message"], verdict["message"]);
+        assert_eq!(listed[0]["hints"].as_array().unwrap().len(), 2);
+    }
+    let admitted = file("admitted.wat", guest(ECHO));
+    assert_eq!(json(&output(["run", path_text(&admitted), "--json"])).get("rejections"), None);
+}
+
+#[test]
 fn policy_prints_what_it_reads() {
     for (name, args) in [
         ("default", &[][..]),

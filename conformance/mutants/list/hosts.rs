@@ -1,6 +1,9 @@
 //! What host functions see, and what they may do.
 
-use hotcell_core::{backend::Counter, meter::HOST};
+use hotcell_core::{
+    backend::Counter,
+    meter::{HOST, MISSING},
+};
 
 use super::{Call, Fault, Mutant, Side, Value, values::quiet};
 
@@ -28,6 +31,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
             _ => store.counter(counter),
         }
     }),
+    Mutant::new("goes on where an import is missing", "host.unknown")
+        .host(|call| if call.name == MISSING { Ok(()) } else { call.run() }),
     Mutant::new("defines all host functions in one module", "host.names")
         .import(|module| if module == HOST { module } else { "env" }),
     Mutant::new("passes a host function's arguments from last to first", "host.types").host(|call| call.reversed()),

@@ -83,6 +83,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         .host(|call| ask(call, |growth| if growth.is_table() { 1 << 31 } else { growth.delta })),
     Mutant::new("counts growths as refused that no memory of one-byte pages could do", "limits.memory.largest")
         .host(|call| ask(call, |growth| growth.delta.min(0xffff_fffe - growth.size))),
+    Mutant::new("says that it could not grow for the embedder", "limits.memory.embedder").grow_memory(|_| false),
     Mutant::new("takes back growths that were done", "limits.memory.session").host(|call| {
         call.run()?;
         if let Some(Growth { object, .. }) = Growth::of(call) {

@@ -398,7 +398,8 @@ const DENIED: &[(&str, &str)] = &[
     ("exceptions", "(tag) (func (throw 0))"),
     ("function-references", "(type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0)))"),
     ("gc", "(type $s (struct (field i32))) (func (drop (struct.new $s (i32.const 1))))"),
-    ("gc-types", "(func (param externref))"),
+    ("externref", "(func (param externref))"),
+    ("externref-global", "(global (mut externref) (ref.null extern))"),
     ("stack-switching", "(type $f (func)) (type $c (cont $f)) (func (param (ref null $c)))"),
 ];
 
@@ -416,6 +417,9 @@ fn denied<B: BackendUnderTest>(name: &str, text: &str) -> Outcome {
     for policy in [policy(|_| ()), everything] {
         let rejection = reason(&Fixture::<B>::on(policy)?, &module)?.present()?;
         ensure_eq!(rejection.code(), "proposal-denied", "{name}: {rejection}");
+        if let (Reason::ProposalDenied { proposal, .. }, true) = (&rejection.reason, name.starts_with("externref")) {
+            ensure_eq!(*proposal, "externref");
+        }
         ensure!(rejection.offset.is_some(), "{name}");
     }
     Ok(())
@@ -452,7 +456,7 @@ fn at_cap<B: BackendUnderTest>(key: &'static str, build: Build) -> Outcome {
 /// The module imports what its policy's generator offers, under names of the maximum length.
 fn compile<B: BackendUnderTest>(policy: &Policy, module: &[u8]) -> Outcome {
     let fixture = Fixture::<B>::on(policy.clone())?;
-    let longest = "n".repeat(policy.shape().name_bytes as usize);
+    let longest = "n".repeat(policy.rules().module.name_bytes as usize);
     let mut imports = fixture.imports::<()>();
     for (module, name) in [("env", "f"), (&*longest, "f"), ("env", &*longest)] {
         imports.func(module, name, |_, ()| Ok(()))?;

@@ -170,7 +170,7 @@ fn memory<B: BackendUnderTest>() -> Outcome {
             let error = call(function, pointer, len).denied()?;
             ensure_eq!(verdict(&error), ("host-function", Phase::Call), "{pointer} {len}");
             let bad = error.source().present()?.downcast_ref::<BadPointer>().present()?;
-            ensure_eq!((bad.pointer, bad.memory), (pointer, u64::from(END)));
+            ensure_eq!((bad.pointer, bad.memory), (pointer, Some(u64::from(END))));
         }
     }
     Ok(())
@@ -191,7 +191,7 @@ fn no_memory<B: BackendUnderTest>() -> Outcome {
     );
     let plugin = fixture.load_with(&wasm, &imports, &Contract::None)?;
     let read = |pointer, len| plugin.call_values("read", &[Value::I32(pointer), Value::I32(len)], (), None);
-    ensure_eq!(read(0, 0)?.0, [Value::I32(0)]);
+    ensure_eq!(read(0, 0).denied()?.code(), "host-function");
     ensure_eq!(read(0, 1).denied()?.code(), "host-function");
     ensure_eq!(read(1, 0).denied()?.code(), "host-function");
     Ok(())

@@ -12,6 +12,7 @@ mod deadline;
 #[cfg(target_os = "linux")]
 mod flat;
 mod fuel;
+mod guests;
 mod hidden;
 mod host;
 mod isolation;
@@ -50,6 +51,7 @@ pub(crate) fn all<B: BackendUnderTest>() -> Vec<Check> {
         reentry::checks::<B>(),
         signatures::checks::<B>(),
         kinds::checks::<B>(),
+        guests::checks::<B>(),
         isolation::checks::<B>(),
         neighbours::checks::<B>(),
         busy::checks::<B>(),

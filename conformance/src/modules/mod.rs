@@ -9,7 +9,11 @@ pub use parts::Parts;
 
 use std::iter::repeat_n;
 
-use hotcell_core::{Offered, Policy, Signature, admit::FuncType, policy::Limits, policy::Shape};
+use hotcell_core::{
+    Offered, Policy, Signature,
+    admit::FuncType,
+    policy::{Limits, ModuleCaps},
+};
 use wasm_encoder::{BlockType, ConstExpr, Elements, InstructionSink, RefType, ValType};
 
 /// Builds a module with exactly that number; `None` if no module has it.
@@ -74,7 +78,7 @@ const TABLE_ELEMENT: u64 = 8;
 pub fn caps(policy: &Policy) -> Vec<(&'static str, u64)> {
     let Limits { memory_bytes, table_elements, .. } = policy.rules().limits;
     let limits = [("limits.memory_bytes", memory_bytes), ("limits.table_elements", table_elements)];
-    policy.rules().module.each().chain(policy.shape().each()).chain(limits).collect()
+    policy.rules().module.each().chain(limits).collect()
 }
 
 /// The cap with this key.
@@ -89,7 +93,7 @@ pub fn first(mut numbers: impl Iterator<Item = u64>, build: Build, policy: &Poli
 
 /// The functions that the modules import, also under names of the maximum length.
 pub fn offered(policy: &Policy) -> Offered {
-    let longest = "n".repeat(policy.shape().name_bytes as usize);
+    let longest = "n".repeat(policy.rules().module.name_bytes as usize);
     let mut offered = Offered::default();
     for (module, name) in [("env", "f"), (&longest, "f"), ("env", &longest)] {
         let signature = Signature { module: module.to_owned(), name: name.to_owned(), ty: FuncType::default() };
@@ -210,7 +214,7 @@ fn params(n: u64, _: &Policy) -> Option<Vec<u8>> {
 }
 
 fn params_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
-    let most = policy.shape().params;
+    let most = policy.rules().module.params;
     let mut parts = Parts::default();
     let (all, rest) = (parts.signature(most), parts.signature(n % most));
     for params in shares(n, most) {
@@ -249,7 +253,7 @@ fn locals(n: u64, _: &Policy) -> Option<Vec<u8>> {
 fn locals_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let signature = parts.signature(0);
-    for locals in shares(n, policy.shape().locals) {
+    for locals in shares(n, policy.rules().module.locals) {
         parts.function(signature, locals, |_| ());
     }
     Some(parts.finish())
@@ -278,7 +282,7 @@ fn loops_as_blocks(n: u64, _: &Policy) -> Option<Vec<u8>> {
 fn blocks_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let signature = parts.signature(0);
-    for blocks in shares(n, policy.shape().blocks) {
+    for blocks in shares(n, policy.rules().module.blocks) {
         parts.function(signature, 0, |code| row(blocks, code, block));
     }
     Some(parts.finish())
@@ -287,7 +291,7 @@ fn blocks_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
 fn loops_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let signature = parts.signature(0);
-    for loops in shares(n, policy.shape().blocks / BLOCKS_OF_A_LOOP) {
+    for loops in shares(n, policy.rules().module.blocks / BLOCKS_OF_A_LOOP) {
         parts.function(signature, 0, |code| row(loops, code, loop_));
     }
     Some(parts.finish())
@@ -303,7 +307,7 @@ fn branches(n: u64, _: &Policy) -> Option<Vec<u8>> {
 
 fn switches(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     function(1, 0, |code| {
-        for targets in shares(n, policy.shape().br_table) {
+        for targets in shares(n, policy.rules().module.br_table) {
             code.block(BlockType::Empty);
             switch(targets, code);
             code.end();
@@ -320,20 +324,20 @@ fn nesting(n: u64, _: &Policy) -> Option<Vec<u8>> {
 }
 
 fn locals_x_loop_nesting(n: u64, policy: &Policy) -> Option<Vec<u8>> {
-    let Shape { locals, loop_nesting, .. } = *policy.shape();
+    let ModuleCaps { locals, loop_nesting, .. } = policy.rules().module;
     let (locals, loops) = factors(n, locals, loop_nesting)?;
     function(0, locals, |code| nest(loops, code, loop_))
 }
 
 fn locals_x_blocks(n: u64, policy: &Policy) -> Option<Vec<u8>> {
-    let Shape { locals, blocks, .. } = *policy.shape();
+    let ModuleCaps { locals, blocks, .. } = policy.rules().module;
     let (locals, blocks) = factors(n, locals, blocks)?;
     function(0, locals, |code| row(blocks, code, block))
 }
 
 /// Every branch carries every local to one join.
 fn locals_x_branches(n: u64, policy: &Policy) -> Option<Vec<u8>> {
-    let Shape { locals, branches, .. } = *policy.shape();
+    let ModuleCaps { locals, branches, .. } = policy.rules().module;
     let (locals, branches) = factors(n, locals, branches)?;
     let changed = 1..locals as u32;
     function(1, locals - 1, |code| {
@@ -361,7 +365,7 @@ fn br_table(n: u64, _: &Policy) -> Option<Vec<u8>> {
 fn br_table_total(n: u64, policy: &Policy) -> Option<Vec<u8>> {
     let mut parts = Parts::default();
     let signature = parts.signature(1);
-    for targets in shares(n, policy.shape().br_table) {
+    for targets in shares(n, policy.rules().module.br_table) {
         parts.function(signature, 0, |code| switch(targets, code));
     }
     Some(parts.finish())

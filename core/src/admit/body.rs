@@ -11,7 +11,7 @@ use super::{
     validate::{block_arity, cap, invalid, malformed},
     validated::Validated,
 };
-use crate::{policy::Shape, value::ValType, verdict::Rejection};
+use crate::{policy::ModuleCaps, value::ValType, verdict::Rejection};
 
 /// Basic blocks that an operator costs a compiler: those that it opens, that the compiler makes of it, and that the
 /// rewrite adds to it. Measured on functions with many live locals, where a block is expensive.
@@ -235,7 +235,7 @@ pub(super) const VECTOR_PREFIX: u8 = 0xfd;
 
 /// The totals over all bodies of a module.
 pub(super) struct Bodies<'p> {
-    shape: &'p Shape,
+    caps: &'p ModuleCaps,
     locals: u64,
     blocks: u64,
     loops: u64,
@@ -270,9 +270,9 @@ pub(super) struct Measure {
 }
 
 impl<'p> Bodies<'p> {
-    pub(super) fn new(shape: &'p Shape) -> Self {
+    pub(super) fn new(caps: &'p ModuleCaps) -> Self {
         Self {
-            shape,
+            caps,
             locals: 0,
             blocks: 0,
             loops: 0,
@@ -308,7 +308,7 @@ impl<'p> Bodies<'p> {
         ty: u32,
         validated: &Validated,
     ) -> Result<Measure, Rejection> {
-        let shape = self.shape;
+        let caps = self.caps;
         let start = body.range().start as u64;
         let locals = self.locals(body, validator, validated.params(ty))?;
 
@@ -331,7 +331,7 @@ impl<'p> Bodies<'p> {
                 constants += u32::from(is_constant);
                 operators.visit_operator(&mut validator.visitor(offset)).map_err(malformed)?.map_err(invalid)?;
                 height = height.max(validator.operand_stack_height());
-                cap("module.operand_height", height, shape.operand_height, at)?;
+                cap("module.operand_height", height, caps.operand_height, at)?;
                 self.copies.straight(code, offset);
                 continue;
             }
@@ -353,15 +353,15 @@ impl<'p> Bodies<'p> {
                     deepest_loop = deepest_loop.max(loop_nesting);
                     self.open.push(true);
                     self.block(*blockty, &validated.types, at)?;
-                    cap("module.loops_total", self.loops, shape.loops_total, at)?;
-                    cap("module.loop_nesting", loop_nesting, shape.loop_nesting, at)?;
+                    cap("module.loops_total", self.loops, caps.loops_total, at)?;
+                    cap("module.loop_nesting", loop_nesting, caps.loop_nesting, at)?;
                 }
                 Operator::End if self.open.pop() == Some(true) => loop_nesting -= 1,
                 Operator::BrTable { targets } => {
                     let targets = u64::from(targets.len());
                     self.br_table += targets;
-                    cap("module.br_table", targets, shape.br_table, at)?;
-                    cap("module.br_table_total", self.br_table, shape.br_table_total, at)?;
+                    cap("module.br_table", targets, caps.br_table, at)?;
+                    cap("module.br_table_total", self.br_table, caps.br_table_total, at)?;
                 }
                 Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => self.has_tail_calls = true,
                 Operator::MemoryGrow { mem } => {
@@ -386,21 +386,21 @@ impl<'p> Bodies<'p> {
                 mark(&mut self.called, function_index);
             }
             height = height.max(validator.operand_stack_height());
-            cap("module.operand_height", height, shape.operand_height, at)?;
+            cap("module.operand_height", height, caps.operand_height, at)?;
             self.copies.operator(&operator, code, offset, validator, validated);
         }
         operators.finish().map_err(malformed)?;
 
         self.blocks += blocks;
-        cap("module.blocks", blocks, shape.blocks, start)?;
-        cap("module.blocks_total", self.blocks, shape.blocks_total, start)?;
-        cap("module.branches", branches, shape.branches, start)?;
-        cap("module.locals_x_loop_nesting", locals * deepest_loop, shape.locals_x_loop_nesting, start)?;
-        cap("module.locals_x_blocks", locals * blocks, shape.locals_x_blocks, start)?;
-        cap("module.locals_x_branches", locals * branches, shape.locals_x_branches, start)?;
-        if u64::from(constants) > shape.constants {
+        cap("module.blocks", blocks, caps.blocks, start)?;
+        cap("module.blocks_total", self.blocks, caps.blocks_total, start)?;
+        cap("module.branches", branches, caps.branches, start)?;
+        cap("module.locals_x_loop_nesting", locals * deepest_loop, caps.locals_x_loop_nesting, start)?;
+        cap("module.locals_x_blocks", locals * blocks, caps.locals_x_blocks, start)?;
+        cap("module.locals_x_branches", locals * branches, caps.locals_x_branches, start)?;
+        if u64::from(constants) > caps.constants {
             let most = constants::most(body, validator, ty, validated)?;
-            cap("module.constants", most, shape.constants, start)?;
+            cap("module.constants", most, caps.constants, start)?;
         }
         let begin = self.extras.len();
         let copies = self.copies.finish(&mut self.extras);
@@ -423,21 +423,21 @@ impl<'p> Bodies<'p> {
             let offset = reader.original_position();
             let (count, ty) = reader.read().map_err(malformed)?;
             locals += u64::from(count);
-            cap("module.locals", locals, self.shape.locals, offset as u64)?;
-            cap("module.locals_total", self.locals + locals, self.shape.locals_total, offset as u64)?;
+            cap("module.locals", locals, self.caps.locals, offset as u64)?;
+            cap("module.locals_total", self.locals + locals, self.caps.locals_total, offset as u64)?;
             validator.define_locals(offset, count, ty).map_err(invalid)?;
         }
         self.locals += locals;
-        cap("module.locals", locals, self.shape.locals, body.range().start as u64)?;
-        cap("module.locals_total", self.locals, self.shape.locals_total, body.range().start as u64)?;
+        cap("module.locals", locals, self.caps.locals, body.range().start as u64)?;
+        cap("module.locals_total", self.locals, self.caps.locals_total, body.range().start as u64)?;
         Ok(locals)
     }
 
     /// Checks a block that was opened.
     fn block(&self, ty: BlockType, types: &[Option<Arc<FuncType>>], at: u64) -> Result<(), Rejection> {
-        cap("module.nesting", self.open.len() as u64, self.shape.nesting, at)?;
+        cap("module.nesting", self.open.len() as u64, self.caps.nesting, at)?;
         match ty {
-            BlockType::FuncType(index) => cap("module.results", block_arity(types, index), self.shape.results, at),
+            BlockType::FuncType(index) => cap("module.results", block_arity(types, index), self.caps.results, at),
             BlockType::Empty | BlockType::Type(_) => Ok(()),
         }
     }

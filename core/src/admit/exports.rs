@@ -12,14 +12,29 @@ pub struct Exports {
     summary: ModuleSummary,
     /// Indices into the summary's exports, sorted by name.
     by_name: Vec<u32>,
+    /// Index of the memory in the summary's exports.
+    memory: Option<u32>,
 }
 
 impl Exports {
     /// The exports of an admitted module.
     pub fn new(summary: ModuleSummary) -> Self {
+        Self::on_memory(summary, None)
+    }
+
+    /// As [`new`](Self::new), for a contract that names the memory.
+    pub fn on_memory(summary: ModuleSummary, name: Option<&str>) -> Self {
         let mut by_name: Vec<u32> = (0..).take(summary.exports.len()).collect();
         by_name.sort_unstable_by_key(|index| summary.exports[*index as usize].name.as_str());
-        Self { summary, by_name }
+        let memory = summary.memory(name).map(|memory| memory.name.as_str());
+        let memory = memory.and_then(|name| summary.exports.iter().position(|export| export.name == name));
+        Self { memory: memory.and_then(|at| u32::try_from(at).ok()), summary, by_name }
+    }
+
+    /// [The memory](ModuleSummary::memory): its export's name, and its index among the module's memories.
+    pub fn memory(&self) -> Option<(&str, u32)> {
+        let export = &self.summary.exports[self.memory? as usize];
+        Some((&export.name, export.index))
     }
 
     /// What the module is and needs.
@@ -71,6 +86,7 @@ mod tests {
         let export = |(name, ty): &(&str, ExternType)| Export {
             name: name.to_string(),
             ty: ty.clone(),
+            index: 0,
             imported: false,
             offset: 0,
         };
@@ -104,5 +120,31 @@ mod tests {
         assert_eq!(code("f", &[]), Err("wrong-arguments"));
         assert_eq!(code("t", &[]), Err("no-such-export"));
         assert_eq!(code("g", &[]), Err("no-such-export"));
+    }
+
+    #[test]
+    fn the_memory_is_found_whatever_it_is_called() {
+        let memory = |name: &str, index: u32| Export {
+            name: name.to_string(),
+            ty: ExternType::Memory { memory64: false },
+            index,
+            imported: false,
+            offset: 0,
+        };
+        let found = |memories: &[Export], name: Option<&str>| {
+            let function = Export { ty: ExternType::Function(Arc::default()), ..memory("f", 7) };
+            let exports = [&[function], memories].concat();
+            let exports = Exports::on_memory(ModuleSummary { exports, ..ModuleSummary::default() }, name);
+            exports.memory().map(|(name, index)| (name.to_string(), index))
+        };
+        let is = |name: &str, index| Some((name.to_string(), index));
+        assert_eq!(found(&[], None), None);
+        assert_eq!(found(&[memory("mem", 0)], None), is("mem", 0));
+        assert_eq!(found(&[memory("mem", 0), memory("again", 0)], None), is("mem", 0), "one memory, two names");
+        assert_eq!(found(&[memory("a", 0), memory("b", 1)], None), None, "one of two");
+        assert_eq!(found(&[memory("a", 0), memory("memory", 1)], None), is("memory", 1));
+        assert_eq!(found(&[memory("a", 0), memory("memory", 1)], Some("a")), is("a", 0));
+        assert_eq!(found(&[memory("a", 0)], Some("f")), None, "a function");
+        assert_eq!(found(&[memory("a", 0)], Some("memory")), None, "another name was asked for");
     }
 }

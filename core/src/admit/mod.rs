@@ -49,17 +49,28 @@ pub(crate) fn examine(
 ) -> Result<Validated, Rejection> {
     check_size_and_header(bytes, policy)?;
     let features = features(policy.rules());
-    let validated = match validate(bytes, policy, features) {
-        Err(rejection) => return Err(name_the_proposal(rejection, bytes, policy, features)),
-        Ok(validated) => validated,
+    let validated = validate(bytes, policy, features);
+    let (summary, exports_are_seen) = match &validated {
+        Ok(validated) => (&validated.summary, true),
+        Err(refused) => (&refused.seen, refused.exports_are_seen),
     };
-    let summary = &validated.summary;
-    contract::check_imports(summary, offered)?;
+    let mut found = contract::check_imports(summary, offered, policy.rules());
     if summary.start.is_some() && !policy.rules().module.start {
-        return Err(Rejection { offset: summary.start, reason: Reason::StartDenied });
+        found.push(Rejection::new(summary.start, Reason::StartDenied));
     }
-    contract::check_exports(summary, contract)?;
-    Ok(validated)
+    if exports_are_seen {
+        found.extend(contract::check_exports(summary, contract));
+    }
+    match validated {
+        Err(refused) => {
+            let main = name_the_proposal(refused.rejection, bytes, policy, features);
+            Err(Rejection { also: found, ..main })
+        }
+        Ok(mut validated) => {
+            validated.missing = contract::missing(&validated.summary, offered, policy.rules());
+            Rejection::of_all(found).map_or(Ok(validated), Err)
+        }
+    }
 }
 
 /// Summarises a module, whatever it imports and exports: [`admit`](crate::admit()) without the checks of imports and
@@ -74,7 +85,7 @@ pub fn summarize(bytes: &[u8], policy: &Policy) -> Result<ModuleSummary, Rejecti
     let validated = validate(bytes, policy, features);
     validated
         .map(|validated| validated.summary)
-        .map_err(|rejection| name_the_proposal(rejection, bytes, policy, features))
+        .map_err(|refused| name_the_proposal(refused.rejection, bytes, policy, features))
 }
 
 /// What a compiler may compute more than once in a body of a module, and is charged for.
@@ -93,7 +104,7 @@ pub struct Repeated {
 /// As [`summarize`].
 pub fn repeated(bytes: &[u8], policy: &Policy) -> Result<Vec<Repeated>, Rejection> {
     check_size_and_header(bytes, policy)?;
-    let validated = validate(bytes, policy, features(policy.rules()))?;
+    let validated = validate(bytes, policy, features(policy.rules())).map_err(|refused| refused.rejection)?;
     let of = |shape: &BodyShape| Repeated {
         extras: validated.extras(*shape).iter().map(|extra| (extra.at, extra.units)).collect(),
         kept: shape.copies,
@@ -112,19 +123,16 @@ pub fn proposals_used(bytes: &[u8], policy: &Policy) -> Proposals {
 fn check_size_and_header(bytes: &[u8], policy: &Policy) -> Result<(), Rejection> {
     let (found, allowed) = (bytes.len() as u64, policy.rules().module.bytes);
     if found > allowed {
-        return Err(Rejection {
-            offset: None,
-            reason: Reason::LimitExceeded { limit: "module.bytes", found, allowed },
-        });
+        return Err(Rejection::new(None, Reason::LimitExceeded { limit: "module.bytes", found, allowed }));
     }
-    let no_header = |offset, message| Rejection { offset: Some(offset), reason: Reason::NotWebAssembly { message } };
+    let no_header = |offset, message| Rejection::new(Some(offset), Reason::NotWebAssembly { message });
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
         return Err(no_header(0, "it does not start with the magic number 00 61 73 6d"));
     };
     match rest.first_chunk() {
         None => Err(no_header(4, "it ends before the version")),
         Some(&CORE_VERSION_1) => Ok(()),
-        Some(&version) => Err(Rejection { offset: Some(4), reason: Reason::NotACoreModule { version } }),
+        Some(&version) => Err(Rejection::new(Some(4), Reason::NotACoreModule { version })),
     }
 }
 
@@ -146,10 +154,13 @@ fn name_the_proposal(rejection: Rejection, bytes: &[u8], policy: &Policy, allowe
         .filter(|(feature, _)| !allowed.contains(*feature))
         .collect();
     let with_first = |count: usize| denied[..count].iter().fold(allowed, |all, (feature, _)| all | *feature);
-    let still_fails = |count: usize| match validate(bytes, policy, with_first(count)) {
-        Err(Rejection { offset: Some(at), reason: Reason::Invalid { .. } | Reason::Malformed { .. } }) => at <= offset,
-        _ => false,
-    };
+    let still_fails =
+        |count: usize| match validate(bytes, policy, with_first(count)).map_err(|refused| refused.rejection) {
+            Err(Rejection { offset: Some(at), reason: Reason::Invalid { .. } | Reason::Malformed { .. }, .. }) => {
+                at <= offset
+            }
+            _ => false,
+        };
     if still_fails(denied.len()) {
         return rejection;
     }

@@ -6,7 +6,7 @@ use alloc::{
 };
 use core::fmt;
 
-use super::contract::{COMMAND, INITIALIZE};
+use super::contract::{COMMAND, INITIALIZE, MEMORY};
 use crate::{
     value::{ValType, Value, Values},
     verdict::Fault,
@@ -55,6 +55,22 @@ impl ModuleSummary {
     }
 }
 
+impl ModuleSummary {
+    /// The memory that byte calls, sessions and host functions work on: the one exported under `name`; without a name, the
+    /// one exported as `memory`, or else the only one that is exported.
+    pub fn memory(&self, name: Option<&str>) -> Option<&Export> {
+        let memories = || self.exports.iter().filter(|export| matches!(export.ty, ExternType::Memory { .. }));
+        let named = |name: &str| memories().find(|export| export.name == name);
+        match name {
+            Some(name) => named(name),
+            None => named(MEMORY).or_else(|| {
+                let first = memories().next()?;
+                memories().all(|export| export.index == first.index).then_some(first)
+            }),
+        }
+    }
+}
+
 /// How a module wants to be begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ModuleKind {
@@ -99,6 +115,8 @@ pub struct Export {
     pub name: String,
     /// What is exported.
     pub ty: ExternType,
+    /// Index among the module's functions, tables, memories or globals.
+    pub index: u32,
     /// Whether it is an import of the module that is exported again.
     pub imported: bool,
     /// Byte offset of the export.

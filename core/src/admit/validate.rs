@@ -2,6 +2,7 @@
 
 use alloc::{
     borrow::ToOwned,
+    boxed::Box,
     collections::BTreeSet,
     string::{String, ToString},
     sync::Arc,
@@ -20,27 +21,37 @@ use super::{
     validated::{BodyShape, Section, Validated},
 };
 use crate::{
-    policy::{ModuleCaps, Policy, Shape, TABLE_ELEMENT_BYTES, largest_memory},
+    policy::{ModuleCaps, Policy, TABLE_ELEMENT_BYTES, largest_memory},
     value::ValType,
     verdict::{Reason, Rejection},
 };
 
 /// Opcode of an explicit recursion group.
 const RECURSION_GROUP: u8 = 0x4e;
+/// Id of the export section.
+const EXPORTS: u8 = 7;
 /// log2 of the default page size.
 const PAGE_SIZE_LOG2: u32 = 16;
 
+/// A module that is not valid, or above a cap.
+pub(crate) struct Refused {
+    pub(crate) rejection: Rejection,
+    /// What the module is and needs, as far as it was read.
+    pub(crate) seen: ModuleSummary,
+    /// Whether its exports were read.
+    pub(crate) exports_are_seen: bool,
+}
+
 /// Reads and validates `bytes` once, with `features`, and checks every count against the caps of `policy`.
-pub(crate) fn validate(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Result<Validated, Rejection> {
+pub(crate) fn validate(bytes: &[u8], policy: &Policy, features: WasmFeatures) -> Result<Validated, Box<Refused>> {
     let mut validation = Validation {
         bytes,
         policy,
-        module: &policy.rules().module,
-        shape: policy.shape(),
+        caps: &policy.rules().module,
         features,
         validator: Validator::new_with_features(features),
         allocations: FuncValidatorAllocations::default(),
-        totals: Bodies::new(policy.shape()),
+        totals: Bodies::new(&policy.rules().module),
         exported_functions: BTreeSet::new(),
         element_entries: 0,
         custom_sections: 0,
@@ -50,31 +61,20 @@ pub(crate) fn validate(bytes: &[u8], policy: &Policy, features: WasmFeatures) ->
             ..Validated::default()
         },
     };
-    let mut parser = Parser::new(0);
-    // Some encodings are valid only with a proposal.
-    parser.set_features(features);
-    let mut at = 0;
-    loop {
-        let (payload, consumed) = match parser.parse(&bytes[at..], true).map_err(malformed)? {
-            Chunk::Parsed { payload, consumed } => (payload, consumed),
-            Chunk::NeedMoreData(_) => unreachable!("all the data is here"),
-        };
-        if let Payload::End(_) = payload {
-            validation.validator.payload(&payload).map_err(invalid)?;
-            let Validation { totals, mut validated, .. } = validation;
-            totals.finish(&mut validated);
-            return Ok(validated);
-        }
-        validation.payload(&payload, at..at + consumed)?;
-        at += consumed;
+    let outcome = validation.module();
+    let Validation { totals, mut validated, .. } = validation;
+    if let Err(rejection) = outcome {
+        let exports_are_seen = validated.section(EXPORTS).is_some();
+        return Err(Box::new(Refused { rejection, seen: validated.summary, exports_are_seen }));
     }
+    totals.finish(&mut validated);
+    Ok(validated)
 }
 
 struct Validation<'p> {
     bytes: &'p [u8],
     policy: &'p Policy,
-    module: &'p ModuleCaps,
-    shape: &'p Shape,
+    caps: &'p ModuleCaps,
     features: WasmFeatures,
     validator: Validator,
     allocations: FuncValidatorAllocations,
@@ -87,26 +87,44 @@ struct Validation<'p> {
 }
 
 impl Validation<'_> {
+    fn module(&mut self) -> Result<(), Rejection> {
+        let mut parser = Parser::new(0);
+        // Some encodings are valid only with a proposal.
+        parser.set_features(self.features);
+        let mut at = 0;
+        loop {
+            let (payload, consumed) = match parser.parse(&self.bytes[at..], true).map_err(malformed)? {
+                Chunk::Parsed { payload, consumed } => (payload, consumed),
+                Chunk::NeedMoreData(_) => unreachable!("all the data is here"),
+            };
+            if let Payload::End(_) = payload {
+                return self.validator.payload(&payload).map(drop).map_err(invalid);
+            }
+            self.payload(&payload, at..at + consumed)?;
+            at += consumed;
+        }
+    }
+
     /// Checks the counts of one section against the caps, passes it to the validator, then records what it declares.
     fn payload(&mut self, payload: &Payload<'_>, range: Range<usize>) -> Result<(), Rejection> {
         let at = range.start as u64;
-        let (module, shape) = (self.module, self.shape);
+        let caps = self.caps;
         match payload {
             Payload::CustomSection(_) => return self.custom_section(range),
             Payload::TypeSection(section) => {
-                cap("module.types", section.count(), shape.types, at)?;
+                cap("module.types", section.count(), caps.types, at)?;
                 self.types(section.clone(), at)?;
             }
             Payload::ImportSection(section) => {
-                cap("module.imports", section.count(), module.imports, at)?;
+                cap("module.imports", section.count(), caps.imports, at)?;
                 read_through(section.clone())?;
             }
             Payload::FunctionSection(section) => {
-                cap("module.functions", section.count(), module.functions, at)?;
+                cap("module.functions", section.count(), caps.functions, at)?;
                 read_through(section.clone())?;
             }
             Payload::TableSection(section) => {
-                cap("module.tables", section.count(), module.tables, at)?;
+                cap("module.tables", section.count(), caps.tables, at)?;
                 for table in section.clone() {
                     if let TableInit::Expr(expr) = table.map_err(malformed)?.init {
                         self.const_expr(&expr)?;
@@ -116,36 +134,36 @@ impl Validation<'_> {
             Payload::MemorySection(section) => {
                 // Without multi-memory the validator's own limit is one, and its answer names the proposal.
                 if section.count() < 2 || self.features.contains(WasmFeatures::MULTI_MEMORY) {
-                    cap("module.memories", section.count(), module.memories, at)?;
+                    cap("module.memories", section.count(), caps.memories, at)?;
                 }
                 read_through(section.clone())?;
             }
             // No policy allows tags, but the validator reserves memory by their count before it rejects them.
             Payload::TagSection(section) => read_through(section.clone())?,
             Payload::GlobalSection(section) => {
-                cap("module.globals", section.count(), shape.globals, at)?;
+                cap("module.globals", section.count(), caps.globals, at)?;
                 for global in section.clone() {
                     self.const_expr(&global.map_err(malformed)?.init_expr)?;
                 }
             }
             Payload::ExportSection(section) => {
-                cap("module.exports", section.count(), module.exports, at)?;
+                cap("module.exports", section.count(), caps.exports, at)?;
                 read_through(section.clone())?;
             }
             Payload::ElementSection(section) => {
-                cap("module.element_segments", section.count(), shape.element_segments, at)?;
+                cap("module.element_segments", section.count(), caps.element_segments, at)?;
                 self.elements(section.clone())?;
             }
             Payload::DataCountSection { count, .. } => {
-                cap("module.data_segments", *count, module.data_segments, at)?;
+                cap("module.data_segments", *count, caps.data_segments, at)?;
             }
             Payload::DataSection(section) => {
-                cap("module.data_segments", section.count(), module.data_segments, at)?;
+                cap("module.data_segments", section.count(), caps.data_segments, at)?;
                 self.data(section.clone())?;
             }
-            Payload::CodeSectionStart { count, .. } => cap("module.functions", *count, module.functions, at)?,
+            Payload::CodeSectionStart { count, .. } => cap("module.functions", *count, caps.functions, at)?,
             Payload::CodeSectionEntry(body) => {
-                cap("module.body_bytes", body.range().len() as u64, module.body_bytes, at)?;
+                cap("module.body_bytes", body.range().len() as u64, caps.body_bytes, at)?;
             }
             Payload::UnknownSection { id, .. } => {
                 return Err(rejection(at, Reason::Malformed { message: alloc::format!("unknown section {id}") }));
@@ -187,7 +205,7 @@ impl Validation<'_> {
                     params += self.func_type(index).params.len() as u64;
                     self.validated.functions.push(index);
                 }
-                cap("module.params_total", params, self.shape.params_total, at)
+                cap("module.params_total", params, self.caps.params_total, at)
             }
             Payload::TableSection(section) => {
                 for table in section.clone() {
@@ -232,8 +250,8 @@ impl Validation<'_> {
         let at = range.start as u64;
         self.validated.summary.custom_bytes += range.len() as u64;
         self.custom_sections += 1;
-        cap("module.custom_sections", self.custom_sections, self.shape.custom_sections, at)?;
-        cap("module.custom_bytes", self.validated.summary.custom_bytes, self.shape.custom_bytes, at)
+        cap("module.custom_sections", self.custom_sections, self.caps.custom_sections, at)?;
+        cap("module.custom_bytes", self.validated.summary.custom_bytes, self.caps.custom_bytes, at)
     }
 
     fn types(&mut self, section: wasmparser::TypeSectionReader<'_>, at: u64) -> Result<(), Rejection> {
@@ -250,11 +268,11 @@ impl Validation<'_> {
                     self.validated.types.push(None);
                     continue;
                 };
-                cap("module.params", ty.params().len() as u64, self.shape.params, offset as u64)?;
-                cap("module.results", ty.results().len() as u64, self.shape.results, offset as u64)?;
+                cap("module.params", ty.params().len() as u64, self.caps.params, offset as u64)?;
+                cap("module.results", ty.results().len() as u64, self.caps.results, offset as u64)?;
                 self.validated.types.push(Some(Arc::new(ty.into())));
             }
-            cap("module.types", self.validated.types.len() as u64, self.shape.types, at)?;
+            cap("module.types", self.validated.types.len() as u64, self.caps.types, at)?;
         }
     }
 
@@ -268,7 +286,7 @@ impl Validation<'_> {
                     let message = "a recursion group has more types than there are bytes".to_owned();
                     return Err(rejection(at as u64, Reason::Malformed { message }));
                 }
-                cap("module.types", self.validated.types.len() as u64 + u64::from(count), self.shape.types, at as u64)
+                cap("module.types", self.validated.types.len() as u64 + u64::from(count), self.caps.types, at as u64)
             }
             _ => Ok(()),
         }
@@ -328,7 +346,13 @@ impl Validation<'_> {
                 }
                 ExternalKind::Tag => ExternType::Tag,
             };
-            self.validated.summary.exports.push(Export { name, ty, imported, offset: offset as u64 });
+            self.validated.summary.exports.push(Export {
+                name,
+                ty,
+                index: export.index,
+                imported,
+                offset: offset as u64,
+            });
         }
         Ok(())
     }
@@ -342,7 +366,7 @@ impl Validation<'_> {
                 ElementItems::Expressions(_, items) => items.count(),
             };
             self.element_entries += u64::from(count);
-            cap("module.element_entries", self.element_entries, self.module.element_entries, at)?;
+            cap("module.element_entries", self.element_entries, self.caps.element_entries, at)?;
             if let ElementKind::Active { offset_expr, .. } = &element.kind {
                 self.const_expr(offset_expr)?;
             }
@@ -429,7 +453,7 @@ impl Validation<'_> {
             operators.read().map_err(malformed)?;
             count += 1;
             // The closing `end` does not count.
-            cap("module.const_expr_ops", count - 1, self.shape.const_expr_ops, at)?;
+            cap("module.const_expr_ops", count - 1, self.caps.const_expr_ops, at)?;
         }
         Ok(())
     }
@@ -469,7 +493,7 @@ impl Validation<'_> {
     }
 
     fn name(&self, name: &str, at: u64) -> Result<String, Rejection> {
-        cap("module.name_bytes", name.len() as u64, self.shape.name_bytes, at)?;
+        cap("module.name_bytes", name.len() as u64, self.caps.name_bytes, at)?;
         Ok(name.to_owned())
     }
 }
@@ -502,5 +526,5 @@ pub(super) fn invalid(error: BinaryReaderError) -> Rejection {
 }
 
 fn rejection(at: u64, reason: Reason) -> Rejection {
-    Rejection { offset: Some(at), reason }
+    Rejection::new(Some(at), reason)
 }

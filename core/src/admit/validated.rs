@@ -23,6 +23,8 @@ pub(crate) struct Validated {
     /// `None` for a type that is not a function type.
     pub(crate) types: Vec<Option<Arc<FuncType>>>,
     pub(crate) imported_functions: usize,
+    /// Indices of imported functions that nobody offers, and that trap when they are called.
+    pub(crate) missing: Vec<u32>,
     /// Type index of every function, imported ones first.
     pub(crate) functions: Vec<u32>,
     /// The globals, imported ones first.

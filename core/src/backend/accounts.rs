@@ -6,6 +6,7 @@ use crate::{
     admit::{Exports, ModuleSummary},
     policy::Policy,
     time::{CancelToken, Clock, Instant},
+    value::Value,
     verdict::{Fault, Usage},
 };
 
@@ -168,6 +169,16 @@ impl Accounts {
     /// Keeps a fault while the engine unwinds. The first one stays: what follows from it is not the cause.
     pub fn park(&mut self, fault: Fault) {
         self.parked.get_or_insert_with(|| Box::new(fault));
+    }
+
+    /// Parks what it means that the guest called the function for its import with this index.
+    pub(super) fn park_missing(&mut self, index: Option<Value>) {
+        let Some(Value::I32(index)) = index else { return };
+        let import = usize::try_from(index).ok().and_then(|index| self.summary().imports.get(index));
+        // No other module has the function's import.
+        let names = import.map(|import| (import.module.clone(), import.name.clone()));
+        let (module, name) = names.unwrap_or_default();
+        self.park(Fault::ImportMissing { module, name });
     }
 
     /// The parked fault, when the engine has unwound.

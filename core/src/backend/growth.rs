@@ -93,9 +93,14 @@ impl Accounts {
         fits
     }
 
+    /// As [`ask_growth`](Self::ask_growth), for a growth of a memory by the embedder.
+    pub(crate) fn ask_memory(&mut self, index: u32, size: u64, delta: u64) -> bool {
+        self.grow_memory(index, size, delta)
+    }
+
     /// The engine did not do the growth that was granted last: takes it back. Not the policy's refusal, so it does not
     /// count as one.
-    fn growth_failed(&mut self) {
+    pub(crate) fn growth_failed(&mut self) {
         (self.held, self.peak) = self.before_growth;
         self.filling.take_back();
     }

@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
-use super::{Accounts, SandboxBackend, Store, Streams};
+use super::{Accounts, SandboxBackend, Store, StoreData, Streams};
 use crate::{
     value::Value,
     verdict::{BoxError, Fault},
@@ -19,7 +19,8 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
         &mut self.caller.data_mut().state
     }
 
-    /// The guest's memory together with the state.
+    /// The guest's memory together with the state. Empty where the guest exports no memory, or several and none of them is
+    /// [the memory](crate::ModuleSummary::memory).
     #[inline]
     pub fn memory_and_state(&mut self) -> (&mut [u8], &mut T) {
         let (memory, data) = self.caller.memory_and_data();
@@ -62,13 +63,8 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
 
     #[inline]
     fn bytes_mut(&mut self, pointer: u32, len: u32) -> Result<&mut [u8], BadPointer> {
-        let memory = self.caller.memory_and_data().0;
-        let size = memory.len() as u64;
-        memory.get_mut(pointer as usize..).and_then(|rest| rest.get_mut(..len as usize)).ok_or(BadPointer {
-            pointer,
-            len,
-            memory: size,
-        })
+        let (memory, data) = self.caller.memory_and_data();
+        bytes_at(memory, data, pointer, len)
     }
 
     /// Makes the guest pay for work that the host does for it.
@@ -154,16 +150,46 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     }
 }
 
-/// A pointer from the guest that is not inside its memory.
+/// `len` bytes at `pointer` in the memory of a store.
+#[inline]
+pub(crate) fn bytes_at<'a, T>(
+    memory: &'a mut [u8],
+    data: &StoreData<T>,
+    pointer: u32,
+    len: u32,
+) -> Result<&'a mut [u8], BadPointer> {
+    let size = memory.len() as u64;
+    let bytes = memory.get_mut(pointer as usize..).and_then(|rest| rest.get_mut(..len as usize));
+    // Without a memory not even no bytes are inside.
+    bytes.filter(|_| size > 0 || data.memory().is_some()).ok_or_else(|| BadPointer {
+        pointer,
+        len,
+        memory: data.memory().map(|_| size),
+    })
+}
+
+/// A pointer that is not inside the guest's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the guest passed {len} bytes at {pointer:#x}, in a memory of {memory} bytes")]
+#[error("there are no {len} bytes at {pointer:#x}: {}", Size(*.memory))]
 pub struct BadPointer {
     /// Where.
     pub pointer: u32,
     /// How many bytes.
     pub len: u32,
-    /// Bytes of the guest's memory.
-    pub memory: u64,
+    /// Bytes of the guest's memory; `None` where it exports [none](crate::ModuleSummary::memory).
+    pub memory: Option<u64>,
+}
+
+/// The size of a memory that may not be there.
+struct Size(Option<u64>);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(bytes) => write!(f, "the guest's memory has {bytes} bytes"),
+            None => f.write_str("the guest exports no memory, or several and none as `memory`"),
+        }
+    }
 }
 
 /// Why a host function refuses or failed. Any error type converts into it and stays as the source of

@@ -1,16 +1,16 @@
 //! Host functions that guests may import.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 use super::{
-    Backend, HostCx, HostError, HostFn, Store,
+    Backend, HostCx, HostError, HostFn, HostStop, Store,
     host::{Effect, host_call},
     slices::refill,
 };
 use crate::{
     admit::{FuncType, Offered, Signature},
-    meter::{GROW, HOST, REFILL},
-    value::{Value, Values},
+    meter::{GROW, HOST, MISSING, REFILL},
+    value::{ValType, Value, Values},
     verdict::Escaped,
 };
 
@@ -33,6 +33,17 @@ impl<T: Send + 'static, B: Backend> Imports<T, B> {
             let accounts = &mut Store::<T>::data_mut(&mut caller).accounts;
             Ok(accounts.ask_growth(object, size, delta).into())
         });
+        let missing = FuncType { params: [ValType::I32].into(), results: Vec::new() };
+        B::define_values(
+            &mut native,
+            HOST,
+            MISSING,
+            &missing,
+            |mut caller: B::Caller<'_, T>, params: &[Value], _: &mut [Value]| {
+                Store::<T>::data_mut(&mut caller).accounts.park_missing(params.first().copied());
+                Err(HostStop)
+            },
+        );
         Self { native, offered: Offered::default(), engine: backend.engine() }
     }
 
@@ -116,6 +127,14 @@ impl<T: Send + 'static, B: Backend> Imports<T, B> {
             })
         });
         Ok(self)
+    }
+
+    /// A function that a guest imports and that is not offered becomes one that ends the call with
+    /// [`Fault::ImportMissing`](crate::Fault::ImportMissing) when it is called, as with [`Unknown::Trap`](crate::policy::Unknown)
+    /// in the policy.
+    pub fn trap_unknown(&mut self) -> &mut Self {
+        self.offered.trap_unknown();
+        self
     }
 
     /// The names and types.

@@ -26,6 +26,7 @@ mod ticks;
 
 pub use accounts::{Accounts, Budget, Deadline, MOST_FUEL};
 pub use enforcement::{Enforcement, Field, check_enforceable};
+pub(crate) use host::bytes_at;
 pub use host::{BadPointer, HostCx, HostError, HostStop, catch_panic};
 pub use imports::{DuplicateImport, Imports};
 pub use store::{Counter, Instance, MeteredBy, Store, StoreData};

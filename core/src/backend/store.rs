@@ -101,6 +101,11 @@ impl<T> StoreData<T> {
         self.accounts.is_interruptible() && self.ticks.have_passed()
     }
 
+    /// Name under which the guest exports the memory that core works on, if it does.
+    pub fn memory(&self) -> Option<&str> {
+        self.accounts.exports().memory().map(|(name, _)| name)
+    }
+
     /// Whether the operation may go on: for an engine that asks in the middle of a call.
     ///
     /// # Errors
@@ -132,7 +137,7 @@ pub trait Store<T> {
     /// What core keeps in the store.
     fn data_mut(&mut self) -> &mut StoreData<T>;
 
-    /// The memory exported as `memory`, empty when there is none, together with the data.
+    /// [The memory](StoreData::memory), empty when there is none, together with the data.
     fn memory_and_data(&mut self) -> (&mut [u8], &mut StoreData<T>);
 
     /// A counter that the guest carries with `metering = exact`, as it is; zero where it carries none.
@@ -233,8 +238,11 @@ pub(crate) fn cause<T, S: Store<T> + ?Sized>(store: &mut S, fault: Fault) -> Fau
 /// * What a guest exports must be found by its exact name. What metering adds to a module is never asked for by a name
 ///   that the embedder or the guest chose. (`values.hidden_globals`, `values.hidden_functions`)
 pub trait Instance<T>: Store<T> + Send {
-    /// The memory exported as `memory`; empty when there is none.
+    /// [The memory](StoreData::memory); empty when there is none.
     fn memory(&self) -> &[u8];
+
+    /// Grows [the memory](StoreData::memory) by so many pages: whether the engine could. Core has asked the budget.
+    fn grow_memory(&mut self, pages: u64) -> bool;
 
     /// The value of an exported global. Core asks only for what the guest itself exports.
     fn global(&mut self, export: &str) -> Option<Value>;

@@ -107,6 +107,14 @@ impl What {
             }
             Self::Call(callee) => emitter.call(callee),
             Self::TailCall(callee) => emitter.tail_call(callee, frame_cells),
+            Self::Import { function, is_tail } => {
+                let mut sink = InstructionSink::new(emitter.out);
+                if is_tail {
+                    sink.return_call(function)
+                } else {
+                    sink.call(function)
+                };
+            }
             Self::Reference(function) => emitter.reference(function),
             Self::Local { access, local } => emitter.access(access, local),
             Self::BeforeTailCall { is_checked } => {

@@ -26,9 +26,12 @@ pub(super) struct Context<'a> {
     pub(super) growers: Vec<Grower>,
     /// Index of the host's growth function, if any.
     pub(super) grow: u32,
-    /// Indices of the types of the refill and growth functions, after the guest's own types.
+    /// Index of the host's function for imports that nobody offers, if any.
+    pub(super) missing: u32,
+    /// Indices of the types of the refill function, the growth function and that for missing imports, after the guest's own types.
     pub(super) refill_type: u32,
     pub(super) grow_type: u32,
+    pub(super) missing_type: u32,
     /// Index of the type of the first of `pieces`.
     first_own_type: u32,
 }
@@ -37,9 +40,11 @@ impl<'a> Context<'a> {
     pub(super) fn new(validated: &'a Validated, counts: bool, canonicalises: bool) -> Self {
         let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let fuel = index(validated.globals.len());
-        let imports = usize::from(counts) + usize::from(!validated.growths.is_empty());
+        let imports = usize::from(counts)
+            + usize::from(!validated.growths.is_empty())
+            + usize::from(!validated.missing.is_empty());
         let types = validated.types.len() + imports;
-        let linkages = match counts {
+        let mut linkages = match counts {
             true => Linkages::of(validated, index(imports), types),
             false => Linkages::none(validated, index(imports)),
         };
@@ -52,15 +57,20 @@ impl<'a> Context<'a> {
         growers.extend(
             validated.growths.iter().zip(first..).map(|(growth, index)| Grower::new(*growth, validated, index)),
         );
-        let imported = validated.imported_functions;
+        linkages.place_stubs(pieces.len() + growers.len());
+        let imported = linkages.kept();
+        let (before_grow, before_missing) =
+            (usize::from(counts), usize::from(counts) + usize::from(!growers.is_empty()));
         Self {
             counts,
             canonicalises,
             clamps: !counts && has_wide_bulk(validated),
             counters: Counters { fuel, stack: fuel + 1, refill: index(imported) },
-            grow: index(imported + usize::from(counts)),
+            grow: index(imported + before_grow),
+            missing: index(imported + before_missing),
             refill_type: index(validated.types.len()),
-            grow_type: index(validated.types.len() + usize::from(counts)),
+            grow_type: index(validated.types.len() + before_grow),
+            missing_type: index(validated.types.len() + before_missing),
             first_own_type: index(types + linkages.types().len()),
             linkages,
             validated,
@@ -74,7 +84,12 @@ impl<'a> Context<'a> {
         !self.growers.is_empty()
     }
 
-    /// Number of functions that the rewrite adds at the end.
+    /// The imported functions that nobody offers.
+    pub(super) fn missing(&self) -> &'a [u32] {
+        &self.validated.missing
+    }
+
+    /// Number of functions that the rewrite adds at the end, without those in place of imports.
     pub(super) fn own_functions(&self) -> usize {
         self.pieces.len() + self.growers.len()
     }

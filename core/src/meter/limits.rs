@@ -86,6 +86,6 @@ pub(super) fn function_size(params: usize, results: usize) -> u64 {
 fn at_most(limit: &'static str, found: u64, allowed: u64) -> Result<(), Rejection> {
     match found <= allowed {
         true => Ok(()),
-        false => Err(Rejection { offset: None, reason: Reason::LimitExceeded { limit, found, allowed } }),
+        false => Err(Rejection::new(None, Reason::LimitExceeded { limit, found, allowed })),
     }
 }

@@ -42,6 +42,10 @@ pub(super) struct Linkages {
     functions: Vec<Linkage>,
     /// Functions that the guest imports.
     imported: usize,
+    /// Indices of imported functions in whose place the module has functions of its own, at its end.
+    missing: Vec<u32>,
+    /// Index of the first of those.
+    first_stub: u32,
     /// Functions that the rewrite imports.
     added: u32,
     /// Indices of the types with the additional parameter, by the type without.
@@ -56,17 +60,24 @@ impl Linkages {
         Self {
             functions: alloc::vec![Linkage::Global; validated.bodies.len()],
             imported: validated.imported_functions,
+            missing: validated.missing.clone(),
+            first_stub: 0,
             added,
             types: BTreeMap::new(),
             split: Vec::new(),
         }
     }
 
+    /// Decides where the functions in place of imports are: behind so many more that the rewrite adds.
+    pub(super) fn place_stubs(&mut self, more: usize) {
+        self.first_stub = u32::try_from(self.functions() + more).unwrap_or(u32::MAX);
+    }
+
     /// `added` is the number of the rewrite's own imports, and `types_before` the number of types before those that
     /// this adds. When no more types or functions fit, a function keeps [`Linkage::Global`].
     pub(super) fn of(validated: &Validated, added: u32, types_before: usize) -> Self {
         let mut linkages = Self::none(validated, added);
-        let first = linkages.imported + linkages.added as usize;
+        let first = linkages.kept() + linkages.added as usize;
         let most = usize::try_from(MOST_ITEMS).unwrap_or(usize::MAX);
         let is_set = |flags: &[bool], function: usize| flags.get(function).copied().unwrap_or(false);
         for (index, body) in validated.bodies.iter().enumerate() {
@@ -79,7 +90,7 @@ impl Linkages {
             let body_index = first + validated.bodies.len() + linkages.split.len();
             linkages.functions[index] = if !is_set(&validated.referenced, function) {
                 Linkage::Parameter
-            } else if body_index + validated.bulk.len() + validated.growths.len() < most {
+            } else if body_index + validated.bulk.len() + validated.growths.len() + validated.missing.len() < most {
                 linkages.split.push(index);
                 Linkage::Split(u32::try_from(body_index).unwrap_or(u32::MAX))
             } else {
@@ -91,9 +102,14 @@ impl Linkages {
         linkages
     }
 
+    /// Number of the guest's imports that remain imports.
+    pub(super) fn kept(&self) -> usize {
+        self.imported - self.missing.len()
+    }
+
     /// Number of functions, imported ones and moved bodies included.
     pub(super) fn functions(&self) -> usize {
-        self.imported + self.added as usize + self.functions.len() + self.split.len()
+        self.kept() + self.added as usize + self.functions.len() + self.split.len()
     }
 
     /// The linkage of the defined function at `index`.
@@ -113,7 +129,19 @@ impl Linkages {
 
     /// The new index of `function`.
     pub(super) fn index(&self, function: u32) -> u32 {
-        if (function as usize) < self.imported { function } else { function + self.added }
+        let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        if function as usize >= self.imported {
+            return function - index(self.missing.len()) + self.added;
+        }
+        match self.missing.binary_search(&function) {
+            Ok(position) => self.first_stub + index(position),
+            Err(before) => function - index(before),
+        }
+    }
+
+    /// The new index of an imported function, where imports have others now.
+    pub(super) fn moved_import(&self, function: u32) -> Option<u32> {
+        (!self.missing.is_empty()).then(|| self.index(function))
     }
 
     /// Whether function indices change.

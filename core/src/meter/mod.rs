@@ -30,16 +30,16 @@ pub use cost::{BYTES_PER_UNIT, FRAME_CELLS};
 
 pub use crate::{
     policy::{CELL_BYTES, COST_VERSION},
-    reserved::{FUEL, GROW, HOST, REFILL, STACK, START},
+    reserved::{FUEL, GROW, HOST, MISSING, REFILL, STACK, START},
 };
 
 use alloc::{borrow::Cow, vec::Vec};
 
 use wasm_encoder::{
     BranchHint, BranchHints, CodeSection, ConstExpr, Encode, EntityType, ExportKind, FunctionSection, GlobalType,
-    Module, RawSection, Section as _, SectionId, ValType,
+    InstructionSink, Module, RawSection, Section as _, SectionId, ValType,
 };
-use wasmparser::{BinaryReader, FunctionBody};
+use wasmparser::{BinaryReader, FunctionBody, ImportSectionReader};
 
 use self::{
     block_types::BlockTypes,
@@ -73,8 +73,8 @@ pub(crate) fn for_engine<'a>(
     let canonicalises = rules.floats == Floats::Canonical;
     let has_large_bodies = validated.bodies.iter().any(|body| body.words > LARGE_BODY);
     let has_custom_sections = validated.summary.custom_bytes > 0;
-    let changes_bodies =
-        counts || canonicalises || has_large_bodies || has_wide_bulk(validated) || !validated.growths.is_empty();
+    let asks_host = !validated.growths.is_empty() || !validated.missing.is_empty();
+    let changes_bodies = counts || canonicalises || has_large_bodies || has_wide_bulk(validated) || asks_host;
     if !changes_bodies && !has_custom_sections && validated.start.is_none() {
         limits::check_as_it_is(validated)?;
         return Ok(Cow::Borrowed(bytes));
@@ -98,21 +98,27 @@ impl Rewrite<'_> {
             Some(section) => self.code(&self.renumbered(section), block_types)?,
             None => Code::default(),
         };
+        self.stubs(&mut code)?;
         limits::check(self.validated, &self.rewritten(block_types))?;
         let mut module = Module::HEADER.to_vec();
         for id in ORDER {
             let section = self.validated.section(id as u8);
-            let content = section.map(|section| self.renumbered(section));
+            let content = section.map(|section| match id {
+                SectionId::Import => self.kept_imports(section),
+                _ => self.renumbered(section),
+            });
             match (id, content.as_deref()) {
                 (SectionId::Type, content) => append(&mut module, id, content, self.types(block_types)),
                 (SectionId::Import, content) => append(&mut module, id, content, self.imports()),
-                (SectionId::Function, Some(_)) => {
-                    self.functions().append_to(&mut module);
+                (SectionId::Function, content) => {
+                    let functions = self.functions();
+                    if content.is_some() || !functions.is_empty() {
+                        functions.append_to(&mut module);
+                    }
                 }
                 (SectionId::Global, content) => append(&mut module, id, content, self.globals()),
                 (SectionId::Export, content) => append(&mut module, id, content, self.exports()),
-                (SectionId::Start, _) | (_, None) => {}
-                (SectionId::Code, Some(_)) => {
+                (SectionId::Code, content) if content.is_some() || !code.bodies.is_empty() => {
                     // The largest part of a module: each copy is dropped as soon as it is written, and room is made
                     // once, for the data behind it too.
                     let Code { bodies, hints } = core::mem::take(&mut code);
@@ -124,6 +130,7 @@ impl Rewrite<'_> {
                     module.reserve_exact(bodies.byte_len() + data + SECTION_HEADERS);
                     bodies.append_to(&mut module);
                 }
+                (SectionId::Start, _) | (_, None) => {}
                 (_, Some(data)) => {
                     RawSection { id: id as u8, data }.append_to(&mut module);
                 }
@@ -137,16 +144,18 @@ impl Rewrite<'_> {
     /// Counts of the rewritten module.
     fn rewritten(&self, block_types: &BlockTypes) -> Rewritten {
         let (counters, start) = (usize::from(self.context.counts), usize::from(self.validated.start.is_some()));
-        let grows = usize::from(self.context.grows());
+        let (grows, misses) = (usize::from(self.context.grows()), usize::from(!self.context.missing().is_empty()));
         let functions =
             self.validated.bodies.len() + self.context.linkages.split().len() + self.context.own_functions();
         // The counters; the refill function, with one parameter; the growth function, with three and a result; the
         // start function, with none.
-        let type_size =
-            counters as u64 * (2 + limits::function_size(1, 0)) + grows as u64 * limits::function_size(3, 1);
+        let type_size = counters as u64 * (2 + limits::function_size(1, 0))
+            + grows as u64 * limits::function_size(3, 1)
+            + misses as u64 * limits::function_size(1, 0);
         Rewritten {
             types: self.context.types_before_blocks() + block_types.types().len(),
-            imports: counters + grows,
+            // Those in whose place the module has functions count twice.
+            imports: counters + grows + misses,
             functions,
             globals: self.validated.globals.len() + 2 * counters,
             exports: 2 * counters + start,
@@ -179,6 +188,45 @@ impl Rewrite<'_> {
         Cow::Owned(out)
     }
 
+    /// The import section without the functions that nobody offers.
+    fn kept_imports(&self, section: &Section) -> Cow<'_, [u8]> {
+        let range = section.content.clone();
+        let bytes = &self.bytes[range.clone()];
+        if self.context.missing().is_empty() {
+            return Cow::Borrowed(bytes);
+        }
+        let Ok(imports) = ImportSectionReader::new(BinaryReader::new(bytes, range.start)) else {
+            unreachable!("admission has read this section");
+        };
+        let starts = imports.into_iter_with_offsets().map_while(Result::ok).map(|(offset, _)| offset);
+        let starts: Vec<usize> = starts.chain([range.end]).collect();
+        let mut kept = Items::default();
+        for (index, item) in (0..).zip(starts.windows(2)) {
+            if self.context.missing().binary_search(&index).is_err() {
+                kept.add(|out| out.extend_from_slice(&self.bytes[item[0]..item[1]]));
+            }
+        }
+        let mut content = Vec::with_capacity(kept.bytes.len() + 5);
+        kept.count.encode(&mut content);
+        content.extend_from_slice(&kept.bytes);
+        Cow::Owned(content)
+    }
+
+    /// The functions in place of imports that nobody offers.
+    fn stubs(&self, code: &mut Code) -> Result<(), Rejection> {
+        let first = self.context.linkages.index(u32::try_from(self.validated.imported_functions).unwrap_or(u32::MAX));
+        for &import in self.context.missing() {
+            let mut out = Vec::new();
+            InstructionSink::new(&mut out)
+                .i32_const(import.cast_signed())
+                .call(self.context.missing)
+                .unreachable()
+                .end();
+            code.add(first, &Written::new(&[], &[], &out, Vec::new()))?;
+        }
+        Ok(())
+    }
+
     /// The types of the refill and growth functions, of functions that take the stack counter, of the functions that
     /// the rewrite adds, and of blocks.
     fn types(&self, block_types: &BlockTypes) -> Items {
@@ -189,6 +237,9 @@ impl Rewrite<'_> {
         if self.context.grows() {
             use value::ValType::{I32, I64};
             types.add_type(&FuncType { params: [I32, I64, I64].to_vec(), results: [I32].to_vec() });
+        }
+        if !self.context.missing().is_empty() {
+            types.add_type(&FuncType { params: [value::ValType::I32].to_vec(), results: Vec::new() });
         }
         for ty in self.context.linkages.types() {
             types.add_type(&with_parameter(self.context.function_type(ty)));
@@ -220,6 +271,9 @@ impl Rewrite<'_> {
         if self.context.grows() {
             import(GROW, self.context.grow_type);
         }
+        if !self.context.missing().is_empty() {
+            import(MISSING, self.context.missing_type);
+        }
         imports
     }
 
@@ -237,6 +291,9 @@ impl Rewrite<'_> {
         }
         for position in 0..self.context.own_functions() {
             functions.function(self.context.own_type(position));
+        }
+        for &import in self.context.missing() {
+            functions.function(self.validated.functions[import as usize]);
         }
         functions
     }
@@ -318,7 +375,7 @@ impl Rewrite<'_> {
         block_types: &mut BlockTypes,
     ) -> Written {
         let Context { counts, canonicalises, clamps, .. } = self.context;
-        if counts || canonicalises || clamps || self.context.grows() || shape.words > LARGE_BODY {
+        if counts || canonicalises || clamps || self.context.linkages.renumbers() || shape.words > LARGE_BODY {
             return rewrite_body(&FunctionBody::new(body.clone()), shape, takes_stack, &self.context, block_types);
         }
         let mut body = body.clone();

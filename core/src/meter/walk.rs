@@ -68,6 +68,11 @@ pub(super) enum What {
     /// A direct call of a function of the module.
     Call(Callee),
     TailCall(Callee),
+    /// A direct call of an imported function, whose index has changed.
+    Import {
+        function: u32,
+        is_tail: bool,
+    },
     /// A `ref.func` of a function of the module.
     Reference(u32),
     /// An operator on the local that was moved.
@@ -321,19 +326,25 @@ impl<'a> Walk<'a> {
         if !linkages.renumbers() {
             return;
         }
+        // Those edits come behind the ones in front of the call.
+        let is_counted = self.context.counts && self.is_reachable;
         let (access, index) = match operator {
             O::LocalGet { local_index } => (Access::Get, *local_index),
             O::LocalSet { local_index } => (Access::Set, *local_index),
             O::LocalTee { local_index } => (Access::Tee, *local_index),
             O::Call { function_index } => {
-                if let Some(callee) = linkages.callee(*function_index) {
-                    self.edit(at, end - at, What::Call(callee));
+                match linkages.callee(*function_index) {
+                    Some(callee) => self.edit(at, end - at, What::Call(callee)),
+                    None if !is_counted => self.renumber_import(*function_index, at, end, false),
+                    None => {}
                 }
                 return;
             }
             O::ReturnCall { function_index } => {
-                if let Some(callee) = linkages.callee(*function_index) {
-                    self.edit(at, end - at, What::TailCall(callee));
+                match linkages.callee(*function_index) {
+                    Some(callee) => self.edit(at, end - at, What::TailCall(callee)),
+                    None if !is_counted => self.renumber_import(*function_index, at, end, true),
+                    None => {}
                 }
                 return;
             }
@@ -347,6 +358,12 @@ impl<'a> Walk<'a> {
             && moved.from == index
         {
             self.edit(at, end - at, What::Local { access, local: moved.to });
+        }
+    }
+
+    fn renumber_import(&mut self, function: u32, at: usize, end: usize, is_tail: bool) {
+        if let Some(function) = self.context.linkages.moved_import(function) {
+            self.edit(at, end - at, What::Import { function, is_tail });
         }
     }
 
@@ -389,6 +406,7 @@ impl<'a> Walk<'a> {
             O::Call { function_index } => {
                 if context.is_imported(*function_index) {
                     self.edit(at, 0, What::BeforeCall { is_checked: true });
+                    self.renumber_import(*function_index, at, end, false);
                 }
                 self.begin_run(end, What::RunAfterCall);
             }
@@ -398,6 +416,7 @@ impl<'a> Walk<'a> {
             }
             O::ReturnCall { function_index } if context.is_imported(*function_index) => {
                 self.edit(at, 0, What::BeforeTailCall { is_checked: true });
+                self.renumber_import(*function_index, at, end, true);
             }
             O::ReturnCallIndirect { .. } => {
                 self.edit(at, 0, What::BeforeTailCall { is_checked: context.tables_reach_host() });

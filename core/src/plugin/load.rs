@@ -85,14 +85,14 @@ impl<B: Backend> Loader<B> {
         let (module, is_cached) = self.module(bytes, imports.offered(), contract)?;
         let linked = self.link(&module, imports)?;
         let abi = self.policy.rules().abi.as_ref();
-        let entry = match contract {
+        let entry = match contract.base() {
             Contract::Bytes { entry } => Some(entry.as_str()),
-            Contract::Command | Contract::Abi | Contract::None => None,
+            _ => None,
         };
         Ok(Plugin(Arc::new(Loaded {
             abi: abi.and_then(|abi| linked.function::<(), u32>(&abi.export)),
             checks_abi: contract.checks_abi(),
-            is_command: *contract == Contract::Command,
+            is_command: *contract.base() == Contract::Command,
             alloc: linked.function::<u32, u32>(ALLOC),
             entry: entry.and_then(|name| Some((name.into(), linked.function::<(u32, u32), u64>(name)?))),
             linked,
@@ -109,7 +109,10 @@ impl<B: Backend> Loader<B> {
         let keeps_code = self.backend.keeps_code();
         let identity = keeps_code.then(|| Identity::new(bytes, &self.policy, offered, contract));
         match identity.as_ref().and_then(|identity| self.backend.cached(identity)) {
-            Some((native, summary)) => Ok((self.bind(native, summary, offered.fingerprint()), true)),
+            Some((native, summary)) => {
+                let exports = Exports::on_memory(summary, contract.memory());
+                Ok((self.bind(native, exports, offered.fingerprint()), true))
+            }
             None => {
                 let admitted = admit_identified(identity, bytes, &self.policy, offered, contract)?;
                 Ok((self.compile(&admitted)?, false))
@@ -125,15 +128,16 @@ impl<B: Backend> Loader<B> {
     /// refuses it.
     pub fn compile(&self, admitted: &Admitted<'_>) -> Result<Module<B>, BackendError> {
         check_same("policy", admitted.policy(), self.policy.fingerprint())?;
-        Ok(self.bind(self.backend.compile(admitted)?, admitted.summary().clone(), admitted.offered()))
+        let exports = Exports::on_memory(admitted.summary().clone(), admitted.memory());
+        Ok(self.bind(self.backend.compile(admitted)?, exports, admitted.offered()))
     }
 
     /// A module that was admitted under the policy, against imports with this fingerprint.
-    fn bind(&self, native: B::Module, summary: ModuleSummary, offered: Fingerprint) -> Module<B> {
+    fn bind(&self, native: B::Module, exports: Exports, offered: Fingerprint) -> Module<B> {
         Module {
             native,
-            start: reserved::start(&summary),
-            exports: Arc::new(Exports::new(summary)),
+            start: reserved::start(exports.summary()),
+            exports: Arc::new(exports),
             policy: self.policy.fingerprint(),
             offered,
             engine: self.backend.engine(),

@@ -4,6 +4,7 @@
 mod abi;
 mod bytes;
 mod load;
+mod memory;
 mod session;
 mod slots;
 mod trace;

@@ -21,18 +21,18 @@ use crate::{
 /// A live instance. Calls run in sequence, each under its own budget; a failed call poisons the instance, which then
 /// refuses every further call.
 pub struct Session<B: Backend, T: Send + 'static = ()> {
-    instance: B::Instance<T>,
+    pub(super) instance: B::Instance<T>,
     alloc: Option<<B as TypedCall<u32, u32>>::Func>,
     /// Assigned when a function is first resolved.
     id: Option<SessionId>,
     /// Whether the guest has passed the ABI check, or needs none.
     has_answered: bool,
-    poisoned: bool,
+    pub(super) poisoned: bool,
     cancel: Option<CancelToken>,
     /// The policy's deadline in nanoseconds, cached for typed calls.
     deadline: Option<u64>,
     // Last, so that the instance is dropped before its slot is released.
-    plugin: Slot<Loaded<B, T>>,
+    pub(super) plugin: Slot<Loaded<B, T>>,
 }
 
 /// How long an instance is there.
@@ -286,6 +286,9 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         if self.alloc.is_none() {
             return Err((Phase::Alloc, self.mistyped::<u32, u32>(crate::admit::ALLOC)));
         }
+        if self.plugin.linked.exports().memory().is_none() {
+            return Err((Phase::Alloc, Fault::NoMemory));
+        }
 
         self.poisoned = true;
         self.check_abi().map_err(|fault| (Phase::Abi, fault))?;
@@ -435,11 +438,6 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// The embedder's state, at the end of the session.
     pub fn into_state(self) -> T {
         self.instance.into_data().state
-    }
-
-    /// The guest's memory between calls.
-    pub fn memory(&self) -> &[u8] {
-        self.instance.memory()
     }
 
     /// The value of a global that the guest exports.

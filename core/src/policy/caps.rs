@@ -1,4 +1,4 @@
-//! How large a module may be: one table per struct, one column per preset.
+//! How large a module may be: one row per cap, one column per preset.
 
 use super::Preset;
 #[cfg(feature = "serde")]
@@ -48,7 +48,8 @@ macro_rules! caps {
 }
 
 caps! {
-    /// The caps on a module that a policy may set one by one.
+    /// The caps on a module. Each bounds what an admitted module can cost a compiler, or keeps a limit or a known defect of
+    /// an engine out of reach. None may be above its value in [`Preset::Ceiling`].
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
     pub struct ModuleCaps {
@@ -59,9 +60,9 @@ caps! {
         functions = "module.functions": [40_000, 10_000, 1_000, 1_000_000],
         /// Bytes of one function body. Compile time grows faster than body size.
         #[cfg_attr(feature = "serde", serde(with = "text::bytes"))]
-        body_bytes = "module.body_bytes": [1 << 20, 256 << 10, 64 << 10, 3_000_000],
+        body_bytes = "module.body_bytes": [2 << 20, 256 << 10, 64 << 10, 3_000_000],
         /// Data segments.
-        data_segments = "module.data_segments": [20_000, 1_000, 128, 100_000],
+        data_segments = "module.data_segments": [100_000, 1_000, 128, 100_000],
         /// Entries of all element segments together. One compiled entry costs about 10 microseconds and 2.5 KB.
         element_entries = "module.element_entries": [65_536, 16_384, 1_024, 10_000_000],
         /// Tables.
@@ -72,18 +73,6 @@ caps! {
         imports = "module.imports": [1_000, 128, 64, 100_000],
         /// Exports.
         exports = "module.exports": [4_096, 1_024, 128, 100_000],
-    }
-    flags {
-        /// Whether a `start` function is allowed. It runs before the ABI check, under the same limits as a call.
-        start: [true, false, false, true],
-    }
-}
-
-caps! {
-    /// The caps on a module's shape that the preset fixes. Each bounds what an admitted module can cost a compiler, or
-    /// keeps a known defect of an engine out of reach.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Shape {
         /// Types of the type section.
         types = "module.types": [4_096, 1_024, 256, 999_000],
         /// Globals that the module defines.
@@ -96,7 +85,7 @@ caps! {
         /// cap is the same in every preset.
         results = "module.results": [MOST_RESULTS, MOST_RESULTS, MOST_RESULTS, MOST_RESULTS],
         /// Locals of one function, its parameters included.
-        locals = "module.locals": [4_000, 2_000, 256, 29_000],
+        locals = "module.locals": [8_000, 2_000, 256, 29_000],
         /// Locals of all functions together.
         locals_total = "module.locals_total": [800_000, 200_000, 8_000, 50_000_000],
         /// Blocks of one function; a loop counts as four. Operators that a compiler or the rewrite turns into blocks
@@ -108,7 +97,7 @@ caps! {
         loops_total = "module.loops_total": [80_000, 12_000, 2_000, 100_000_000],
         /// Branches of one function: `br`, `br_if`, and each target of a `br_table` except its default. A compiler's
         /// time grows with the square of the branches to one target.
-        branches = "module.branches": [80_000, 4_096, 1_000, 10_000_000],
+        branches = "module.branches": [80_000, 5_000, 1_000, 10_000_000],
         /// Loops nested in each other.
         loop_nesting = "module.loop_nesting": [64, 64, 16, 10_000],
         /// Blocks nested in each other.
@@ -122,7 +111,7 @@ caps! {
         /// Targets of one `br_table`.
         br_table = "module.br_table": [8_192, 4_096, 512, 65_519],
         /// Targets of all `br_table`s together.
-        br_table_total = "module.br_table_total": [100_000, 65_536, 2_048, 10_000_000],
+        br_table_total = "module.br_table_total": [1_000_000, 65_536, 2_048, 10_000_000],
         /// Operands on a function's stack. Together with its locals they are at most 32,750, in every preset.
         operand_height = "module.operand_height": [16_384, 4_096, 512, 30_000],
         /// Constants in one function: different ones, and results that can be computed from constants alone.
@@ -132,10 +121,16 @@ caps! {
         /// Operators of one constant expression. Long chains overflow the host's stack inside an engine.
         const_expr_ops = "module.const_expr_ops": [16, 4, 4, 500],
         /// Bytes of one name.
+        #[cfg_attr(feature = "serde", serde(with = "text::bytes"))]
         name_bytes = "module.name_bytes": [1_024, 256, 128, 100_000],
         /// Custom sections. The engine does not get them.
         custom_sections = "module.custom_sections": [256, 64, 16, 100_000],
         /// Bytes of all custom sections together.
+        #[cfg_attr(feature = "serde", serde(with = "text::bytes"))]
         custom_bytes = "module.custom_bytes": [16 << 20, 2 << 20, 64 << 10, 1 << 30],
+    }
+    flags {
+        /// Whether a `start` function is allowed. It runs before the ABI check, under the same limits as a call.
+        start: [true, false, false, true],
     }
 }

@@ -1,12 +1,15 @@
 use alloc::string::String;
 
-use super::{Proposal, Rules, limits::MOST_MEMORY_BYTES};
+use super::{ModuleCaps, Preset, Proposal, Rules, limits::MOST_MEMORY_BYTES};
 use crate::verdict::Escaped;
 
 /// Largest stack that a policy may allow. The host's thread must be able to provide it.
 const MAX_STACK_BYTES: u64 = 256 << 20;
 /// Smallest stack with which an engine can enter a guest.
 const MIN_STACK_BYTES: u64 = 4 << 10;
+
+/// No policy may have higher caps: the engines, or what the rewrite needs of them, end there.
+const MOST_CAPS: ModuleCaps = ModuleCaps::preset(Preset::Ceiling);
 
 /// An impossible policy: the caller must change it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,11 +102,14 @@ pub(super) fn check(rules: &Rules) -> Result<(), PolicyError> {
         ("limits.stack_bytes", limits.stack_bytes, MIN_STACK_BYTES, MAX_STACK_BYTES),
         ("limits.input_bytes", limits.input_bytes, 0, u32::MAX.into()),
         ("limits.output_bytes", limits.output_bytes, 0, u32::MAX.into()),
-        ("module.bytes", rules.module.bytes, 8, u64::MAX),
+        ("module.bytes", rules.module.bytes, 8, MOST_CAPS.bytes),
         ("limits.memory_bytes", limits.memory_bytes, 0, MOST_MEMORY_BYTES),
         ("limits.table_elements", limits.table_elements, 0, u32::MAX.into()),
         ("limits.reentry", limits.reentry.into(), 0, 64),
-    ] {
+    ]
+    .into_iter()
+    .chain(rules.module.each().zip(MOST_CAPS.each()).map(|((field, found), (_, max))| (field, found, 0, max)))
+    {
         if !(min..=max).contains(&found) {
             return Err(PolicyError::OutOfRange { field, found, min, max });
         }
@@ -156,6 +162,21 @@ mod tests {
         ] {
             assert!(matches!(refused(change), PolicyError::Contradiction { .. }));
         }
+    }
+
+    #[test]
+    fn no_cap_may_be_above_the_ceiling() {
+        let ceiling = Policy::ceiling();
+        for change in [
+            (|r| r.module.locals += 1) as fn(&mut Rules),
+            |r| r.module.results += 1,
+            |r| r.module.bytes += 1,
+            |r| r.module.name_bytes = u64::MAX,
+        ] {
+            let refused = ceiling.with(change).unwrap_err();
+            assert!(matches!(refused, PolicyError::OutOfRange { .. }), "{refused}");
+        }
+        Policy::default().with(|rules| rules.module = MOST_CAPS).unwrap();
     }
 
     #[test]

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 use core::{fmt, hash::Hasher as _};
 
 use super::COST_VERSION;
-use super::{Floats, Limits, Metering, Rules, Shape, Wasi};
+use super::{Floats, Limits, Metering, Rules, Unknown, Wasi};
 
 /// A stable 64-bit hash: the same on every machine and in every build of the same version. Neither a secret nor a
 /// signature.
@@ -19,7 +19,7 @@ impl Fingerprint {
 
 impl Canonical {
     /// Everything that a policy says; not the name of its preset.
-    pub(super) fn of_policy(rules: &Rules, shape: &Shape) -> Self {
+    pub(super) fn of_policy(rules: &Rules) -> Self {
         let Rules {
             preset: _,
             metering,
@@ -29,6 +29,7 @@ impl Canonical {
             interrupt,
             limits,
             module,
+            imports,
             wasi,
             random_seed,
             abi,
@@ -64,9 +65,10 @@ impl Canonical {
         }
         bytes.optional(*host_calls);
         bytes.word((*reentry).into());
-        for (_, cap) in module.each().chain(shape.each()) {
+        for (_, cap) in module.each() {
             bytes.word(cap);
         }
+        bytes.word((imports.unknown == Unknown::Trap).into());
         bytes.word((*wasi == Wasi::Sandbox).into());
         bytes.word(*random_seed);
         if let Some(abi) = abi {
@@ -113,7 +115,7 @@ mod tests {
     use alloc::{string::ToString, vec::Vec};
     use core::time::Duration;
 
-    use crate::policy::{Floats, Metering, Policy, Proposal, Rules, Wasi};
+    use crate::policy::{Floats, Metering, Policy, Proposal, Rules, Unknown, Wasi};
 
     #[test]
     fn every_field_counts() {
@@ -137,7 +139,10 @@ mod tests {
             |r| r.limits.reentry += 1,
             |r| r.module.bytes += 1,
             |r| r.module.exports += 1,
+            |r| r.module.locals += 1,
+            |r| r.module.custom_bytes += 1,
             |r| r.module.start = false,
+            |r| r.imports.unknown = Unknown::Trap,
             |r| r.wasi = Wasi::Deny,
             |r| r.random_seed = 1,
             |r| r.abi = None,

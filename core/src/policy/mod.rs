@@ -24,7 +24,7 @@ mod provision;
 #[cfg(feature = "serde")]
 pub mod text;
 
-pub use caps::{ModuleCaps, Shape};
+pub use caps::ModuleCaps;
 pub use error::PolicyError;
 pub(crate) use fingerprint::Canonical;
 pub use fingerprint::Fingerprint;
@@ -38,7 +38,7 @@ use core::ops::RangeInclusive;
 
 use crate::time::Instant;
 
-/// A named starting point for a policy. It also fixes the caps on a module's shape that have no public field.
+/// A named starting point for a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Preset {
@@ -105,6 +105,25 @@ pub enum Wasi {
     Sandbox,
 }
 
+/// What becomes of an imported function that nobody offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Unknown {
+    /// The module is rejected.
+    #[default]
+    Deny,
+    /// The module is admitted. A call of the function ends with [`Fault::ImportMissing`](crate::Fault::ImportMissing).
+    Trap,
+}
+
+/// What a module may import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct ImportRules {
+    /// Functions that nobody offers.
+    pub unknown: Unknown,
+}
+
 /// The version handshake: the guest's version export, and the versions that the host supports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
@@ -134,7 +153,7 @@ impl Default for Abi {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Rules {
-    /// The preset that the rules started from; it fixes the caps of [`Shape`].
+    /// The preset that the rules started from. Nothing depends on it.
     pub preset: Preset,
     /// What counts fuel.
     pub metering: Metering,
@@ -150,6 +169,8 @@ pub struct Rules {
     pub limits: Limits,
     /// How large a module may be.
     pub module: ModuleCaps,
+    /// What a module may import.
+    pub imports: ImportRules,
     /// The system interface.
     pub wasi: Wasi,
     /// What its random numbers are made from.
@@ -171,6 +192,7 @@ impl Rules {
             interrupt: Interrupt { deadline: true, cancel: true },
             limits: Limits::preset(preset),
             module: ModuleCaps::preset(preset),
+            imports: ImportRules::default(),
             wasi: if matches!(preset, Preset::Default | Preset::Ceiling) { Wasi::Sandbox } else { Wasi::Deny },
             random_seed: 0,
             abi: (preset != Preset::Ceiling).then(Abi::default),
@@ -180,12 +202,11 @@ impl Rules {
 
 /// A checked set of rules. Plain data: cheap to keep, to compare and to send between threads.
 ///
-/// Two policies are equal when their rules and caps are, whatever they were made from.
+/// Two policies are equal when their rules are, whatever they were made from.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "Rules", into = "Rules"))]
 pub struct Policy {
     rules: Rules,
-    shape: Shape,
     fingerprint: Fingerprint,
     /// The provision of the policy that this one was narrowed from.
     operator: Option<Provision>,
@@ -193,8 +214,8 @@ pub struct Policy {
 
 impl PartialEq for Policy {
     fn eq(&self, other: &Self) -> bool {
-        let Self { rules, shape, fingerprint, operator: _ } = self;
-        (rules, shape, fingerprint) == (&other.rules, &other.shape, &other.fingerprint)
+        let Self { rules, fingerprint, operator: _ } = self;
+        (rules, fingerprint) == (&other.rules, &other.fingerprint)
     }
 }
 
@@ -208,20 +229,19 @@ impl Policy {
     /// [`PolicyError`] names the field: a zero where zero has no meaning, a number that overflows, or two fields that
     /// contradict each other. Fuel 0 is legal and ends every call at once.
     pub fn new(rules: Rules) -> Result<Self, PolicyError> {
-        let shape = Shape::preset(rules.preset);
-        Self::checked(rules, shape, None)
+        Self::checked(rules, None)
     }
 
-    fn checked(rules: Rules, shape: Shape, operator: Option<Provision>) -> Result<Self, PolicyError> {
+    fn checked(rules: Rules, operator: Option<Provision>) -> Result<Self, PolicyError> {
         error::check(&rules)?;
-        let fingerprint = Fingerprint::of(&Canonical::of_policy(&rules, &shape));
-        Ok(Self { rules, shape, fingerprint, operator })
+        let fingerprint = Fingerprint::of(&Canonical::of_policy(&rules));
+        Ok(Self { rules, fingerprint, operator })
     }
 
     fn preset(preset: Preset) -> Self {
-        let (rules, shape) = (Rules::preset(preset), Shape::preset(preset));
-        let fingerprint = Fingerprint::of(&Canonical::of_policy(&rules, &shape));
-        Self { rules, shape, fingerprint, operator: None }
+        let rules = Rules::preset(preset);
+        let fingerprint = Fingerprint::of(&Canonical::of_policy(&rules));
+        Self { rules, fingerprint, operator: None }
     }
 
     /// For strangers' code on a shared server.
@@ -247,8 +267,7 @@ impl Policy {
     pub fn with(&self, change: impl FnOnce(&mut Rules)) -> Result<Self, PolicyError> {
         let mut rules = self.rules.clone();
         change(&mut rules);
-        let shape = if rules.preset == self.rules.preset { self.shape } else { Shape::preset(rules.preset) };
-        Self::checked(rules, shape, self.operator)
+        Self::checked(rules, self.operator)
     }
 
     /// An operator's policy with the lower value of each limit in `request`: a plugin's manifest may lower limits,
@@ -259,7 +278,7 @@ impl Policy {
     /// [`PolicyError`] when nothing satisfies both (two disjoint ranges of ABI versions).
     pub fn narrowed_by(&self, request: &Self) -> Result<Self, PolicyError> {
         let rules = narrow::narrow(&self.rules, &request.rules)?;
-        Self::checked(rules, self.shape.min(&request.shape), Some(self.provision()))
+        Self::checked(rules, Some(self.provision()))
     }
 
     /// What an engine for this policy may provide for: the needs of the policy that it
@@ -277,11 +296,6 @@ impl Policy {
         &self.rules
     }
 
-    /// The caps on a module's shape that have no public field.
-    pub fn shape(&self) -> &Shape {
-        &self.shape
-    }
-
     /// A stable hash of the whole policy. Two policies with the same fingerprint admit the same modules and give the
     /// same verdicts.
     pub fn fingerprint(&self) -> Fingerprint {
@@ -290,7 +304,7 @@ impl Policy {
 
     /// What the fingerprint is a hash of.
     pub(crate) fn canonical(&self) -> Canonical {
-        Canonical::of_policy(&self.rules, &self.shape)
+        Canonical::of_policy(&self.rules)
     }
 
     /// Whether the guest maintains counters itself: [`Metering::Exact`].
@@ -367,18 +381,16 @@ mod tests {
     #[test]
     fn a_stricter_preset_is_nowhere_above_the_next() {
         for pair in Preset::ALL.windows(2) {
-            let (low, high) = (Shape::preset(pair[0]), Shape::preset(pair[1]));
-            assert_eq!(low.min(&high), low, "{pair:?}");
             let (low, high) = (ModuleCaps::preset(pair[0]), ModuleCaps::preset(pair[1]));
             assert_eq!(low.min(&high), low, "{pair:?}");
         }
     }
 
     #[test]
-    fn with_keeps_the_shape_of_a_narrowed_policy() {
+    fn with_keeps_the_caps_of_a_narrowed_policy() {
         let narrowed = Policy::default().narrowed_by(&Policy::strict()).unwrap();
-        assert_eq!(narrowed.shape(), &Shape::preset(Preset::Strict));
+        assert_eq!(narrowed.rules().module, ModuleCaps::preset(Preset::Strict));
         let changed = narrowed.with(|rules| rules.limits.fuel = Some(1)).unwrap();
-        assert_eq!(changed.shape(), &Shape::preset(Preset::Strict));
+        assert_eq!(changed.rules().module, ModuleCaps::preset(Preset::Strict));
     }
 }

@@ -1,10 +1,22 @@
-use super::{Abi, Floats, Interrupt, Limits, Metering, PolicyError, Rules};
+use super::{Abi, Floats, ImportRules, Interrupt, Limits, Metering, PolicyError, Rules};
 
 /// The lower value of each limit. Settings that are not limits (what counts fuel, what may interrupt) remain the
 /// operator's, except that a requested deadline is enabled.
 pub(super) fn narrow(operator: &Rules, request: &Rules) -> Result<Rules, PolicyError> {
-    let Rules { preset, metering, floats, unbounded, proposals, interrupt, limits, module, wasi, random_seed, abi } =
-        operator;
+    let Rules {
+        preset,
+        metering,
+        floats,
+        unbounded,
+        proposals,
+        interrupt,
+        limits,
+        module,
+        imports,
+        wasi,
+        random_seed,
+        abi,
+    } = operator;
     let metering: Metering = *metering;
     let interrupt = Interrupt { deadline: interrupt.deadline || request.limits.deadline.is_some(), ..*interrupt };
     Ok(Rules {
@@ -16,6 +28,7 @@ pub(super) fn narrow(operator: &Rules, request: &Rules) -> Result<Rules, PolicyE
         interrupt,
         limits: narrow_limits(limits, &request.limits),
         module: module.min(&request.module),
+        imports: ImportRules { unknown: imports.unknown.min(request.imports.unknown) },
         wasi: (*wasi).min(request.wasi),
         random_seed: *random_seed,
         abi: narrow_abi(abi.as_ref(), request.abi.as_ref())?,
@@ -68,7 +81,7 @@ fn narrow_abi(operator: Option<&Abi>, request: Option<&Abi>) -> Result<Option<Ab
 mod tests {
     use core::time::Duration;
 
-    use crate::policy::{Floats, Policy, Proposal, Wasi};
+    use crate::policy::{Floats, Policy, Proposal, Unknown, Wasi};
 
     #[test]
     fn a_request_lowers_and_never_raises() {
@@ -81,6 +94,7 @@ mod tests {
                 rules.module.start = true;
                 rules.proposals.allow(Proposal::TailCall);
                 rules.limits.reentry = 3;
+                rules.imports.unknown = Unknown::Trap;
             })
             .unwrap();
         let narrowed = operator.narrowed_by(&request).unwrap();
@@ -91,6 +105,7 @@ mod tests {
         assert_eq!(rules.floats, Floats::Deny);
         assert!(!rules.module.start);
         assert_eq!(rules.wasi, Wasi::Deny);
+        assert_eq!(rules.imports.unknown, Unknown::Deny);
         assert!(!rules.proposals.contains(Proposal::TailCall));
         assert_eq!(rules.limits.reentry, 0);
         assert!(rules.abi.is_some(), "a request cannot switch the handshake off");

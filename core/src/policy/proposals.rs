@@ -61,7 +61,8 @@ proposals! {
 pub(crate) const ALWAYS_DENIED: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::THREADS, "threads"),
     (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
-    (WasmFeatures::GC_TYPES, "gc-types"),
+    // Of what only this flag allows, `externref` needs no other.
+    (WasmFeatures::GC_TYPES, "externref"),
     (WasmFeatures::EXCEPTIONS, "exceptions"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "legacy-exceptions"),
     (WasmFeatures::FUNCTION_REFERENCES, "function-references"),

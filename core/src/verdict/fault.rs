@@ -199,6 +199,17 @@ pub enum Fault {
         /// The name requested.
         export: String,
     },
+    /// A byte call of a module that exports no memory, or several and none of them called `memory`.
+    #[error("the module exports no memory for bytes, or several and none called `memory`")]
+    NoMemory,
+    /// The guest called an import that nobody offers, which the policy or the host lets [trap](crate::policy::Unknown::Trap).
+    #[error("the guest called `{}::{}`, which the host does not offer", Escaped(.module), Escaped(.name))]
+    ImportMissing {
+        /// Module name.
+        module: String,
+        /// Field name.
+        name: String,
+    },
     /// The function has another type than the call.
     #[error("`{}` is {found}, not {expected}", Escaped(.export))]
     WrongArguments {
@@ -240,6 +251,8 @@ impl Fault {
             Self::Poisoned => "poisoned",
             Self::InputTooLarge { .. } => "input-too-large",
             Self::NoSuchExport { .. } => "no-such-export",
+            Self::NoMemory => "no-memory",
+            Self::ImportMissing { .. } => "import-missing",
             Self::WrongArguments { .. } => "wrong-arguments",
             Self::NotCancellable => "unsupported",
             Self::Backend(error) => error.code(),
@@ -259,6 +272,7 @@ impl Fault {
             | Self::BadOutput { .. }
             | Self::OutputTooLarge { .. }
             | Self::GuestExit { .. }
+            | Self::ImportMissing { .. }
             | Self::Abi(_) => Blame::Guest,
             // The host function only passes on the guest's mistake.
             Self::HostFunction { source } if source.is::<BadPointer>() => Blame::Guest,
@@ -268,6 +282,7 @@ impl Fault {
             | Self::Poisoned
             | Self::InputTooLarge { .. }
             | Self::NoSuchExport { .. }
+            | Self::NoMemory
             | Self::WrongArguments { .. }
             | Self::NotCancellable => Blame::Caller,
             Self::Backend(error) => error.blame(),

@@ -1,19 +1,37 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
-use super::Escaped;
+use super::{Escaped, hints};
 
 /// Why a module was not admitted. No engine has seen its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
 pub struct Rejection {
     /// Byte offset in the module where the reason was found; `None` when it concerns the whole module.
     pub offset: Option<u64>,
     /// What was found and what is allowed.
     pub reason: Reason,
+    /// What else is wrong, as far as it was seen: imports, then the start function, then exports. Theirs are empty.
+    pub also: Vec<Rejection>,
 }
 
 impl Rejection {
+    /// A rejection for one reason.
+    pub fn new(offset: Option<u64>, reason: Reason) -> Self {
+        Self { offset, reason, also: Vec::new() }
+    }
+
+    /// Everything that was found: this one, then [what else is wrong](Self::also).
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        core::iter::once(self).chain(&self.also)
+    }
+
+    /// Of everything that was found, the first is the main one.
+    pub(crate) fn of_all(found: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut found = found.into_iter();
+        let main = found.next()?;
+        Some(Self { also: found.collect(), ..main })
+    }
+
     /// The stable kebab-case code.
     pub fn code(&self) -> &'static str {
         match self.reason {
@@ -28,6 +46,16 @@ impl Rejection {
             Reason::ExportMismatch { .. } => "export-mismatch",
             Reason::StartDenied => "start-denied",
         }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reason)?;
+        for (index, other) in self.also.iter().enumerate() {
+            write!(f, "{}{}", if index == 0 { "; it is also " } else { ", " }, other.code())?;
+        }
+        Ok(())
     }
 }
 
@@ -64,7 +92,7 @@ pub enum Reason {
     },
     /// A count or size is above its cap.
     LimitExceeded {
-        /// Key of the cap, as in [`ModuleCaps`](crate::policy::ModuleCaps), [`Shape`](crate::policy::Shape) or
+        /// Key of the cap, as in [`ModuleCaps`](crate::policy::ModuleCaps) or
         /// [`Limits`](crate::policy::Limits), or the name of an engine's limit on the rewritten module.
         limit: &'static str,
         /// The module's number; if counting stopped early, the first number above the cap.
@@ -78,11 +106,13 @@ pub enum Reason {
         imports: Vec<DeniedImport>,
         /// How many more there are.
         more: usize,
+        /// What to do, where it is known what made the module.
+        hints: Vec<&'static str>,
     },
     /// The module imports a host function with another type.
     ImportMismatch {
         /// Which one.
-        import: DeniedImport,
+        import: Box<DeniedImport>,
         /// The type that the host offers.
         offered: String,
     },
@@ -123,12 +153,32 @@ impl fmt::Display for DeniedImport {
     }
 }
 
+impl Reason {
+    /// What to do about it, where that is known.
+    pub fn hints(&self) -> Vec<&'static str> {
+        match self {
+            Self::NotACoreModule { version: COMPONENT } => [hints::COMPONENT].into(),
+            Self::ProposalDenied { proposal, .. } => hints::of_proposal(proposal).into_iter().collect(),
+            Self::ImportDenied { hints, .. } => hints.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Version and layer of a component.
+const COMPONENT: [u8; 4] = [0x0d, 0, 1, 0];
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_found(f)?;
+        self.hints().iter().try_for_each(|hint| write!(f, "; {hint}"))
+    }
+}
+
+impl Reason {
+    fn fmt_found(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotACoreModule { version: [0x0d, 0, 1, 0] } => {
-                f.write_str("a component, not a core module; componentise nothing, or take the core module out of it")
-            }
+            Self::NotACoreModule { version: COMPONENT } => f.write_str("a component, not a core module"),
             Self::NotACoreModule { version } => {
                 write!(f, "not a core module of version 1: the version is {version:02x?}")
             }
@@ -145,7 +195,7 @@ impl fmt::Display for Reason {
             Self::LimitExceeded { limit, found, allowed } => {
                 write!(f, "{limit} is {found}, the policy allows {allowed}")
             }
-            Self::ImportDenied { imports, more } => fmt_denied(f, imports, *more),
+            Self::ImportDenied { imports, more, .. } => fmt_denied(f, imports, *more),
             Self::ImportMismatch { import, offered } => write!(f, "imports {import}, but the host offers {offered}"),
             Self::ExportMissing { export, expected } => {
                 write!(f, "does not export `{}`, which must be {expected}", Escaped(export))
@@ -168,12 +218,6 @@ fn fmt_denied(f: &mut fmt::Formatter<'_>, imports: &[DeniedImport], more: usize)
     }
     if more > 0 {
         write!(f, " and {more} more")?;
-    }
-    if imports.iter().any(|import| import.module.starts_with("wasi_")) {
-        f.write_str(
-            "; this plugin was built for WASI (wasi_snapshot_preview1), which a hotcell guest does not get: \
-             build it for wasm32-unknown-unknown, without an operating system",
-        )?;
     }
     Ok(())
 }

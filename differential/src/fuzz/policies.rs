@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotcell_core::{
     Contract, HostOptions, Loader, Policy, Preset, Proposal, Rules, Value,
-    policy::{Abi, Floats, Metering},
+    policy::{Abi, Floats, Metering, ModuleCaps},
 };
 
 use crate::Numbers;
@@ -90,17 +90,23 @@ fn rules(numbers: &mut Numbers) -> Rules {
     limits.host_calls = Some(number(100));
     limits.reentry = number(0) as u32;
     let module = &mut rules.module;
-    for cap in [
-        &mut module.bytes,
-        &mut module.functions,
-        &mut module.body_bytes,
-        &mut module.element_entries,
-        &mut module.tables,
-        &mut module.memories,
-        &mut module.exports,
+    // One above the ceiling's is a typed error, which ends the case.
+    let most = ModuleCaps::preset(Preset::Ceiling);
+    for (cap, most) in [
+        (&mut module.bytes, most.bytes),
+        (&mut module.functions, most.functions),
+        (&mut module.body_bytes, most.body_bytes),
+        (&mut module.element_entries, most.element_entries),
+        (&mut module.tables, most.tables),
+        (&mut module.memories, most.memories),
+        (&mut module.exports, most.exports),
+        (&mut module.locals, most.locals),
+        (&mut module.types, most.types),
+        (&mut module.blocks, most.blocks),
     ] {
-        *cap = number(*cap);
+        *cap = number(*cap).min(most);
     }
+    module.nesting = number(module.nesting);
     const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
     limits.deadline = numbers.pick(&[None, MINUTE, MINUTE, MINUTE, Some(Duration::ZERO), Some(Duration::MAX)]);
     rules.interrupt.deadline = limits.deadline.is_some() != numbers.once_in(10);

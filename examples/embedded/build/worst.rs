@@ -41,18 +41,18 @@ fn full_of(instruction: &str, bytes: u64) -> String {
 
 /// The maximum number of functions, types, exports and table entries, and little code.
 pub(crate) fn entities() -> String {
-    let (caps, shape) = (policy().rules().module, *policy().shape());
+    let caps = policy().rules().module;
     let mut fields = String::new();
-    for index in 0..shape.types - ABI_FUNCTIONS {
+    for index in 0..caps.types - ABI_FUNCTIONS {
         let params: String =
-            (0..shape.params).map(|bit| if index >> (bit % 16) & 1 == 0 { " i32" } else { " i64" }).collect();
+            (0..caps.params).map(|bit| if index >> (bit % 16) & 1 == 0 { " i32" } else { " i64" }).collect();
         fields += &format!("(type (func (param{params}) (result i32 i32 i32)))");
     }
     for _ in 0..caps.functions - ABI_FUNCTIONS {
         fields += "(func (param i32) (result i32) local.get 0)";
     }
     for index in 0..caps.exports - ABI_EXPORTS {
-        fields += &format!("(export \"{index:0width$}\" (func 0))", width = shape.name_bytes as usize);
+        fields += &format!("(export \"{index:0width$}\" (func 0))", width = caps.name_bytes as usize);
     }
     let entries = "(ref.func 0)".repeat(caps.element_entries as usize);
     fields += &format!("(table {} funcref)(elem (table 0) (i32.const 0) funcref {entries})", caps.element_entries);

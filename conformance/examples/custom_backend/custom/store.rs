@@ -11,7 +11,7 @@ use super::{call::invoke, convert::from_val};
 /// What a store carries.
 pub struct Data<T> {
     pub(super) core: StoreData<T>,
-    /// The memory exported as `memory`.
+    /// The memory that core works on.
     memory: Option<Memory>,
     /// Those that the guest carries, once the instance is there.
     counters: Option<[Global; 2]>,
@@ -32,7 +32,8 @@ pub struct Instance<T: 'static> {
 impl<T: 'static> Instance<T> {
     pub(super) fn new(mut store: Store<Data<T>>, instance: wasmi::Instance) -> Self {
         let [fuel, stack] = Counter::ALL.map(|counter| instance.get_global(&store, counter.export()));
-        store.data_mut().memory = instance.get_memory(&store, "memory");
+        let memory = store.data().core.memory().and_then(|name| instance.get_memory(&store, name));
+        store.data_mut().memory = memory;
         store.data_mut().counters = fuel.zip(stack).map(<[Global; 2]>::from);
         Self { store, instance }
     }
@@ -41,6 +42,11 @@ impl<T: 'static> Instance<T> {
 impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
     fn memory(&self) -> &[u8] {
         self.store.data().memory.as_ref().map_or(&[], |memory| memory.data(&self.store))
+    }
+
+    fn grow_memory(&mut self, pages: u64) -> bool {
+        let memory = self.store.data().memory;
+        memory.is_some_and(|memory| memory.grow(&mut self.store, pages).is_ok())
     }
 
     fn global(&mut self, export: &str) -> Option<Value> {

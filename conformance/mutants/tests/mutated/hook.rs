@@ -44,7 +44,7 @@ hooks! {
     import: fn(&str) -> &str = |module| module;
     /// Whether an export is found by its name.
     export: fn(&str) -> bool = |_| true;
-    /// A call of a host function, core's own two among them.
+    /// A call of a host function, core's own among them.
     host: fn(&mut Call<'_, HostStop>) -> Result<(), HostStop> = |call| call.run();
     /// Before an instance is made.
     instantiate: fn(&mut Accounts) -> Result<(), Fault> = |_| Ok(());
@@ -64,6 +64,8 @@ hooks! {
     memory_mut: fn(Side, &mut [u8]) -> &mut [u8] = |_, bytes| bytes;
     /// The memory that is read between calls.
     memory: fn(&[u8]) -> &[u8] = |bytes| bytes;
+    /// The embedder grows the memory: whether the engine could.
+    grow_memory: fn(bool) -> bool = |grown| grown;
     /// An exported global.
     global: fn(&str, Option<Value>) -> Option<Value> = |_, value| value;
 }

@@ -67,6 +67,10 @@ impl<T: Send + 'static> hotcell_core::Instance<T> for Instance<T> {
         (hooks().memory)(self.inner.memory())
     }
 
+    fn grow_memory(&mut self, pages: u64) -> bool {
+        (hooks().grow_memory)(self.inner.grow_memory(pages))
+    }
+
     fn global(&mut self, export: &str) -> Option<Value> {
         (hooks().global)(export, self.inner.global(export))
     }

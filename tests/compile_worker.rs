@@ -1,7 +1,10 @@
 //! Modules compiled in processes of their own. This program is the parent and, started again, the compiler.
 
 use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     panic,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
@@ -9,8 +12,8 @@ use std::{
 };
 
 use hotcell::{
-    Blame, CodeCache, CompileLimits, CompileWorker, Contract, LoadError, Phase, Policy, Sandbox, SandboxBuilder,
-    Tiered, Value, Wasmi, Wasmtime, backend::SandboxBackend,
+    Blame, CodeCache, CompileLimits, CompileWorker, Contract, Phase, Policy, Sandbox, SandboxBuilder, Tiered, Value,
+    Wasmi, Wasmtime, backend::SandboxBackend,
 };
 
 const MARKDOWN: &[u8] = include_bytes!("../guests/markdown.wasm");
@@ -33,7 +36,7 @@ const CHECKS: [(&str, fn()); 5] = [
     ("the_same_code_comes_back", the_same_code_comes_back),
     ("bombs_end_at_the_limits_and_nobody_waits", bombs_end_at_the_limits_and_nobody_waits),
     ("what_cannot_be_compiled_stays_on_the_interpreter", what_cannot_be_compiled_stays_on_the_interpreter),
-    ("a_module_that_reached_the_limits_is_not_tried_again", a_module_that_reached_the_limits_is_not_tried_again),
+    ("only_a_limit_that_the_module_reached_is_remembered", only_a_limit_that_the_module_reached_is_remembered),
     ("a_program_that_is_no_worker_is_an_error", a_program_that_is_no_worker_is_an_error),
 ];
 
@@ -115,22 +118,44 @@ fn what_cannot_be_compiled_stays_on_the_interpreter() {
     assert!(notes.contains("stays on wasmi") && notes.contains("compiling the module needs more than"), "{notes}");
 }
 
-fn a_module_that_reached_the_limits_is_not_tried_again() {
+/// A worker that does this instead of compiling.
+fn script(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let path = directory.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn only_a_limit_that_the_module_reached_is_remembered() {
     let directory = tempfile::tempdir().unwrap();
-    let load = |limits: CompileLimits| {
-        let cache = CodeCache::in_dir(directory.path()).unwrap();
-        let builder = Sandbox::builder(policy(Policy::strict())).cache(cache);
-        let sandbox = builder.compile_worker(worker().with_limits(limits)).build().unwrap();
-        let begin = Instant::now();
-        let outcome = sandbox.load_with(&chains(8_000, 1_200), &sandbox.imports::<()>(), &Contract::None);
-        (outcome.err().as_ref().map(LoadError::code), begin.elapsed())
+    let limits = CompileLimits { time: Duration::from_millis(300), ..LIMITS };
+    let load = |cache: &str, program: &Path, limits: CompileLimits| {
+        let cache = CodeCache::in_dir(directory.path().join(cache)).unwrap();
+        let worker = CompileWorker::program(program).with_limits(limits);
+        let sandbox = Sandbox::builder(Policy::default()).cache(cache).compile_worker(worker).build().unwrap();
+        sandbox.load(MARKDOWN, "process").err().map(|error| (error.code(), error.to_string()))
     };
-    let (first, slow) = load(LIMITS);
-    let (again, fast) = load(LIMITS);
-    assert_eq!((first, again), (Some("compile-limit"), Some("compile-limit")));
-    assert!(fast < slow / 2, "{fast:?} after {slow:?}");
-    let (_, tried) = load(CompileLimits { memory_bytes: LIMITS.memory_bytes + 1, ..LIMITS });
-    assert!(tried > fast * 2, "other limits are tried: {tried:?}, not {fast:?}");
+    // Whoever tries again finds no worker.
+    let again = |cache: &str, limits| load(cache, Path::new("/no/such/program"), limits).unwrap().0;
+
+    let short = script(directory.path(), "short", "echo memory allocation of 5 bytes failed >&2; exit 1");
+    let (code, first) = load("short.cache", &short, limits).unwrap();
+    assert_eq!((code, again("short.cache", limits)), ("compile-limit", "compile-limit"), "{first}");
+    let others = [
+        CompileLimits { memory_bytes: limits.memory_bytes + 1, ..limits },
+        CompileLimits { time: limits.time * 2, ..limits },
+    ];
+    assert_eq!(others.map(|limits| again("short.cache", limits)), ["backend"; 2], "other limits are tried");
+
+    // As where a machine is busy or asleep: its time is over, and it had no processor for it.
+    let stopped = script(directory.path(), "stopped", "exec sleep 5");
+    let (code, message) = load("stopped.cache", &stopped, limits).unwrap();
+    assert_eq!((code, again("stopped.cache", limits)), ("compile-limit", "backend"), "{message}");
+    assert!(message.contains("of which it had a processor for"), "{message}");
+
+    let crashing = script(directory.path(), "crashing", "kill -SEGV $$");
+    let (code, message) = load("crashing.cache", &crashing, limits).unwrap();
+    assert_eq!((code, again("crashing.cache", limits)), ("backend", "backend"), "{message}");
 }
 
 fn a_program_that_is_no_worker_is_an_error() {

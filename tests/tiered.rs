@@ -99,6 +99,24 @@ fn a_session_stays_where_it_began() {
     late.call_values("last", &[Value::I32(10_000)]).unwrap();
 }
 
+#[test]
+fn a_second_engine_without_room_leaves_calls_on_the_first() {
+    // Sandboxes of one policy share an engine, and its pool.
+    let other = Sandbox::builder(policy()).max_instances(1).build().unwrap();
+    let tiered = Sandbox::builder(policy()).on::<Tiered>().max_instances(1).build().unwrap();
+    let plugins = [load(&tiered), load(&superseding().max_instances(1).build().unwrap())];
+    let other = load(&other);
+    let (expected, _) = call(&other, "silent", 6);
+    for plugin in &plugins {
+        assert_eq!(tier(&call(plugin, "silent", 6).0), Wasmtime::ID);
+        let full = other.session(Ticks::default()).unwrap();
+        let (report, _) = call(plugin, "silent", 6);
+        assert_eq!((report.usage, tier(&report)), (expected.usage, Wasmi::ID));
+        drop(full);
+        assert_eq!(tier(&call(plugin, "silent", 6).0), Wasmtime::ID);
+    }
+}
+
 /// Each reading is twenty minutes after the last.
 #[derive(Default)]
 struct Leaping(AtomicU64);

@@ -3,20 +3,25 @@
 use std::{
     env,
     fmt::Display,
+    fs,
     io::{self, Write},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
-    time::SystemTime,
+    process::{self, Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use bytesize::ByteSize;
 use etcetera::BaseStrategy;
-use hotcell::{CallError, CodeCache, CompileWorker, Report, SandboxOptions, sandbox};
+use hotcell::{
+    AnyPlugin, CodeCache, CompileWorker, SandboxOptions, sandbox,
+    verdict::{Escaped, Tier},
+};
 use serde::Serialize;
 
 use crate::{
     args::{CacheArgs, CacheCommand, Common, CompileArgs, WhereArgs},
-    backends::TIERED,
     contract::{ContractOf, contract_of},
     outcome::{Failure, SCHEMA, exit, exit_with, print_json},
     progress::with_progress,
@@ -27,6 +32,8 @@ use crate::{
 const COMPILED: &str = "wasmtime";
 /// The subcommand under which the program compiles for the next run.
 const BEHIND: &str = "compile-behind";
+/// How long that may take: far more than admission and a worker do.
+const MOST_BEHIND: Duration = Duration::from_secs(60);
 
 impl WhereArgs {
     /// The directory that the user named, or the usual one.
@@ -55,13 +62,21 @@ impl CacheArgs {
         if self.no_cache {
             return Ok(options);
         }
-        match self.place.open() {
-            Ok(cache) => options.wasmtime.cache = Some(cache),
-            Err(failure) if self.place.cache.is_some() => return Err(failure),
-            Err(failure) if common.quiet || common.json => drop(failure),
-            Err(failure) => {
-                let _ = writeln!(io::stderr(), "hotcell: warning: {}", failure.into_parts().1);
+        let warn = |message: String| {
+            if !common.quiet && !common.json {
+                let _ = writeln!(io::stderr(), "hotcell: warning: {message}");
             }
+        };
+        match self.place.open() {
+            Ok(cache) => {
+                if let Some(error) = cache.unusable() {
+                    let directory = cache.path().display().to_string();
+                    warn(format!("no compiled code is kept: {}: {error}", Escaped(&directory)));
+                }
+                options.wasmtime.cache = Some(cache);
+            }
+            Err(failure) if self.place.cache.is_some() => return Err(failure),
+            Err(failure) => warn(failure.into_parts().1),
         }
         Ok(options)
     }
@@ -69,6 +84,8 @@ impl CacheArgs {
 
 /// Modules are compiled in a process of their own, which has limits.
 pub(crate) fn limited() -> SandboxOptions {
+    // Files that this process was started with are for it alone: who reads from its pipes waits until nobody has them.
+    close_fds::set_fds_cloexec_threadsafe(3, &[]);
     let mut options = SandboxOptions::default();
     options.wasmtime.worker = CompileWorker::this_program().ok();
     options
@@ -76,25 +93,35 @@ pub(crate) fn limited() -> SandboxOptions {
 
 /// Lets another process compile what this one was asked to run, where the interpreter has answered and code is kept: this one
 /// has its answer and does not wait. The other is asked the same, and does no more than compile.
-pub(crate) fn compile_for_the_next<R>(
+///
+/// One process compiles so for a cache at a time. Who finds the lock taken leaves the work to the next run.
+pub(crate) fn compile_for_the_next(
     options: &SandboxOptions,
-    outcome: &Result<R, CallError>,
-    report: impl FnOnce(&R) -> &Report,
+    module: &Path,
+    common: &Common,
+    plugin: &dyn AnyPlugin,
+    tier: Option<Tier>,
 ) {
-    let keeps = options.wasmtime.cache.as_ref().is_some_and(|cache| cache.unusable().is_none());
-    let tier = outcome.as_ref().map_or_else(|error| error.report.tier, |reply| report(reply).tier);
-    if !keeps || tier.is_none_or(|tier| tier.backend == COMPILED) {
+    let is_interpreted = tier.is_some_and(|tier| tier.backend != COMPILED);
+    // What is said to stay on the interpreter was tried already.
+    if !is_interpreted || !plugin.notes().is_empty() {
         return;
     }
+    // A pipe or a device has something else for whoever reads it next, or nothing, and lets them wait for it.
+    let is_file = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file(module) || !common.policy.as_deref().is_none_or(is_file) {
+        return;
+    }
+    let Some(lock) = options.wasmtime.cache.as_ref().and_then(CodeCache::try_lock) else { return };
     let mut command = match env::current_exe() {
         Ok(program) => Command::new(program),
         Err(_) => return,
     };
     command.arg(BEHIND).args(env::args_os().skip(1));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // The other reads nothing, and has the lock for as long as it lives.
+    command.stdin(lock).stdout(Stdio::null()).stderr(Stdio::null());
     // Ctrl-C at the terminal is not for it.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.process_group(0);
     // It is not waited for: without it, the next run begins like this one.
     let _ = command.spawn();
 }
@@ -105,7 +132,7 @@ pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
     let contract = contract_of(args.no_contract, &args.entry);
     let mut lines = Vec::new();
     for module in &args.modules {
-        match load(COMPILED, module, &args.common, &args.place, &contract) {
+        match load(module, &args.common, &args.place, &contract) {
             Ok(is_cached) => lines.push(Compiled { module: module.to_string_lossy().into_owned(), is_cached }),
             Err(failure) => return failure.finish(json),
         }
@@ -123,7 +150,7 @@ pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
     let mut out = io::stdout().lock();
     exit(lines.iter().try_for_each(|Compiled { module, is_cached }| {
         let what = if *is_cached { "was compiled before" } else { "compiled" };
-        writeln!(out, "{}: {what}", hotcell::verdict::Escaped(module))
+        writeln!(out, "{}: {what}", Escaped(module))
     }))
 }
 
@@ -134,19 +161,19 @@ struct Compiled {
     is_cached: bool,
 }
 
-/// Compiles one module, without a word and with low priority: as tiered does it.
+/// Compiles one module, without a word, below the priority of whoever works here, and within a time: a file may be on a
+/// disk that has gone, and the lock is for others too.
 pub(crate) fn compile_module(module: &Path, common: &Common, place: &WhereArgs, contract: ContractOf<'_>) -> ExitCode {
-    ExitCode::from(u8::from(load(TIERED, module, common, place, contract).is_err()))
+    let watch = thread::Builder::new().spawn(|| {
+        thread::sleep(MOST_BEHIND);
+        process::exit(1)
+    });
+    let _ = rustix::process::nice(10);
+    ExitCode::from(u8::from(watch.is_err() || load(module, common, place, contract).is_err()))
 }
 
 /// Whether the module was compiled before.
-fn load(
-    backend: &str,
-    module: &Path,
-    common: &Common,
-    place: &WhereArgs,
-    contract: ContractOf<'_>,
-) -> Result<bool, Failure> {
+fn load(module: &Path, common: &Common, place: &WhereArgs, contract: ContractOf<'_>) -> Result<bool, Failure> {
     let policy = common.policy()?;
     let bytes = read_module(module, &policy)?;
     let contract = &contract(&bytes);
@@ -157,7 +184,7 @@ fn load(
     }
     let mut options = limited();
     options.wasmtime.cache = Some(cache.clone());
-    let sandbox = sandbox(backend, policy, &options)?;
+    let sandbox = sandbox(COMPILED, policy, &options)?;
     let plugin = with_progress("compiling", common.quiet, || sandbox.load(&bytes, contract))?;
     sandbox.finish_compiling();
     if !plugin.is_cached() && !sandbox.load(&bytes, contract)?.is_cached() {
@@ -212,7 +239,7 @@ fn show(cache: &CodeCache, json: bool) -> io::Result<()> {
         writeln!(out, "nothing is kept: {error}")?;
     }
     for Entry { name, bytes, used_seconds_ago } in entries {
-        let ago = humantime::format_duration(std::time::Duration::from_secs(used_seconds_ago));
+        let ago = humantime::format_duration(Duration::from_secs(used_seconds_ago));
         writeln!(out, "  {name}  {:>10}  used {ago} ago", ByteSize(bytes).to_string())?;
     }
     out.flush()
@@ -227,7 +254,7 @@ fn verify(cache: &CodeCache, json: bool) -> ExitCode {
         damaged: Vec<String>,
     }
     let entries = cache.entries();
-    let damaged = entries.iter().filter(|entry| !cache.is_sound(entry.name)).map(|entry| entry.name.to_string());
+    let damaged = entries.iter().filter(|entry| cache.is_damaged(entry.name)).map(|entry| entry.name.to_string());
     let damaged: Vec<String> = damaged.collect();
     let is_sound = damaged.is_empty();
     let printed = if json {

@@ -48,7 +48,8 @@ fn results(args: &CallArgs) -> Result<(Vec<Value>, Report, bool), Failure> {
     let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let params = parse_arguments(plugin.summary(), &args.export, &args.arguments)?;
     let outcome = plugin.call_values(&args.export, &params, cancel);
-    compile_for_the_next(&options, &outcome, |(_, report)| report);
+    let tier = outcome.as_ref().map_or_else(|error| error.report.tier, |(_, report)| report.tier);
+    compile_for_the_next(&options, &args.module, &args.common, &*plugin, tier);
     let (values, report) = outcome?;
     Ok((values, report, plugin.is_cached()))
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use hotcell::{CallError, Report, SandboxOptions};
+use hotcell::{AnyPlugin, SandboxOptions, verdict::Tier};
 
 use crate::{
     args::{CacheArgs, CacheCommand, Common, CompileArgs, WhereArgs},
@@ -26,12 +26,7 @@ pub(crate) fn limited() -> SandboxOptions {
 }
 
 /// Nothing is kept.
-pub(crate) fn compile_for_the_next<R>(
-    _options: &SandboxOptions,
-    _outcome: &Result<R, CallError>,
-    _report: impl FnOnce(&R) -> &Report,
-) {
-}
+pub(crate) fn compile_for_the_next(_: &SandboxOptions, _: &Path, _: &Common, _: &dyn AnyPlugin, _: Option<Tier>) {}
 
 /// Nothing is kept.
 pub(crate) fn compile_module(_: &Path, _: &Common, _: &WhereArgs, _: ContractOf<'_>) -> ExitCode {

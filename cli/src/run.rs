@@ -70,6 +70,7 @@ fn answer(args: &RunArgs) -> Result<Answer, Failure> {
     let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let entry = if contract == Contract::Command { COMMAND } else { &args.entry };
     let outcome = plugin.call(entry, &input, cancel);
-    compile_for_the_next(&options, &outcome, |reply| &reply.report);
+    let tier = outcome.as_ref().map_or_else(|error| error.report.tier, |reply| reply.report.tier);
+    compile_for_the_next(&options, &args.module, &args.common, &*plugin, tier);
     Ok(Answer { reply: outcome?, kind: plugin.summary().kind(), is_cached: plugin.is_cached() })
 }

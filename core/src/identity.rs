@@ -52,6 +52,16 @@ mod tests {
     use super::*;
     use crate::admit::{FuncType, Signature};
 
+    /// What admission finds and the rewrite makes depends on these versions too. They stand here, so that others make
+    /// another [`SOURCE`].
+    #[test]
+    fn the_versions_are_those_that_the_manifest_pins() {
+        let manifest = include_str!("../../Cargo.toml");
+        for pinned in ["wasmparser = { version = \"=0.239.0\"", "wasm-encoder = { version = \"=0.239.0\""] {
+            assert!(manifest.contains(pinned), "{pinned}");
+        }
+    }
+
     #[test]
     fn every_part_counts() {
         let mut offered = Offered::default();

@@ -7,6 +7,8 @@
 //! * A new instance is on the second engine as soon as that has compiled the module. A session stays where it began.
 //! * A call on a fresh instance that is still running on the first engine then, and has called no host function,
 //!   [begins again](hotcell_core::backend::Accounts::supersede_when) on the second, with the rest of its deadline.
+//! * What the first engine refuses begins on the second, as what the second had compiled before does. Where the second has no
+//!   room for an instance, it is on the first.
 //! * What the second engine refuses, or cannot compile within its limits, stays on the first; the plugin's notes say so.
 
 #![forbid(unsafe_code)]
@@ -24,7 +26,7 @@ pub use store::{Caller, Instance};
 use std::sync::Arc;
 
 use hotcell_core::{
-    Admitted, BackendError, Enforcement, Field, HostOptions, Identity, ModuleSummary, Policy, PolicyError,
+    Admitted, BackendError, Enforcement, Fault, Field, HostOptions, Identity, ModuleSummary, Policy, PolicyError,
     SandboxBackend, Value,
     admit::FuncType,
     backend::{HostStop, NotInstantiated, StoreData},
@@ -114,13 +116,15 @@ impl<A: SandboxBackend, B: SandboxBackend> SandboxBackend for Tiered<A, B> {
 
     fn cached(&self, identity: &Identity<'_>) -> Option<(Module<A, B>, ModuleSummary)> {
         let (module, summary) = self.second.cached(identity)?;
-        let compiled = Compiled::default();
-        compiled.finish(Ok(module));
-        Some((Module { first: None, second: Arc::new(compiled) }, summary))
+        Some((Module::compiled(module), summary))
     }
 
     fn compile(&self, admitted: &Admitted<'_>) -> Result<Module<A, B>, BackendError> {
-        let first = Some(self.first.compile(admitted)?);
+        let first = match self.first.compile(admitted) {
+            Ok(first) => Some(first),
+            // As where its code was kept: what begins on the second has no need of the first.
+            Err(error) => return self.second.compile(admitted).map(Module::compiled).map_err(|_| error),
+        };
         let (backend, admitted) = (self.second.clone(), admitted.clone().into_owned());
         let second = Arc::new(Compiled::by(move || backend.compile(&admitted)));
         self.pending.begin(&second);
@@ -178,10 +182,14 @@ impl<A: SandboxBackend, B: SandboxBackend> SandboxBackend for Tiered<A, B> {
                 data.accounts.supersede_when(linked.second.ready());
                 self.first.instantiate(first, data).map(Instance::First)
             }
-            (_, Some(native)) => {
-                let instance = self.second.instantiate(native, data)?;
-                Ok(Instance::Second(instance, linked.second.clone()))
-            }
+            (first, Some(native)) => match (self.second.instantiate(native, data), first) {
+                (Ok(instance), _) => Ok(Instance::Second(instance, linked.second.clone())),
+                // Its pool is full: others of the same engine have it.
+                (Err(NotInstantiated { fault: Fault::Busy { .. }, data }), Some(first)) => {
+                    self.first.instantiate(first, *data).map(Instance::First)
+                }
+                (Err(failed), _) => Err(failed),
+            },
             (None, None) => {
                 let source = "a module that was compiled before is not there".into();
                 let fault = BackendError::Engine { backend: Self::ID, source }.into();

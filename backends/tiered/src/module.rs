@@ -9,9 +9,18 @@ use hotcell_core::{BackendError, SandboxBackend, backend::catch_panic};
 
 /// A module on the first engine, and later on the second.
 pub struct Module<A: SandboxBackend, B: SandboxBackend> {
-    /// None for a module that the second engine had compiled before.
+    /// None for a module that the second engine has from the beginning: it had compiled it before, or the first refused it.
     pub(crate) first: Option<A::Module>,
     pub(crate) second: Arc<Compiled<B>>,
+}
+
+impl<A: SandboxBackend, B: SandboxBackend> Module<A, B> {
+    /// One that is on the second engine from the beginning.
+    pub(crate) fn compiled(module: B::Module) -> Self {
+        let compiled = Compiled::default();
+        compiled.finish(Ok(module));
+        Self { first: None, second: Arc::new(compiled) }
+    }
 }
 
 /// What becomes of a module on the second engine.
@@ -58,7 +67,7 @@ impl<B: SandboxBackend> Compiled<B> {
 
 /// A module with its imports resolved, on the first engine and later on the second.
 pub struct Linked<T: Send + 'static, A: SandboxBackend, B: SandboxBackend> {
-    /// None for a module that the second engine had compiled before.
+    /// None for a module that the second engine has from the beginning: it had compiled it before, or the first refused it.
     pub(crate) first: Option<A::Linked<T>>,
     pub(crate) second: Arc<Second<T, B>>,
 }

@@ -6,7 +6,7 @@ use hotcell_core::{Identity, ModuleSummary};
 use wasmtime::Module;
 
 #[cfg(all(feature = "worker", unix))]
-use crate::worker::{CompileWorker, Failed};
+use crate::worker::{CompileLimits, CompileWorker, Failed};
 use crate::{
     ID, Options,
     convert::backend_error,
@@ -67,6 +67,9 @@ fn in_process(engine: &SharedEngine, bytes: &[u8]) -> Result<Module, BackendErro
 }
 
 /// Compiles a module in a worker's process. What has reached the limits once is not tried again, as long as the cache knows.
+///
+/// Only limits of ours that the module itself has used up are remembered. A machine that was busy, a limit that this process
+/// was started with, or a crash, which may be the system's for want of memory, says nothing about the next time.
 #[cfg(all(feature = "worker", unix))]
 fn limited(
     engine: &SharedEngine,
@@ -75,33 +78,45 @@ fn limited(
     admitted: &Admitted<'_>,
 ) -> Result<Module, BackendError> {
     #[cfg(feature = "cache")]
-    if let (Some(cache), Some(identity)) = (&options.cache, admitted.identity()) {
+    let known = options.cache.as_ref().zip(admitted.identity()).map(|(cache, identity)| {
         let limits = format!("{:?}", worker.limits());
-        let name = crate::EntryName::of(&[&entry_name(engine, identity).bytes(), limits.as_bytes()]);
-        if let Some(allowed) = cache.get(name, |allowed| String::from_utf8(allowed.to_vec()).ok()) {
-            return Err(BackendError::CompileLimit { allowed });
-        }
-        return in_worker(engine, worker, admitted.bytes()).inspect_err(|error| {
-            if let BackendError::CompileLimit { allowed } = error {
-                cache.put(name, &[allowed.as_bytes()]);
-            }
-        });
+        (cache, crate::EntryName::of(&[&entry_name(engine, identity).bytes(), limits.as_bytes()]))
+    });
+    #[cfg(feature = "cache")]
+    if let Some((cache, name)) = known
+        && let Some(allowed) = cache.get(name, |allowed| String::from_utf8(allowed.to_vec()).ok())
+    {
+        return Err(BackendError::CompileLimit { allowed });
     }
     let _ = options;
-    in_worker(engine, worker, admitted.bytes())
+    let settings = engine.code_settings().encode();
+    let failed = match worker.run(&[&settings, admitted.bytes()]) {
+        Ok(compiled) => return compiled_by_us(engine, &compiled).map_err(backend_error),
+        Err(failed) => failed,
+    };
+    #[cfg(feature = "cache")]
+    let is_the_modules = matches!(failed, Failed::Time | Failed::Memory);
+    let error = worker_error(failed, worker.limits());
+    #[cfg(feature = "cache")]
+    if let (true, Some((cache, name)), BackendError::CompileLimit { allowed }) = (is_the_modules, known, &error) {
+        cache.put(name, &[allowed.as_bytes()]);
+    }
+    Err(error)
 }
 
-/// Compiles `bytes` in a worker's process.
 #[cfg(all(feature = "worker", unix))]
-fn in_worker(engine: &SharedEngine, worker: &CompileWorker, bytes: &[u8]) -> Result<Module, BackendError> {
-    let limits = worker.limits();
-    let too_much = |allowed: String| BackendError::CompileLimit { allowed };
-    let compiled = worker.run(&[&engine.code_settings().encode(), bytes]).map_err(|failed| match failed {
-        Failed::Time => too_much(format!("{:?}", limits.time)),
-        Failed::Memory => too_much(format!("{} bytes of memory", limits.memory_bytes)),
-        failed => BackendError::Engine { backend: ID, source: failed.into() },
-    })?;
-    compiled_by_us(engine, &compiled).map_err(backend_error)
+fn worker_error(failed: Failed, limits: CompileLimits) -> BackendError {
+    let time = limits.time;
+    let allowed = match failed {
+        Failed::Time => format!("{time:?}"),
+        Failed::Waited { used } => {
+            let used = std::time::Duration::from_millis(used.as_millis() as u64);
+            format!("{time:?}, of which it had a processor for {used:?}")
+        }
+        Failed::Memory => format!("{} bytes of memory", limits.memory_bytes),
+        failed => return BackendError::Engine { backend: ID, source: failed.into() },
+    };
+    BackendError::CompileLimit { allowed }
 }
 
 /// What a worker does: pieces of a request in, a compiled module out.

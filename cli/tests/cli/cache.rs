@@ -4,6 +4,9 @@ use std::thread;
 
 use super::*;
 
+#[cfg(target_os = "linux")]
+mod behind;
+
 /// A directory that is not there yet.
 fn nowhere(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -107,6 +110,12 @@ fn a_directory_that_cannot_be_is_no_reason_to_fail() {
     let cache = blocked.join("below");
     let run = output(["run", path_text(&module), "--cache", path_text(&cache)]);
     assert_eq!(exit_code(&run), 0, "{}", text(&run.stderr));
+    let warning = "hotcell: warning: no compiled code is kept: ";
+    assert_eq!(text(&run.stderr).matches(warning).count(), 1, "{}", text(&run.stderr));
+    for quiet in ["--quiet", "--json"] {
+        let run = output(["run", path_text(&module), "--cache", path_text(&cache), quiet]);
+        assert!(!text(&run.stderr).contains(warning), "{}", text(&run.stderr));
+    }
     let compile = output(["compile", path_text(&module), "--cache", path_text(&cache)]);
     assert_eq!(exit_code(&compile), 1, "there is nothing that it could do");
     let shown = output(["cache", "show", "--cache", path_text(&cache)]);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT},
+    fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT},
     io::Errno,
     process::{Resource, geteuid, getrlimit},
 };
@@ -18,6 +18,9 @@ use super::{InsecureCache, Unusable};
 
 /// How the names of files begin that are being written.
 const UNFINISHED: &str = "new-";
+/// File that is there to be locked.
+const LOCK: &str = "lock";
+
 /// Whether a file of this name is one that was being written, and nobody else's.
 fn is_unfinished(name: &str) -> bool {
     let digits = name.strip_prefix(UNFINISHED).filter(|digits| digits.len() == 32);
@@ -74,7 +77,8 @@ impl Directory {
         }
     }
 
-    fn open_file(&self, name: &str) -> rustix::io::Result<(File, Stat)> {
+    /// A regular file, for reading.
+    pub(super) fn open_file(&self, name: &str) -> rustix::io::Result<(File, Stat)> {
         // A pipe in the place of a file must not make us wait.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OPEN;
         let file = rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())?;
@@ -153,7 +157,9 @@ impl Directory {
             content.iter().try_for_each(|part| file.write_all(part))?;
             Ok(place(&unfinished, &file)?)
         };
-        write().inspect_err(|_| self.remove(&unfinished))
+        write().inspect_err(|_| {
+            self.remove(&unfinished);
+        })
     }
 
     /// Marks a file as used now.
@@ -163,9 +169,17 @@ impl Directory {
         let _ = rustix::fs::utimensat(&self.descriptor, name, &times, AtFlags::SYMLINK_NOFOLLOW);
     }
 
-    /// Removes a file, if it is there.
-    pub(super) fn remove(&self, name: &str) {
-        let _ = rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty());
+    /// Removes a file, if it is there, and says whether this call did.
+    pub(super) fn remove(&self, name: &str) -> bool {
+        rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()).is_ok()
+    }
+
+    /// The file that is locked by who has it open, unless somebody has.
+    pub(super) fn try_lock(&self) -> rustix::io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | OPEN;
+        let file = rustix::fs::openat(&self.descriptor, LOCK, flags, PRIVATE)?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(file.into())
     }
 
     /// The regular files whose names are text.

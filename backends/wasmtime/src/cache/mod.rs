@@ -14,11 +14,15 @@ mod seal;
 mod tests;
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
 };
+
+use rustix::io::Errno;
 
 use self::{
     directory::Directory,
@@ -179,22 +183,27 @@ impl CodeCache {
         entries
     }
 
-    /// Whether the entry is there and carries its seal.
-    pub fn is_sound(&self, name: EntryName) -> bool {
-        let is_sound = |store: &Store| {
-            let sealed = store.directory.read(&name.to_string(), self.limit)?;
-            store.key.open(name, &sealed).map(drop)
-        };
-        self.store.as_ref().is_ok_and(|store| is_sound(store).is_some())
+    /// Whether the entry is there, and does not carry its seal. One that another process has removed is not damaged, nor is
+    /// one that is too large for this cache.
+    pub fn is_damaged(&self, name: EntryName) -> bool {
+        let Ok(store) = &self.store else { return false };
+        match store.directory.open_file(&name.to_string()) {
+            Ok((file, _)) => !store.key.seals(name, file),
+            Err(error) => error != Errno::NOENT,
+        }
     }
 
-    /// Removes all entries. Gives their number.
+    /// Removes all entries. Gives the number of those that this call has removed.
     pub fn clear(&self) -> usize {
-        let entries = self.entries();
-        if let Ok(store) = &self.store {
-            entries.iter().for_each(|entry| store.directory.remove(&entry.name.to_string()));
-        }
-        entries.len() - self.entries().len()
+        let Ok(store) = &self.store else { return 0 };
+        self.entries().iter().filter(|entry| store.directory.remove(&entry.name.to_string())).count()
+    }
+
+    /// The lock of the directory, for programs that compile ahead and one at a time: none where somebody has it, or where
+    /// nothing is kept. It is held until the file is closed, by this process and by those that inherit it. Nothing else here
+    /// waits for it.
+    pub fn try_lock(&self) -> Option<File> {
+        self.store.as_ref().ok()?.directory.try_lock().ok()
     }
 }
 
@@ -211,8 +220,8 @@ impl From<io::Error> for Unusable {
     }
 }
 
-impl From<rustix::io::Errno> for Unusable {
-    fn from(error: rustix::io::Errno) -> Self {
+impl From<Errno> for Unusable {
+    fn from(error: Errno) -> Self {
         Self::Failed(error.into())
     }
 }

@@ -1,6 +1,6 @@
 //! The key of a cache, and the seals of its entries.
 
-use std::io;
+use std::io::{self, Read};
 
 use super::{EntryName, Unusable, directory::Directory};
 
@@ -54,10 +54,26 @@ impl Key {
         (self.mac(name, &[content]) == blake3::Hash::from_bytes(seal)).then_some(content)
     }
 
-    /// Over the format, the name and the content, each of which has one length.
-    fn mac(&self, name: EntryName, content: &[&[u8]]) -> blake3::Hash {
+    /// Whether all of a file is an entry of this name. It is not kept.
+    pub(super) fn seals(&self, name: EntryName, mut file: impl Read) -> bool {
+        let mut header = [0; SEALED];
+        let mut mac = self.begin_mac(name);
+        if file.read_exact(&mut header).is_err() || mac.update_reader(file).is_err() {
+            return false;
+        }
+        let seal = header.strip_prefix(MAGIC).and_then(|seal| <[u8; SEAL]>::try_from(seal).ok());
+        seal.is_some_and(|seal| mac.finalize() == blake3::Hash::from_bytes(seal))
+    }
+
+    fn begin_mac(&self, name: EntryName) -> blake3::Hasher {
         let mut mac = blake3::Hasher::new_keyed(&self.0);
         mac.update(MAGIC).update(&name.0);
+        mac
+    }
+
+    /// Over the format, the name and the content, each of which has one length.
+    fn mac(&self, name: EntryName, content: &[&[u8]]) -> blake3::Hash {
+        let mut mac = self.begin_mac(name);
         content.iter().for_each(|part| {
             mac.update(part);
         });
@@ -80,14 +96,17 @@ mod tests {
         let (key, name) = (Key([7; 32]), EntryName::of(&[b"module", b"settings"]));
         let entry = sealed(&key, name);
         assert_eq!(key.open(name, &entry), Some(&CONTENT.concat()[..]));
+        assert!(key.seals(name, &entry[..]));
         for length in 0..entry.len() {
             assert_eq!(key.open(name, &entry[..length]), None, "truncated to {length}");
+            assert!(!key.seals(name, &entry[..length]), "truncated to {length}");
         }
         for byte in 0..entry.len() {
             for bit in 0..8 {
                 let mut flipped = entry.clone();
                 flipped[byte] ^= 1 << bit;
                 assert_eq!(key.open(name, &flipped), None, "bit {bit} of byte {byte}");
+                assert!(!key.seals(name, &flipped[..]), "bit {bit} of byte {byte}");
             }
         }
         assert_eq!(key.open(name, &[&entry[..], &[0]].concat()), None, "longer");

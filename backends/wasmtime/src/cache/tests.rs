@@ -55,7 +55,7 @@ fn what_is_put_is_got_by_its_name_and_by_every_cache_of_the_directory() {
     for cache in [&cache, &CodeCache::in_dir(cache.path()).unwrap()] {
         assert_eq!(get(cache, name(1)), Some(CONTENT.concat()));
         assert_eq!(get(cache, name(2)), None);
-        assert!(cache.is_sound(name(1)) && !cache.is_sound(name(2)));
+        assert!(!cache.is_damaged(name(1)) && !cache.is_damaged(name(2)), "one is sound, and one is not there");
     }
     assert_eq!(cache.entries().iter().map(|entry| entry.name).collect::<Vec<_>>(), [name(1)]);
     assert_eq!(cache.clear(), 1);
@@ -85,7 +85,7 @@ fn a_damaged_entry_is_a_miss_and_goes() {
     });
     for bytes in damaged.chain([[&whole[..], b"more"].concat()]) {
         fs::write(file(&cache, name(1)), &bytes).unwrap();
-        assert!(!cache.is_sound(name(1)));
+        assert!(cache.is_damaged(name(1)));
         assert_eq!(get(&cache, name(1)), None);
         assert!(!file(&cache, name(1)).exists());
     }
@@ -198,6 +198,48 @@ fn what_was_not_used_for_the_longest_time_goes_first() {
     assert!(theirs.exists() && cache.path().join("notes of somebody").exists(), "not ours");
     cache.clone().with_limit(500).put(name(6), content);
     assert!(!file(&cache, name(6)).exists(), "larger than the cache");
+}
+
+#[test]
+fn what_is_larger_than_the_cache_is_not_damaged() {
+    let (_directory, cache) = scratch();
+    cache.put(name(1), CONTENT);
+    let small = cache.with_limit(1);
+    assert_eq!(get(&small, name(1)), None);
+    assert!(!small.is_damaged(name(1)));
+}
+
+#[test]
+fn clearing_counts_what_it_has_removed_whatever_others_do() {
+    let (_directory, cache) = scratch();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in (0..=255).cycle() {
+                if is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    return;
+                }
+                cache.put(name(number), CONTENT);
+            }
+        });
+        // A number below zero would be a panic in a debug build, and a large one in this.
+        let counts: Vec<usize> = (0..200).map(|_| cache.clear()).collect();
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(counts.iter().all(|count| *count <= 256), "{counts:?}");
+    });
+}
+
+#[test]
+fn one_has_the_lock_and_its_children_keep_it() {
+    let (_directory, cache) = scratch();
+    let lock = cache.try_lock().unwrap();
+    assert!(cache.try_lock().is_none() && CodeCache::in_dir(cache.path()).unwrap().try_lock().is_none());
+    let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(lock).spawn().unwrap();
+    assert!(cache.try_lock().is_none(), "a child has it");
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert!(cache.try_lock().is_some());
+    assert_eq!((cache.entries().len(), cache.clear()), (0, 0), "it is no entry");
 }
 
 /// Tells the test binary to write, instead of testing.

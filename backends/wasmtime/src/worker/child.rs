@@ -24,6 +24,12 @@ const MARKER: &str = "--hotcell-compile-worker";
 /// File descriptors below this number: standard input, output and error, and so no new one at all.
 const FILES: u64 = 3;
 
+/// What the limit of memory is about.
+#[cfg(not(target_os = "openbsd"))]
+pub(super) const MEMORY: Resource = Resource::As;
+#[cfg(target_os = "openbsd")]
+pub(super) const MEMORY: Resource = Resource::Data;
+
 static SERVED: AtomicBool = AtomicBool::new(false);
 
 /// Makes this program a worker for [`super::CompileWorker`], when it was started as one. Call it first in `main`:
@@ -60,11 +66,7 @@ pub(super) fn was_served() -> bool {
 /// What makes a program a worker. The limits are arguments and no part of the request, so that they hold before the
 /// first byte is read.
 pub(super) fn arguments(limits: CompileLimits) -> [String; 4] {
-    let order = Order {
-        parent: process::id(),
-        memory_bytes: limits.memory_bytes,
-        cpu_seconds: limits.time.as_secs().saturating_add(1 + u64::from(limits.time.subsec_nanos() > 0)),
-    };
+    let order = Order { parent: process::id(), memory_bytes: limits.memory_bytes, cpu_seconds: limits.cpu_seconds() };
     [MARKER.to_owned(), order.parent.to_string(), order.memory_bytes.to_string(), order.cpu_seconds.to_string()]
 }
 
@@ -129,11 +131,7 @@ fn shortened(text: &str) -> Vec<u8> {
 fn limit_self(order: &Order) -> Result<(), String> {
     #[cfg(target_os = "linux")]
     linux::confine(order)?;
-    #[cfg(not(target_os = "openbsd"))]
-    let memory = Resource::As;
-    #[cfg(target_os = "openbsd")]
-    let memory = Resource::Data;
-    lower(memory, order.memory_bytes, order.memory_bytes)?;
+    lower(MEMORY, order.memory_bytes, order.memory_bytes)?;
     // The first limit is a signal that tells what happened, the second one kills.
     lower(Resource::Cpu, order.cpu_seconds, order.cpu_seconds.saturating_add(1))?;
     lower(Resource::Core, 0, 0)?;

@@ -8,10 +8,12 @@
 //!
 //! * `frame` is what goes through the pipes.
 //! * `parent` starts a child, talks with it until the deadline, and ends it.
+//! * `judge` says what the end of a child means.
 //! * `child` limits itself before it reads anything, and answers.
 
 mod child;
 mod frame;
+mod judge;
 mod parent;
 
 pub use child::serve;
@@ -33,6 +35,13 @@ pub struct CompileLimits {
     /// Address space of the child, all of it: the program's own code and data count, and so do the request, the reply
     /// and what the allocator keeps. It also bounds the reply; the parent reserves at most twice what has come of it.
     pub memory_bytes: u64,
+}
+
+impl CompileLimits {
+    /// Processor time that the child allows itself.
+    fn cpu_seconds(self) -> u64 {
+        self.time.as_secs().saturating_add(1 + u64::from(self.time.subsec_nanos() > 0))
+    }
 }
 
 impl Default for CompileLimits {
@@ -123,12 +132,22 @@ pub enum WorkerUnavailable {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failed {
-    /// It took longer than [`CompileLimits::time`].
+    /// It took longer than [`CompileLimits::time`], and had a processor for most of it.
     #[error("the compilation took too long")]
     Time,
+    /// It took longer than [`CompileLimits::time`], and had a processor for less than nine tenths of it: the machine was busy
+    /// or asleep, or somebody stopped the child. Another time it may be fast enough.
+    #[error("the compilation took too long: it had a processor for {used:?} of its time")]
+    Waited {
+        /// Processor time.
+        used: Duration,
+    },
     /// It needed more than [`CompileLimits::memory_bytes`].
     #[error("the compilation needed too much memory")]
     Memory,
+    /// It needed more than a limit of this process, which a child inherits and which is lower than ours.
+    #[error("the compilation needed more than {0}, the limit that this process was started with")]
+    Inherited(String),
     /// It panicked, or it ended before it answered: how, and the beginning of what it wrote to its error stream,
     /// escaped. A stack that overflows is a crash, also where it could not grow because of the memory limit, and so is
     /// a kill by the system that ran out of memory.
@@ -137,7 +156,7 @@ pub enum Failed {
     /// It answered something that is no reply to this request.
     #[error("the compiler's reply is none: {0}")]
     Garbage(&'static str),
-    /// The handler's own error, at most 4 KiB of it. The text is as the child sent it: escape it where you show it, as
+    /// The handler's own error, where it is not want of memory, at most 4 KiB of it. The text is as the child sent it: escape it where you show it, as
     /// this error does.
     #[error("{}", .0.escape_debug())]
     Refused(String),

@@ -3,23 +3,26 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     mem,
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::process::CommandExt,
     path::Path,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+#[cfg(not(target_os = "openbsd"))]
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, ioctl_fionbio},
-    process::Signal,
 };
+use wait4::{ResUse, Wait4};
 
 use super::{
     CompileLimits, Failed,
     child::arguments,
-    frame::{Incoming, Nonce, Status, request_head},
+    frame::{Incoming, Nonce, request_head},
+    judge::Judge,
 };
 
 /// What `ps` shows.
@@ -30,13 +33,12 @@ const CHUNK: usize = 64 << 10;
 const ERRORS: usize = 4 << 10;
 /// How long a child that closed its output has to be gone. Its files are closed near the end of its end.
 const LAST_STEPS: Duration = Duration::from_millis(100);
-/// What a program says of itself when it has no memory: Rust's allocator, and the system's error.
-const NO_MEMORY: [&str; 2] = ["memory allocation of", "(os error 12)"];
 
 pub(super) fn run(program: &Path, limits: CompileLimits, request: &[&[u8]]) -> Result<Vec<u8>, Failed> {
     let begin = Instant::now();
     let mut nonce = Nonce::default();
     getrandom::fill(&mut nonce).map_err(|error| Failed::CannotStart(io::Error::other(error.to_string())))?;
+    let judge = Judge::new(limits);
     let mut process = Process::start(program, limits).map_err(Failed::CannotStart)?;
     let mut pipes = Pipes::of(&mut process).map_err(Failed::CannotStart)?;
 
@@ -46,7 +48,8 @@ pub(super) fn run(program: &Path, limits: CompileLimits, request: &[&[u8]]) -> R
     loop {
         let left = limits.time.saturating_sub(begin.elapsed());
         if left.is_zero() {
-            return Err(Failed::Time);
+            let End { used, .. } = process.end(Duration::ZERO);
+            return Err(judge.out_of_time(used));
         }
         pipes.wait(left).map_err(Failed::CannotStart)?;
         pipes.send(&mut unsent).map_err(Failed::CannotStart)?;
@@ -55,79 +58,89 @@ pub(super) fn run(program: &Path, limits: CompileLimits, request: &[&[u8]]) -> R
             Progress::More => {}
             Progress::Complete => {
                 let (status, payload) = incoming.finish(&nonce).map_err(Failed::Garbage)?;
-                return verdict(status, payload);
+                return judge.reply(status, payload);
             }
             Progress::Closed => break,
         }
     }
     // No reply. What the process says of its end goes before what is wrong with the bytes.
-    let status = process.end(limits.time.saturating_sub(begin.elapsed()).min(LAST_STEPS));
+    let left = limits.time.saturating_sub(begin.elapsed()).min(LAST_STEPS);
+    let End { status, used } = process.end(left);
     pipes.keep_errors();
     Err(match status {
-        Some(status) if !status.success() => crash(status, &pipes.kept),
+        Some(status) if !status.success() => judge.crash(status, &pipes.kept, used),
         _ => Failed::Garbage(incoming.finish(&nonce).err().unwrap_or("it is not complete")),
     })
 }
 
-fn verdict(status: Status, payload: Vec<u8>) -> Result<Vec<u8>, Failed> {
-    let text = |payload: Vec<u8>| String::from_utf8_lossy(&payload).into_owned();
-    match status {
-        Status::Done => Ok(payload),
-        Status::Refused => Err(Failed::Refused(text(payload))),
-        Status::Panicked => {
-            let text = text(payload);
-            Err(if says_no_memory(&text) { Failed::Memory } else { Failed::Crashed(text.escape_debug().to_string()) })
-        }
-    }
-}
-
-fn crash(status: ExitStatus, errors: &[u8]) -> Failed {
-    let errors = String::from_utf8_lossy(errors);
-    let errors = errors.trim_end();
-    if status.signal() == Some(Signal::XCPU.as_raw()) {
-        Failed::Time
-    } else if says_no_memory(errors) {
-        Failed::Memory
-    } else if errors.is_empty() {
-        Failed::Crashed(status.to_string())
-    } else {
-        Failed::Crashed(format!("{status}: {}", errors.escape_debug()))
-    }
-}
-
-fn says_no_memory(text: &str) -> bool {
-    NO_MEMORY.iter().any(|words| text.contains(words))
-}
-
 /// A child that is killed and waited for when this is dropped, on every path.
-struct Process(Child);
+struct Process {
+    child: Child,
+    was_waited_for: bool,
+}
 
 impl Process {
     fn start(program: &Path, limits: CompileLimits) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.arg0(NAME).args(arguments(limits)).env_clear().current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map(Self)
+        Ok(Self { child: command.spawn()?, was_waited_for: false })
     }
 
-    /// Gives the child `time` to end, and its status if it did so by itself.
-    fn end(mut self, time: Duration) -> Option<ExitStatus> {
+    /// Gives the child `time` to end, and kills it then.
+    fn end(&mut self, time: Duration) -> End {
         let begin = Instant::now();
-        loop {
-            match self.0.try_wait() {
-                Ok(None) if begin.elapsed() < time => thread::sleep(Duration::from_millis(1)),
-                ended => return ended.ok().flatten(),
-            }
+        while !self.has_ended() && begin.elapsed() < time {
+            thread::sleep(Duration::from_millis(1));
         }
+        let by_itself = self.has_ended();
+        // It fails only where the child has ended.
+        let _ = self.child.kill();
+        let ended = loop {
+            match self.child.wait4() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                ended => break ended,
+            }
+        };
+        self.was_waited_for = true;
+        match ended {
+            Ok(ResUse { status, rusage }) => {
+                End { status: by_itself.then_some(status), used: rusage.utime + rusage.stime }
+            }
+            // In a host that ignores the end of its children there is nobody left to ask.
+            Err(_) => End { status: None, used: Duration::ZERO },
+        }
+    }
+
+    /// It cannot be asked without waiting for it.
+    #[cfg(target_os = "openbsd")]
+    fn has_ended(&self) -> bool {
+        false
+    }
+
+    /// Whether it has ended. It can still be waited for.
+    #[cfg(not(target_os = "openbsd"))]
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(Pid::from_child(&self.child)), options).is_ok_and(|status| status.is_some())
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only when the child is gone and was waited for.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if !self.was_waited_for {
+            // What it was is nobody's question any more.
+            self.end(Duration::ZERO);
+        }
     }
+}
+
+/// How a child has ended.
+struct End {
+    /// Where nobody had to end it.
+    status: Option<ExitStatus>,
+    /// Processor time.
+    used: Duration,
 }
 
 /// The parent's ends, which never block.
@@ -149,7 +162,7 @@ enum Progress {
 
 impl Pipes {
     fn of(process: &mut Process) -> io::Result<Self> {
-        let child = &mut process.0;
+        let child = &mut process.child;
         let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(io::Error::other("there are no pipes"));

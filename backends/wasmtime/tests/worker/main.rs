@@ -22,6 +22,11 @@ fn main() {
     if env::args().nth(1).as_deref() == Some("--parent") {
         checks::sleep_as_parent();
     }
+    // A parent that has limits itself.
+    if env::args().nth(1).as_deref() == Some("--limited") {
+        checks::work_limited(&env::args().nth(2).unwrap_or_default());
+        process::exit(0);
+    }
 
     let unserved =
         env::current_exe().and_then(|this| Command::new(this).arg("--unserved").stdin(Stdio::null()).status());

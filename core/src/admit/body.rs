@@ -287,6 +287,11 @@ impl<'p> Bodies<'p> {
         }
     }
 
+    /// Begins bodies of so many bytes together.
+    pub(super) fn begin(&mut self, bytes: u64) {
+        self.copies.begin_module(bytes);
+    }
+
     /// Stores what was found in all bodies.
     pub(super) fn finish(self, validated: &mut Validated) {
         validated.called = self.called;

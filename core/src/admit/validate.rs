@@ -161,7 +161,10 @@ impl Validation<'_> {
                 cap("module.data_segments", section.count(), caps.data_segments, at)?;
                 self.data(section.clone())?;
             }
-            Payload::CodeSectionStart { count, .. } => cap("module.functions", *count, caps.functions, at)?,
+            Payload::CodeSectionStart { count, size, .. } => {
+                cap("module.functions", *count, caps.functions, at)?;
+                self.totals.begin((*size).into());
+            }
             Payload::CodeSectionEntry(body) => {
                 cap("module.body_bytes", body.range().len() as u64, caps.body_bytes, at)?;
             }

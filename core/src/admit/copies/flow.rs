@@ -6,10 +6,13 @@ use alloc::vec::Vec;
 
 use super::{Copies, Definition, Local, Loop, Place, Sum, Value};
 
-/// Entries of the log that are read for one operator of a body, on average; more end the reading of logs.
+/// Entries of the log that are read for one operator of a body, on average.
 const READ: u64 = 64;
 /// And for each body.
 const READ_AT_LEAST: u64 = 1 << 16;
+/// Entries that are read beyond that for a byte of all bodies: large functions with a dispatcher need it, and a module has few
+/// of them. More end the reading of logs.
+const READ_IN_MODULE: u64 = 64;
 
 /// A value that a local had. It is read at the end of every block around.
 #[derive(Clone, Copy)]
@@ -29,6 +32,8 @@ pub(super) struct Log {
     /// By number, how long the log was when something branched.
     snapshots: Vec<u32>,
     read: u64,
+    /// Entries that may still be read in the module, beyond those of each body.
+    credit: u64,
     /// For each local the number of the join that has seen it, and its index there.
     seen: Vec<(u32, u32)>,
     joins: u32,
@@ -36,6 +41,11 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// Begins a module with bodies of so many bytes together.
+    pub(super) fn begin(&mut self, bytes: u64) {
+        self.credit = READ_IN_MODULE * bytes;
+    }
+
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.snapshots.clear();
@@ -444,7 +454,13 @@ impl Copies {
                 log.merged[seen.1 as usize].last = old.value;
             }
         }
-        log.read += u64::from(log.len().saturating_sub(first));
-        self.is_tangled = log.read > READ_AT_LEAST + READ * u64::from(self.time);
+        let read = u64::from(log.len().saturating_sub(first));
+        log.read += read;
+        if log.read > READ_AT_LEAST + READ * u64::from(self.time) {
+            match log.credit.checked_sub(read) {
+                Some(credit) => log.credit = credit,
+                None => self.is_tangled = true,
+            }
+        }
     }
 }

@@ -192,6 +192,11 @@ pub(super) struct Copies {
 }
 
 impl Copies {
+    /// Begins a module with bodies of so many bytes together.
+    pub(super) fn begin_module(&mut self, bytes: u64) {
+        self.log.begin(bytes);
+    }
+
     /// Begins a body.
     pub(super) fn begin(&mut self, at: usize, ty: u32, locals: u64, validated: &Validated) {
         self.begin = at;

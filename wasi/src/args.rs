@@ -70,3 +70,35 @@ pub(crate) fn environ_sizes_get(call: &mut Call<'_>, out: (u32, u32)) -> Outcome
 pub(crate) fn environ_get(call: &mut Call<'_>, out: (u32, u32)) -> Outcome {
     call.state.config.clone().env.get(call, out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{WasiConfig, testing::Guest};
+
+    #[test]
+    fn a_guest_gets_its_arguments() {
+        let config = WasiConfig::sandbox().args(["a", "", "bcd"]).unwrap().env("K", "v=w").unwrap();
+        let mut guest = Guest::new(config);
+        assert_eq!(guest.errno(args_sizes_get, (0, 4)), 0);
+        assert_eq!((guest.u32(0), guest.u32(4)), (3, 7));
+        assert_eq!(guest.errno(args_get, (16, 32)), 0);
+        assert_eq!([guest.u32(16), guest.u32(20), guest.u32(24)], [32, 34, 35]);
+        assert_eq!(guest.bytes(32, 7), b"a\0\0bcd\0");
+        assert_eq!(guest.errno(environ_sizes_get, (0, 4)), 0);
+        assert_eq!((guest.u32(0), guest.u32(4)), (1, 6));
+        assert_eq!(guest.errno(environ_get, (16, 32)), 0);
+        assert_eq!((guest.u32(16), guest.bytes(32, 6)), (32, &b"K=v=w\0"[..]));
+    }
+
+    #[test]
+    fn what_is_no_string_is_no_argument() {
+        assert!(WasiConfig::sandbox().args(["a\0b"]).is_err());
+        assert!(WasiConfig::sandbox().env("A=", "").is_err());
+        assert!(WasiConfig::sandbox().env("", "").is_err());
+        assert!(WasiConfig::sandbox().env("A", "\0").is_err());
+        let long = "x".repeat(1 << 20);
+        assert!(WasiConfig::sandbox().args(alloc::vec![&long; 15]).is_ok());
+        assert!(WasiConfig::sandbox().args(alloc::vec![&long; 16]).is_err());
+    }
+}

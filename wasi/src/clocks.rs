@@ -121,3 +121,38 @@ pub(crate) fn clock_time_get(call: &mut Call<'_>, (id, _precision, out): (u32, u
     call.memory.put(out, &now.to_le_bytes())?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{WasiConfig, testing::Guest};
+
+    #[test]
+    fn the_virtual_clock_moves_when_it_is_read() {
+        let mut guest = Guest::new(WasiConfig::sandbox().virtual_clock(5_000_000));
+        for (id, expected) in [(1, 1_000), (0, 5_002_000), (2, 3_000), (3, 4_000)] {
+            assert_eq!(guest.errno(clock_time_get, (id, 0, 0)), 0);
+            assert_eq!(guest.u64(0), expected);
+        }
+        assert_eq!(guest.errno(clock_res_get, (1, 0)), 0);
+        assert_eq!(guest.u64(0), 1_000);
+        assert_eq!(guest.errno(clock_time_get, (4, 0, 0)), Errno::Inval as u16);
+        assert_eq!(guest.errno(clock_res_get, (4, 0)), Errno::Inval as u16);
+    }
+
+    #[test]
+    fn the_virtual_clock_ends() {
+        let mut clocks = Clocks::new(Time::Virtual { start: 7 });
+        clocks.pass(u64::MAX);
+        assert_eq!((clocks.read(ClockId::Realtime), clocks.read(ClockId::Monotonic)), (u64::MAX, u64::MAX));
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn the_hosts_clock_is_the_hosts() {
+        let clocks = Clocks::new(Time::Host);
+        let since_2020 = clocks.now(ClockId::Realtime) / 1_000_000_000;
+        assert!(since_2020 > 1_577_836_800, "{since_2020}");
+        assert!(clocks.now(ClockId::Monotonic) <= clocks.now(ClockId::Monotonic));
+    }
+}

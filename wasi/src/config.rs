@@ -253,7 +253,12 @@ impl WasiConfig {
 
     fn preopen(mut self, path: &str, source: Source) -> Result<Self, ConfigError> {
         let is_taken = self.preopens.iter().any(|preopen| &*preopen.path == path);
-        if path.is_empty() || path.len() > 4096 || path.contains('\0') || is_taken || self.preopens.len() >= MOST_PREOPENS {
+        if path.is_empty()
+            || path.len() > 4096
+            || path.contains('\0')
+            || is_taken
+            || self.preopens.len() >= MOST_PREOPENS
+        {
             return Err(ConfigError::GuestPath { path: path.to_owned() });
         }
         self.preopens.push(Preopen { path: path.into(), source });

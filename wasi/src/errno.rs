@@ -11,6 +11,7 @@ pub(crate) enum Errno {
     Fbig = 22,
     Ilseq = 25,
     Inval = 28,
+    #[cfg(feature = "std")]
     Io = 29,
     Isdir = 31,
     #[cfg(feature = "dirs")]
@@ -25,8 +26,6 @@ pub(crate) enum Errno {
     Notsock = 57,
     Notsup = 58,
     Overflow = 61,
-    #[cfg(feature = "dirs")]
-    Perm = 63,
     Rofs = 69,
     Spipe = 70,
     Xdev = 75,

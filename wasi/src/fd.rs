@@ -284,10 +284,7 @@ fn sought(from: u64, offset: i64) -> Result<u64, Errno> {
     }
 }
 
-pub(crate) fn fd_readdir(
-    call: &mut Call<'_>,
-    (fd, buffer, len, cookie, out): (u32, u32, u32, u64, u32),
-) -> Outcome {
+pub(crate) fn fd_readdir(call: &mut Call<'_>, (fd, buffer, len, cookie, out): (u32, u32, u32, u64, u32)) -> Outcome {
     let object = &call.state.fds.get(fd, rights::FD_READDIR)?.object;
     call.memory.check(out, 4)?;
     call.memory.check(buffer, len)?;
@@ -298,7 +295,7 @@ pub(crate) fn fd_readdir(
             crate::readdir::entries(tree, *node, cookie)?
         }
         #[cfg(feature = "dirs")]
-        Object::HostDir(dir) => dir.entries(&mut call.fuel, cookie)?,
+        Object::HostDir(dir) => dir.entries(&mut call.fuel, cookie, len)?,
         _ => return Err(Errno::Notdir.into()),
     };
     call.fuel.spend_moving(len.into())?;

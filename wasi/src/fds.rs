@@ -4,7 +4,10 @@ use alloc::vec::Vec;
 
 use crate::{
     errno::Errno,
-    files::{stat::FileType, tree::{NodeId, ROOT}},
+    files::{
+        stat::FileType,
+        tree::{NodeId, ROOT},
+    },
     rights,
 };
 
@@ -32,9 +35,16 @@ pub(crate) enum Object {
     Stdout,
     Stderr,
     /// A file in memory.
-    File { mount: usize, node: NodeId, position: u64 },
+    File {
+        mount: usize,
+        node: NodeId,
+        position: u64,
+    },
     /// A directory in memory.
-    Dir { mount: usize, node: NodeId },
+    Dir {
+        mount: usize,
+        node: NodeId,
+    },
     #[cfg(feature = "dirs")]
     HostFile(crate::files::dirs::HostFile),
     #[cfg(feature = "dirs")]

@@ -48,8 +48,9 @@ impl Buffers {
         }
         fuel.spend(count.into())?;
         let records = memory.bytes(at, count * 8)?.chunks_exact(8);
-        let list: Vec<_> =
-            records.map(|record| (u32::from_le_bytes(field(record, 0)), u32::from_le_bytes(field(record, 4)))).collect();
+        let list: Vec<_> = records
+            .map(|record| (u32::from_le_bytes(field(record, 0)), u32::from_le_bytes(field(record, 4))))
+            .collect();
         list.iter().try_for_each(|(at, len)| memory.check(*at, *len))?;
         let len = list.iter().map(|(_, len)| u64::from(*len)).sum();
         // The result is a number of 32 bits.
@@ -185,7 +186,9 @@ fn write(call: &mut Call<'_>, fd: u32, (list, count): (u32, u32), at: At, out: u
             let Object::HostFile(file) = &mut state.fds.get_mut(fd, 0)?.object else { return Err(Errno::Badf.into()) };
             match at {
                 At::Position => buffers.drain(memory, buffers.len, |bytes| file.write(bytes))?,
-                At::Offset(mut offset) => buffers.drain(memory, buffers.len, |bytes| file.write_at(bytes, &mut offset))?,
+                At::Offset(mut offset) => {
+                    buffers.drain(memory, buffers.len, |bytes| file.write_at(bytes, &mut offset))?
+                }
             }
         }
         #[cfg(feature = "dirs")]

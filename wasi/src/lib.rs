@@ -33,9 +33,9 @@
 //! * Its name and type are those of `wasi_snapshot_preview1`. Older programs import `wasi_unstable`, under which some functions
 //!   have other numbers and records of another shape with the same types; nobody has made such programs since 2020, and to be
 //!   mistaken for one is worse than to be refused.
-//! * Each pointer and length is held against the guest's memory, before anything else happens that could be seen: what is not
-//!   inside is `fault`, and the guest goes on. (The specification would have it trap.) A pointer need not be aligned; the
-//!   specification asks for that, but no other host of preview 1 than wasmtime does.
+//! * Each pointer and length is held against the guest's memory before anything happens that could be seen. What is not inside
+//!   is `fault`, and the guest goes on, as with a system call; the specification and wasmtime would have it trap, Node says
+//!   `overflow`. A pointer need not be aligned: wasmtime ends a guest for that, Node does not, and no program can tell.
 //! * Its numbers are capped before anything is reserved or copied: 1,024 buffers or subscriptions a call, paths of 4,096 bytes,
 //!   1,024 descriptors.
 //! * It is paid for before it is done: 16 units of fuel, and one for every 16 bytes that are moved, 4 random bytes, or buffer of
@@ -69,6 +69,8 @@ mod readdir;
 mod rights;
 mod sockets;
 mod state;
+#[cfg(test)]
+mod testing;
 
 #[cfg(feature = "dirs")]
 pub use config::Access;

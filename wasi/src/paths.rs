@@ -67,10 +67,7 @@ pub(crate) fn path_create_directory(call: &mut Call<'_>, (fd, at, len): (u32, u3
     Ok(())
 }
 
-pub(crate) fn path_filestat_get(
-    call: &mut Call<'_>,
-    (fd, lookup, at, len, out): (u32, u32, u32, u32, u32),
-) -> Outcome {
+pub(crate) fn path_filestat_get(call: &mut Call<'_>, (fd, lookup, at, len, out): (u32, u32, u32, u32, u32)) -> Outcome {
     let Target { dir, path } = target(call, fd, rights::PATH_FILESTAT_GET, (at, len))?;
     // There are no links in memory.
     let _follows = follows(lookup)?;
@@ -194,7 +191,9 @@ pub(crate) fn path_rename(
     let old = target(call, old_fd, rights::PATH_RENAME_SOURCE, (old_at, old_len))?;
     let new = target(call, new_fd, rights::PATH_RENAME_TARGET, (new_at, new_len))?;
     match (old.dir, new.dir) {
-        (Dir::Memory { mount, node: old_dir }, Dir::Memory { mount: new_mount, node: new_dir }) if mount == new_mount => {
+        (Dir::Memory { mount, node: old_dir }, Dir::Memory { mount: new_mount, node: new_dir })
+            if mount == new_mount =>
+        {
             let now = call.state.now();
             let tree = call.state.tree(mount)?;
             let from = follow(tree, old_dir, &old.path)?;
@@ -304,7 +303,9 @@ fn open(call: &mut Call<'_>, mount: usize, start: NodeId, path: &str, opening: O
         (Some(_), _) if opening.creates && opening.is_new => return Err(Errno::Exist.into()),
         (Some(node), _) => node,
         (None, Some((.., true))) if opening.creates => return Err(Errno::Isdir.into()),
-        (None, Some((dir, name, false))) if opening.creates => call.state.tree_mut(mount)?.create_file(dir, name, now)?,
+        (None, Some((dir, name, false))) if opening.creates => {
+            call.state.tree_mut(mount)?.create_file(dir, name, now)?
+        }
         (None, _) => return Err(Errno::Noent.into()),
     };
     let tree = call.state.tree(mount)?;
@@ -326,4 +327,181 @@ fn open(call: &mut Call<'_>, mount: usize, start: NodeId, path: &str, opening: O
     }
     call.state.opened(mount, node)?;
     Ok(Object::File { mount, node, position: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        WasiConfig, WasiState,
+        config::ScratchLimits,
+        fd::{fd_close, fd_fdstat_get, fd_prestat_dir_name, fd_prestat_get},
+        testing::{Guest, OUT},
+    };
+
+    const READ: u64 = rights::FD_READ | rights::FD_READDIR;
+    const WRITE: u64 = rights::FD_READ | rights::FD_WRITE;
+
+    /// `/data` on 3, with two files; a scratch directory `/tmp` on 4.
+    fn guest() -> Guest {
+        let files = [("words/en", &b"one two"[..]), ("words/de", b"eins"), ("top", b"")];
+        let config = WasiConfig::sandbox().files("/data", files).unwrap();
+        Guest::new(config.scratch("/tmp", ScratchLimits { bytes: 100, entries: 5 }).unwrap())
+    }
+
+    #[test]
+    fn directories_are_found_open() {
+        let mut guest = guest();
+        for (fd, name) in [(3, "/data"), (4, "/tmp")] {
+            assert_eq!(guest.errno(fd_prestat_get, (fd, 0)), 0);
+            assert_eq!((guest.u32(0), guest.u32(4)), (0, name.len() as u32));
+            assert_eq!(guest.errno(fd_prestat_dir_name, (fd, 0, 3)), Errno::Nametoolong as u16);
+            assert_eq!(guest.errno(fd_prestat_dir_name, (fd, 0, 8)), 0);
+            assert_eq!(guest.bytes(0, name.len() as u32), name.as_bytes());
+            assert_eq!(guest.errno(fd_fdstat_get, (fd, 0)), 0);
+            assert_eq!(guest.bytes(0, 1), [3]);
+        }
+        for fd in [0, 1, 2, 5] {
+            assert_eq!(guest.errno(fd_prestat_get, (fd, 0)), Errno::Badf as u16);
+        }
+    }
+
+    #[test]
+    fn files_are_read_and_not_written() {
+        let mut guest = guest();
+        let fd = guest.open(3, "words/en", 0, READ).unwrap();
+        let (list, count) = guest.buffers(&[(512, 3), (520, 10)]);
+        assert_eq!(guest.errno(crate::io::fd_read, (fd, list, count, OUT)), 0);
+        assert_eq!((guest.u32(OUT), guest.bytes(512, 3), guest.bytes(520, 4)), (7, &b"one"[..], &b" two"[..]));
+        assert_eq!(guest.write(fd, b"x"), Err(Errno::Notcapable as u16));
+        let rofs = Errno::Rofs as u16;
+        assert_eq!(guest.open(3, "words/en", 0, WRITE), Err(rofs));
+        assert_eq!(guest.open(3, "words/en", 8, READ), Err(rofs));
+        assert_eq!(guest.open(3, "words/fr", 1, READ), Err(rofs));
+        let (at, len) = guest.path("top");
+        assert_eq!(guest.errno(path_unlink_file, (3, at, len)), rofs);
+        let (at, len) = guest.path("new");
+        assert_eq!(guest.errno(path_create_directory, (3, at, len)), rofs);
+        assert_eq!(guest.open(3, "words/en", 1, READ), Ok(6));
+        assert_eq!(guest.open(3, "words/en", 1 | 4, READ), Err(Errno::Exist as u16));
+    }
+
+    #[test]
+    fn directories_are_listed() {
+        let mut guest = guest();
+        assert_eq!(guest.names(3, 4096), [".", "..", "words", "top"]);
+        let words = guest.open(3, "words", 2, READ).unwrap();
+        for room in [24 + 8, 60, 100, 4096] {
+            assert_eq!(guest.names(words, room), [".", "..", "en", "de"], "{room}");
+        }
+    }
+
+    /// A list goes on behind what was removed.
+    #[test]
+    fn what_is_listed_can_be_removed() {
+        let mut guest = guest();
+        for name in ["a", "b", "c", "d"] {
+            guest.open(4, name, 1, WRITE).unwrap();
+        }
+        assert_eq!(guest.errno(crate::fd::fd_readdir, (4, 16384, 77, 0, OUT)), 0);
+        let next = guest.u64(16384 + 25 + 26);
+        let (at, len) = guest.path("a");
+        assert_eq!(guest.errno(path_unlink_file, (4, at, len)), 0);
+        assert_eq!(guest.errno(crate::fd::fd_readdir, (4, 16384, 4096, next, OUT)), 0);
+        assert_eq!(guest.bytes(16384 + 24, 1), b"b");
+        assert_eq!(guest.u32(OUT), 75);
+    }
+
+    #[test]
+    fn scratch_is_full_at_its_limits() {
+        let mut guest = guest();
+        let nospc = Errno::Nospc as u16;
+        let fd = guest.open(4, "a", 1, WRITE | rights::FILE).unwrap();
+        assert_eq!(guest.write(fd, &[1; 90]), Ok(90));
+        assert_eq!(guest.write(fd, &[2; 90]), Ok(10));
+        assert_eq!(guest.write(fd, &[3]), Err(nospc));
+        assert_eq!(guest.errno(crate::fd::fd_filestat_set_size, (fd, 101)), nospc);
+        assert_eq!(guest.errno(crate::fd::fd_filestat_set_size, (fd, u64::MAX)), nospc);
+        assert_eq!(guest.errno(crate::fd::fd_allocate, (fd, u64::MAX, 1)), Errno::Fbig as u16);
+        for name in ["b", "c", "d", "e"] {
+            guest.open(4, name, 1, WRITE).unwrap();
+        }
+        assert_eq!(guest.open(4, "f", 1, WRITE), Err(nospc));
+        // What is removed makes room when it is closed.
+        let (at, len) = guest.path("a");
+        assert_eq!(guest.errno(path_unlink_file, (4, at, len)), 0);
+        assert_eq!(guest.open(4, "f", 1, WRITE), Err(nospc));
+        assert_eq!(guest.errno(fd_close, fd), 0);
+        let fd = guest.open(4, "f", 1, WRITE).unwrap();
+        assert_eq!(guest.write(fd, &[1; 100]), Ok(100));
+    }
+
+    #[test]
+    fn the_host_gets_the_scratch_directory() {
+        let mut state = WasiState::default();
+        assert!(state.take_files("/tmp").is_none());
+        let mut guest = guest();
+        let (at, len) = guest.path("d");
+        assert_eq!(guest.errno(path_create_directory, (4, at, len)), 0);
+        for (name, text) in [("x", "1"), ("d/y", "22"), ("d/z", "")] {
+            let fd = guest.open(4, name, 1, WRITE).unwrap();
+            assert_eq!(guest.write(fd, text.as_bytes()), Ok(text.len() as u32));
+        }
+        let mut state = WasiState::of(guest.state);
+        let files = state.take_files("/tmp").unwrap();
+        let expected = [("d/y", "22"), ("d/z", ""), ("x", "1")];
+        assert_eq!(files, expected.map(|(path, text)| (path.into(), text.into())));
+        assert_eq!(state.take_files("/tmp").unwrap(), []);
+        assert!(state.take_files("/data").is_none());
+    }
+
+    #[test]
+    fn nothing_is_renamed_into_itself_or_elsewhere() {
+        let mut guest = guest();
+        for name in ["a", "a/b"] {
+            let (at, len) = guest.path(name);
+            assert_eq!(guest.errno(path_create_directory, (4, at, len)), 0);
+        }
+        guest.put(2048, b"a/b/c");
+        let (at, len) = guest.path("a");
+        assert_eq!(guest.errno(path_rename, (4, at, len, 4, 2048, 5)), Errno::Inval as u16);
+        assert_eq!(guest.errno(path_rename, (4, at, len, 3, 2048, 1)), Errno::Xdev as u16);
+        let b = guest.open(4, "a/b", 2, READ).unwrap();
+        guest.put(2048, b"c");
+        let (at, len) = guest.path("a");
+        assert_eq!(guest.errno(path_rename, (4, at, len, b, 2048, 1)), Errno::Inval as u16);
+    }
+
+    #[test]
+    fn an_open_directory_that_is_removed_takes_nothing() {
+        let mut guest = guest();
+        let (at, len) = guest.path("d");
+        assert_eq!(guest.errno(path_create_directory, (4, at, len)), 0);
+        let dir = guest.open(4, "d", 2, READ).unwrap();
+        let (at, len) = guest.path("d");
+        assert_eq!(guest.errno(path_remove_directory, (4, at, len)), 0);
+        assert_eq!(guest.open(dir, "x", 1, WRITE), Err(Errno::Noent as u16));
+        assert_eq!(guest.names(dir, 4096), [".", ".."]);
+        assert_eq!(guest.open(4, "e", 1, WRITE), Ok(6));
+    }
+
+    #[test]
+    fn rights_are_given_up_for_good() {
+        let mut guest = guest();
+        let set = crate::fd::fd_fdstat_set_rights;
+        assert_eq!(guest.errno(set, (4, rights::PATH_OPEN, rights::FD_READ)), 0);
+        let notcapable = Errno::Notcapable as u16;
+        assert_eq!(guest.errno(set, (4, rights::PATH_OPEN | rights::FD_READDIR, 0)), notcapable);
+        assert_eq!(guest.open(4, "a", 1, WRITE), Err(notcapable));
+        let (at, len) = guest.path("a");
+        assert_eq!(guest.errno(path_create_directory, (4, at, len)), notcapable);
+    }
+
+    #[test]
+    fn descriptors_end() {
+        let mut guest = guest();
+        let opened = (0..2000).map_while(|_| guest.open(3, "top", 0, READ).ok()).count();
+        assert_eq!(opened, 1024 - 5);
+        assert_eq!(guest.open(3, "top", 0, READ), Err(Errno::Nfile as u16));
+    }
 }

@@ -116,3 +116,76 @@ fn ready(call: &Call<'_>, fd: u32, reads: bool) -> Ready {
     };
     Ready { error: 0, bytes, has_hung_up: matches!(object, Object::Stdin) && bytes == 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{WasiConfig, testing::Guest};
+
+    fn clock(userdata: u64, id: u32, timeout: u64, flags: u16) -> [u8; 48] {
+        let mut record = [0; 48];
+        record[..8].copy_from_slice(&userdata.to_le_bytes());
+        record[16..20].copy_from_slice(&id.to_le_bytes());
+        record[24..32].copy_from_slice(&timeout.to_le_bytes());
+        record[40..42].copy_from_slice(&flags.to_le_bytes());
+        record
+    }
+
+    fn descriptor(userdata: u64, tag: u8, fd: u32) -> [u8; 48] {
+        let mut record = [0; 48];
+        record[..8].copy_from_slice(&userdata.to_le_bytes());
+        record[8] = tag;
+        record[16..20].copy_from_slice(&fd.to_le_bytes());
+        record
+    }
+
+    /// The events of a call: number, error, type.
+    fn poll(guest: &mut Guest, subscriptions: &[[u8; 48]]) -> Vec<(u64, u16, u8)> {
+        guest.put(2048, subscriptions.as_flattened());
+        assert_eq!(guest.errno(poll_oneoff, (2048, 4096, subscriptions.len() as u32, 0)), 0);
+        let events = guest.bytes(4096, guest.u32(0) * EVENT_BYTES).chunks(32);
+        let event =
+            |record: &[u8]| (u64::from_le_bytes(field(record, 0)), u16::from_le_bytes(field(record, 8)), record[10]);
+        events.map(event).collect()
+    }
+
+    #[test]
+    fn the_first_clock_ends_the_wait() {
+        let mut guest = Guest::new(WasiConfig::sandbox().virtual_clock(50));
+        let events = poll(&mut guest, &[clock(1, 1, 30, 0), clock(2, 0, 60, 1), clock(3, 1, 10, 1)]);
+        assert_eq!(events, [(2, 0, 0), (3, 0, 0)]);
+        assert_eq!(guest.state.clocks.now(ClockId::Monotonic), 10);
+        assert_eq!(poll(&mut guest, &[clock(4, 1, u64::MAX, 0)]), [(4, 0, 0)]);
+        assert_eq!(poll(&mut guest, &[clock(5, 0, 0, 1)]), [(5, 0, 0)]);
+    }
+
+    #[test]
+    fn descriptors_are_ready_at_once() {
+        let mut guest = Guest::new(WasiConfig::sandbox());
+        let events =
+            poll(&mut guest, &[descriptor(1, 2, 1), clock(2, 1, 5, 0), descriptor(3, 1, 0), descriptor(4, 1, 9)]);
+        assert_eq!(events, [(1, 0, 2), (3, 0, 1), (4, Errno::Badf as u16, 1)]);
+        assert_eq!(guest.state.clocks.now(ClockId::Monotonic), 0);
+    }
+
+    #[test]
+    fn what_is_no_subscription_is_refused() {
+        let mut guest = Guest::new(WasiConfig::sandbox());
+        for record in [clock(0, 4, 0, 0), clock(0, 0, 0, 2), descriptor(0, 3, 0)] {
+            guest.put(2048, &record);
+            assert_eq!(guest.errno(poll_oneoff, (2048, 4096, 1, 0)), Errno::Inval as u16);
+        }
+        for count in [0, MOST + 1, u32::MAX] {
+            assert_eq!(guest.errno(poll_oneoff, (0, 0, count, 0)), Errno::Inval as u16);
+        }
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn the_hosts_clock_takes_its_time() {
+        let mut guest = Guest::new(WasiConfig::sandbox().real_clock());
+        guest.put(2048, &clock(1, 1, 77, 0));
+        let expected = Err(Stop::Sleep(core::time::Duration::from_nanos(77)));
+        assert_eq!(guest.call(poll_oneoff, (2048, 4096, 1, 0)), expected);
+    }
+}

@@ -36,3 +36,28 @@ pub(crate) fn random_get(call: &mut Call<'_>, (buffer, len): (u32, u32)) -> Outc
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{WasiConfig, call::Stop, testing::Guest};
+
+    /// The published stream of ChaCha with 12 rounds, for a key of zeros.
+    #[test]
+    fn bytes_are_those_of_the_cipher() {
+        let mut guest = Guest::new(WasiConfig::sandbox());
+        assert_eq!(guest.errno(random_get, (0, 5)), 0);
+        assert_eq!(guest.bytes(0, 6), [0x9b, 0xf4, 0x9a, 0x6a, 0x07, 0]);
+        let mut other = Guest::new(WasiConfig::sandbox().random_seed(1));
+        assert_eq!(other.errno(random_get, (0, 5)), 0);
+        assert_ne!(other.bytes(0, 5), guest.bytes(0, 5));
+    }
+
+    #[test]
+    fn bytes_are_paid_for_before_they_are_made() {
+        let mut guest = Guest::new(WasiConfig::sandbox());
+        guest.fuel = Some(1_000);
+        assert_eq!(guest.call(random_get, (0, 1 << 16)), Err(Stop::OutOfFuel));
+        assert!(guest.memory.iter().all(|byte| *byte == 0));
+    }
+}

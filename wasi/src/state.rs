@@ -30,6 +30,11 @@ impl WasiState {
         Some(core::mem::replace(tree, Tree::new(limits)).into_files())
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(state: State) -> Self {
+        Self(Some(state))
+    }
+
     pub(crate) fn get(&mut self, config: &Arc<WasiConfig>) -> &mut State {
         self.0.get_or_insert_with(|| State::new(config.clone()))
     }

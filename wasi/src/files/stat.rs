@@ -49,8 +49,15 @@ impl Filestat {
         let mut record = [0; 64];
         record[16] = self.file_type as u8;
         let Times { accessed, modified, changed } = self.times;
-        let words =
-            [(0, self.device), (8, self.inode), (24, self.links), (32, self.size), (40, accessed), (48, modified), (56, changed)];
+        let words = [
+            (0, self.device),
+            (8, self.inode),
+            (24, self.links),
+            (32, self.size),
+            (40, accessed),
+            (48, modified),
+            (56, changed),
+        ];
         for (offset, word) in words {
             record[offset..][..8].copy_from_slice(&word.to_le_bytes());
         }

@@ -334,7 +334,9 @@ impl Tree {
             for (name, Entry { node, .. }) in entries {
                 let path = if path.is_empty() { name } else { alloc::format!("{path}/{name}") };
                 match self.nodes.get_mut(node as usize) {
-                    Some(Some(Node { content: Content::File(bytes), .. })) => files.push((path, core::mem::take(bytes))),
+                    Some(Some(Node { content: Content::File(bytes), .. })) => {
+                        files.push((path, core::mem::take(bytes)))
+                    }
                     _ => dirs.push((path, node)),
                 }
             }

@@ -341,6 +341,9 @@ pub(crate) struct Common {
     /// Memories and tables together
     #[arg(long, value_name = "64MiB", value_parser = parse_bytes)]
     pub max_memory: Option<u64>,
+    /// Stack of the guest's calls within calls
+    #[arg(long, value_name = "512KiB", value_parser = parse_bytes)]
+    pub max_stack: Option<u64>,
     /// What counts fuel
     #[arg(long, value_enum)]
     pub metering: Option<MeteringArg>,
@@ -415,6 +418,9 @@ impl Common {
             }
             if let Some(bytes) = self.max_memory {
                 rules.limits.memory_bytes = bytes;
+            }
+            if let Some(bytes) = self.max_stack {
+                rules.limits.stack_bytes = bytes;
             }
             if let Some(metering) = self.metering {
                 rules.metering = metering.into();

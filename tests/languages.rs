@@ -24,7 +24,8 @@ const PLAIN: [&str; 5] =
     ["assemblyscript/plugin.wasm", "c/plugin.wasm", "c/wasi.wasm", "rust/plugin.wasm", "zig/plugin.wasm"];
 
 /// Import WASI.
-const WASI: [&str; 4] = ["c/command.wasm", "cpp/plugin.wasm", "javascript/plugin.wasm", "rust/wasi.wasm"];
+const WASI: [&str; 5] =
+    ["c/command.wasm", "cpp/plugin.wasm", "go/plugin.wasm", "javascript/plugin.wasm", "rust/wasi.wasm"];
 
 const REPLIES: [(&str, &str); 8] = [
     (r#"{"text":"to be or not to be"}"#, r#"{"words":6,"unique":4,"longest":"not"}"#),

@@ -159,7 +159,7 @@ manifest() {
     echo "# means that a plugin has to be built again."
     echo
     echo "[wasm]"
-    find "${LANGUAGES[@]}" -name '*.wasm' ! -path 'go/*' ! -path 'python/*' | sort | hashes
+    find "${LANGUAGES[@]}" -name '*.wasm' ! -path 'go/command.wasm' ! -path 'python/*' | sort | hashes
     echo
     echo "[sources]"
     find build.sh "${LANGUAGES[@]}" -type f ! -name '*.wasm' | sort | hashes

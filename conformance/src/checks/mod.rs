@@ -27,6 +27,7 @@ mod signatures;
 mod stack;
 mod traps;
 mod values;
+mod wasi;
 
 use crate::{BackendUnderTest, Check, hostile};
 
@@ -48,6 +49,7 @@ pub(crate) fn all<B: BackendUnderTest>() -> Vec<Check> {
         values::checks::<B>(),
         hidden::checks::<B>(),
         host::checks::<B>(),
+        wasi::checks::<B>(),
         reentry::checks::<B>(),
         signatures::checks::<B>(),
         kinds::checks::<B>(),

@@ -14,14 +14,19 @@ use hotcell::{
 };
 use hotcell_conformance::BackendUnderTest;
 
-/// Runs `n` rounds, and calls its host before or after, or not at all.
+/// Runs `n` rounds, and calls its host before or after, or not at all; or asks for random numbers.
 const GUEST: &str = r#"(module
     (import "env" "tick" (func $tick))
+    (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+    (memory (export "memory") 1)
     (func $rounds (param $n i32)
         (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
     (func (export "silent") (param i32) (call $rounds (local.get 0)))
     (func (export "first") (param i32) (call $tick) (call $rounds (local.get 0)))
     (func (export "last") (param i32) (call $rounds (local.get 0)) (call $tick))
+    (func (export "repeats") (param i32)
+        (drop (call $random (i32.const 0) (i32.const 1)))
+        (call $rounds (i32.add (local.get 0) (i32.load8_u (i32.const 0)))))
     (func (export "forever") (loop $again (br $again))))"#;
 
 fn policy() -> Policy {
@@ -75,7 +80,14 @@ fn tier(report: &Report) -> &'static str {
 #[test]
 fn a_call_begins_again_until_it_has_called_its_host() {
     let (plain, superseding) = (load(&Sandbox::<Wasmi>::on(policy()).unwrap()), load(&superseding().build().unwrap()));
-    for (export, ends_on) in [("silent", Wasmtime::ID), ("first", Wasmi::ID), ("last", Wasmtime::ID)] {
+    let ends = [
+        ("silent", Wasmtime::ID),
+        ("first", Wasmi::ID),
+        ("last", Wasmtime::ID),
+        // What it has called changed nothing but its instance: it gets the same numbers again.
+        ("repeats", Wasmtime::ID),
+    ];
+    for (export, ends_on) in ends {
         let (expected, ticks) = call(&plain, export, 6);
         let (report, other) = call(&superseding, export, 6);
         assert_eq!(report.usage, expected.usage, "{export}");

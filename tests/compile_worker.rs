@@ -112,7 +112,11 @@ fn what_cannot_be_compiled_stays_on_the_interpreter() {
     let imports = sandbox.imports::<()>();
     let plugin = sandbox.load_with(&chains(8_000, 1_200), &imports, &Contract::None).unwrap();
     sandbox.backend().finish_compiling();
-    let (_, report) = plugin.call_values("f", &[Value::I32(1)], (), None).unwrap();
+    // Its frame may be charged for more copies than a stack holds.
+    let report = match plugin.call_values("f", &[Value::I32(1)], (), None) {
+        Ok((_, report)) => report,
+        Err(error) => *error.report,
+    };
     assert_eq!(report.tier.map(|tier| tier.backend), Some(Wasmi::ID));
     let notes = plugin.notes().join("\n");
     assert!(notes.contains("stays on wasmi") && notes.contains("compiling the module needs more than"), "{notes}");

@@ -22,6 +22,14 @@ fn run(module: &Path, cache: &Path) -> Command {
     hotcell(["run", path_text(module), "--cache", path_text(cache), "--quiet"])
 }
 
+/// Whether somebody has compiled it. It is run again where nobody does: on a busy machine one may have given up.
+fn is_kept(module: &Path, cache: &Path) -> bool {
+    if compiling(cache) == 0 {
+        assert!(run(module, cache).output().unwrap().status.success());
+    }
+    entries(cache) == 1
+}
+
 fn wait_until(mut what: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !what() {
@@ -38,7 +46,7 @@ fn one_process_compiles_at_a_time() {
     wait_until(|| {
         most = most.max(compiling(&cache));
         runs.retain_mut(|run| run.try_wait().unwrap().is_none());
-        runs.is_empty() && entries(&cache) == 1 && compiling(&cache) == 0
+        runs.is_empty() && is_kept(&module, &cache)
     });
     assert_eq!(most, 1);
 }
@@ -50,8 +58,7 @@ fn who_finds_the_lock_taken_compiles_nothing() {
     assert!(run(&module, &cache).output().unwrap().status.success());
     assert_eq!(compiling(&cache), 0);
     drop(lock);
-    assert!(run(&module, &cache).output().unwrap().status.success());
-    wait_until(|| entries(&cache) == 1);
+    wait_until(|| is_kept(&module, &cache));
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn every_function_is_the_same() {
             let first = arguments.first().map(|argument| argument.number());
             let second = arguments.get(1).map(|argument| argument.number());
             match name {
+                "proc_exit" => continue,
                 "fd_close" | "fd_renumber" | "fd_fdstat_set_rights" if first == Some(1) => continue,
                 "fd_renumber" if second == Some(1) => continue,
                 _ => guest.call(name, types, &arguments),
@@ -209,5 +210,6 @@ fn files_come_back() {
     let mut session = plugin.session(()).unwrap();
     session.call("_start", b"").unwrap();
     let files = session.extension::<WasiState>().take_files("/").unwrap();
-    assert_eq!(files, [("made".into(), (7..14).collect())]);
+    let made: Vec<u8> = (7..14).collect();
+    assert_eq!(files, [(String::from("made"), made)]);
 }

@@ -12,6 +12,9 @@ pub(crate) type NodeId = u32;
 /// The directory above all.
 pub(crate) const ROOT: NodeId = 0;
 
+/// Where files end at the latest: positions in them are of 63 bits.
+const LARGEST: u64 = i64::MAX as u64;
+
 /// What a tree may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -291,7 +294,7 @@ impl Tree {
     pub(crate) fn room(&self, id: NodeId, offset: u64, len: u64) -> Result<(u64, u64), Errno> {
         let size = self.file(id)?.len() as u64;
         let most = size + (self.limits.bytes - self.bytes);
-        let end = offset.checked_add(len).ok_or(Errno::Fbig)?.min(most);
+        let end = offset.checked_add(len).filter(|end| *end <= LARGEST).ok_or(Errno::Fbig)?.min(most);
         let fits = end.saturating_sub(offset);
         if len > 0 && fits == 0 {
             return Err(Errno::Nospc);

@@ -1,8 +1,9 @@
-//! Measurements without a bound: threads, memory, how late a guest is stopped, the cost of metering, and the engines as
-//! their tutorials use them.
+//! Measurements without a bound: threads, memory, how late a guest is stopped, the cost of metering, what it adds to
+//! compiling, and the engines as their tutorials use them.
 //!
-//! `cargo bench --bench report`; with `-- --test` everything runs once and briefly.
+//! `cargo bench --bench report`; with `-- compiling` that part alone; with `-- --test` everything runs once and briefly.
 
+mod compiling;
 mod kill;
 mod memory;
 mod metering;
@@ -42,6 +43,17 @@ fn id<B: Backend>() -> &'static str {
 
 fn main() {
     let effort = Effort { is_test: env::args().any(|argument| argument == "--test") };
+    let is_alone = env::args().any(|argument| argument == "compiling");
+    if !is_alone {
+        calls(effort);
+    }
+    println!(
+        "\nthe module rewritten for exact metering, against the original: compiling it, and the code that comes of it"
+    );
+    compiling::report(effort);
+}
+
+fn calls(effort: Effort) {
     println!("calls per second, fresh instance, 64 B in and out");
     threads::report::<Wasmtime>(effort);
     threads::report::<Wasmi>(effort);

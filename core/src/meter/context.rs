@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use wasm_encoder::ValType;
 
-use super::{bulk::Pieces, emit::Counters, growth::Grower, linkage::Linkages, walk::Width};
+use super::{asking, bulk::Pieces, emit::Counters, growth::Grower, linkage::Linkages, walk::Width};
 use crate::{
     admit::{BodyShape, Bulk, Extra, FuncType, Growth, Validated},
     value,
@@ -52,12 +52,13 @@ impl<'a> Context<'a> {
         growers.extend(
             validated.growths.iter().zip(first..).map(|(growth, index)| Grower::new(*growth, validated, index)),
         );
+        let ask = index(first + growers.len());
         let imported = validated.imported_functions;
         Self {
             counts,
             canonicalises,
             clamps: !counts && has_wide_bulk(validated),
-            counters: Counters { fuel, stack: fuel + 1, refill: index(imported) },
+            counters: Counters { fuel, stack: fuel + 1, refill: index(imported), ask, ask_at_entry: ask + 1 },
             grow: index(imported + usize::from(counts)),
             refill_type: index(validated.types.len()),
             grow_type: index(validated.types.len() + usize::from(counts)),
@@ -76,7 +77,7 @@ impl<'a> Context<'a> {
 
     /// Number of functions that the rewrite adds at the end.
     pub(super) fn own_functions(&self) -> usize {
-        self.pieces.len() + self.growers.len()
+        self.pieces.len() + self.growers.len() + if self.counts { asking::FUNCTIONS } else { 0 }
     }
 
     /// Index of the type of one of those functions.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use wasm_encoder::ValType;
 
-use super::{bulk::Pieces, emit::Counters, growth::Grower, linkage::Linkages, walk::Width};
+use super::{asking, bulk::Pieces, emit::Counters, growth::Grower, linkage::Linkages, walk::Width};
 use crate::{
     admit::{BodyShape, Bulk, Extra, FuncType, Growth, Validated},
     value,
@@ -57,7 +57,8 @@ impl<'a> Context<'a> {
         growers.extend(
             validated.growths.iter().zip(first..).map(|(growth, index)| Grower::new(*growth, validated, index)),
         );
-        linkages.place_stubs(pieces.len() + growers.len());
+        let ask = index(first + growers.len());
+        linkages.place_stubs(pieces.len() + growers.len() + if counts { asking::FUNCTIONS } else { 0 });
         let imported = linkages.kept();
         let (before_grow, before_missing) =
             (usize::from(counts), usize::from(counts) + usize::from(!growers.is_empty()));
@@ -65,7 +66,7 @@ impl<'a> Context<'a> {
             counts,
             canonicalises,
             clamps: !counts && has_wide_bulk(validated),
-            counters: Counters { fuel, stack: fuel + 1, refill: index(imported) },
+            counters: Counters { fuel, stack: fuel + 1, refill: index(imported), ask, ask_at_entry: ask + 1 },
             grow: index(imported + before_grow),
             missing: index(imported + before_missing),
             refill_type: index(validated.types.len()),
@@ -91,7 +92,7 @@ impl<'a> Context<'a> {
 
     /// Number of functions that the rewrite adds at the end, without those in place of imports.
     pub(super) fn own_functions(&self) -> usize {
-        self.pieces.len() + self.growers.len()
+        self.pieces.len() + self.growers.len() + if self.counts { asking::FUNCTIONS } else { 0 }
     }
 
     /// Index of the type of one of those functions.

@@ -22,12 +22,15 @@ const MOST_ELEMENTS: i64 = 1 << 40;
 /// More bytes or elements than any policy allows.
 const NO_LENGTH: i64 = 1 << 50;
 
-/// Indices of the two counters, and of the refill function, which is called when one of them is below zero.
+/// Indices of the two counters, of the refill function, which is called when one of them is below zero, and of the
+/// functions by which bodies do so.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counters {
     pub(super) fuel: u32,
     pub(super) stack: u32,
     pub(super) refill: u32,
+    pub(super) ask: u32,
+    pub(super) ask_at_entry: u32,
 }
 
 /// Appends the rewrite's operators to the copied ones.
@@ -56,10 +59,8 @@ impl Emitter<'_> {
         };
         self.sink().i64_const(cells).i64_sub().local_tee(s).i64_or().i64_const(0).i64_lt_s();
         self.unlikely_if();
-        self.refill(0, |sink| {
-            sink.local_get(s);
-        });
-        self.sink().end();
+        let ask = self.context.counters.ask_at_entry;
+        self.sink().local_get(f).local_get(s).call(ask).local_set(f).end();
     }
 
     /// Charges fuel for a run that begins.
@@ -91,26 +92,21 @@ impl Emitter<'_> {
     /// Calls the host for fuel when the condition on the stack holds.
     fn refill_if(&mut self, ahead: i64) {
         self.unlikely_if();
-        // The stack counter is not below zero: it was checked at function entry.
-        self.refill(ahead, |sink| {
-            sink.i64_const(0);
-        });
+        self.refill(ahead);
         self.sink().end();
     }
 
     /// Calls the host for fuel. Passes the remaining fuel in the global of the stack counter, which is not read before
     /// it is set again, and takes the new value from there: an argument and a result in registers would slow down the
     /// surrounding loop.
-    fn refill(&mut self, ahead: i64, stack: impl FnOnce(&mut InstructionSink<'_>)) {
+    fn refill(&mut self, ahead: i64) {
         let f = self.locals.fuel();
-        let Counters { stack: exchange, refill, .. } = self.context.counters;
+        let Counters { stack: exchange, ask, .. } = self.context.counters;
         self.sink().local_get(f);
         if ahead != 0 {
             self.sink().i64_const(ahead).i64_add();
         }
-        self.sink().global_set(exchange);
-        stack(&mut self.sink());
-        self.sink().call(refill).global_get(exchange);
+        self.sink().global_set(exchange).call(ask).global_get(exchange);
         if ahead != 0 {
             self.sink().i64_const(ahead).i64_sub();
         }
@@ -276,9 +272,7 @@ impl Emitter<'_> {
         self.sink().if_(BlockType::Empty).local_get(f);
         self.push_cost(Width::Bits32, is_bytes);
         self.sink().i64_add().local_set(f).else_();
-        self.refill(0, |sink| {
-            sink.i64_const(0);
-        });
+        self.refill(0);
         self.sink().end().local_get(to).local_get(second).end().local_get(count);
     }
 

@@ -8,7 +8,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use wasm_encoder::{BlockType, InstructionSink, ValType};
 
-use super::{body::Written, emit::Counters};
+use super::{asking, body::Written, emit::Counters};
 use crate::{
     admit::{BodyShape, FuncType, Validated},
     fences::{MOST_ITEMS, MOST_PARAMS},
@@ -90,7 +90,13 @@ impl Linkages {
             let body_index = first + validated.bodies.len() + linkages.split.len();
             linkages.functions[index] = if !is_set(&validated.referenced, function) {
                 Linkage::Parameter
-            } else if body_index + validated.bulk.len() + validated.growths.len() + validated.missing.len() < most {
+            } else if body_index
+                + validated.bulk.len()
+                + validated.growths.len()
+                + asking::FUNCTIONS
+                + validated.missing.len()
+                < most
+            {
                 linkages.split.push(index);
                 Linkage::Split(u32::try_from(body_index).unwrap_or(u32::MAX))
             } else {
@@ -196,7 +202,7 @@ pub(super) fn entrance(
         let mut sink = InstructionSink::new(&mut out);
         // The refill function reads the remaining fuel from the stack counter and writes the slice to both globals.
         sink.if_(BlockType::Empty).global_get(counters.fuel).global_set(counters.stack);
-        sink.i64_const(0).call(counters.refill).end();
+        sink.call(counters.ask).end();
         sink.local_get(stack).global_set(counters.stack);
     } else {
         sink.call(body);

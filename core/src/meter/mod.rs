@@ -11,6 +11,7 @@
 //! ask the host, and clamps 64-bit lengths to what a memory may have. The result is checked against every engine limit
 //! that the rewrite can exceed.
 
+mod asking;
 mod block_types;
 mod body;
 mod branches;
@@ -250,6 +251,9 @@ impl Rewrite<'_> {
         for grower in &self.context.growers {
             types.add_type(&grower.ty());
         }
+        if self.context.counts {
+            asking::types().iter().for_each(|ty| types.add_type(ty));
+        }
         for ty in block_types.types() {
             types.add_type(ty);
         }
@@ -362,6 +366,9 @@ impl Rewrite<'_> {
         }
         for grower in &self.context.growers {
             code.add(first, &grower.body(self.context.grow))?;
+        }
+        if self.context.counts {
+            asking::bodies(self.context.counters).iter().try_for_each(|body| code.add(first, body))?;
         }
         Ok(code)
     }

@@ -124,6 +124,24 @@ impl AnySandbox {
         self.load_with::<()>(bytes, &AnyImports::new(), contract)
     }
 
+    /// Loads a plugin that was built with one of Extism's kits, without host functions of the embedder's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`](crate::Sandbox::load).
+    #[cfg(feature = "extism")]
+    pub fn load_extism(
+        &self,
+        bytes: &[u8],
+        config: hotcell_extism::ExtismConfig,
+    ) -> Result<Box<dyn AnyPlugin>, LoadError> {
+        on_any!(self, sandbox => {
+            let mut imports = sandbox.imports_for::<()>(bytes, true);
+            hotcell_extism::offer(&mut imports, config).expect("WASI has other names");
+            Ok(Box::new(sandbox.load_with(bytes, &imports, &hotcell_extism::CONTRACT)?))
+        })
+    }
+
     /// Loads a module with host functions, under any contract.
     ///
     /// # Errors

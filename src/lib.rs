@@ -27,11 +27,14 @@ pub use builder::SandboxBuilder;
 pub use policy_file::{PolicyFileError, parse_policy};
 pub use sandbox::Sandbox;
 
+#[cfg(feature = "extism")]
+pub use hotcell_extism as extism;
+
 pub use hotcell_core::{
-    Admitted, BackendError, Blame, Budget, CallError, CancelToken, Clock, Contract, Enforcement, Fault, Field, HostCx,
-    HostError, HostOptions, Identity, Imports, Instant, LoadError, ModuleSummary, Offered, Output, Phase, Plugin,
-    Policy, PolicyError, Preset, Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind, ValType,
-    Value, Values, admit, backend,
+    Admitted, BackendError, Blame, Budget, CallError, CancelToken, Clock, Contract, Enforcement, Fault, Field, Guest,
+    HostCx, HostError, HostOptions, Identity, Imports, Instant, LoadError, ModuleSummary, Offered, Output, Phase,
+    Plugin, Policy, PolicyError, Preset, Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind,
+    ValType, Value, Values, admit, backend,
     plugin::TypedFunc,
     policy::{self, Floats, Metering},
     time, verdict,
@@ -55,6 +58,7 @@ mod pages {
     struct Deployment;
     #[doc = include_str!("../docs/faq.md")]
     struct Faq;
+    #[cfg(feature = "extism")]
     #[doc = include_str!("../docs/from-extism.md")]
     struct FromExtism;
     #[doc = include_str!("../docs/from-wasmtime.md")]

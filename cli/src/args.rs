@@ -38,11 +38,13 @@ pub(crate) enum Command {
     /// Send bytes through a plugin: a new instance, bytes in, bytes out
     #[command(after_help = "\
 A plugin exports `memory`, `alloc(i32) -> i32`, the entry `(i32, i32) -> i64` and `__hotcell_abi_version() -> i32`. Any program
-for WASI is a plugin, too: it exports `_start`, reads standard input and writes standard output.
+for WASI is a plugin, too: it exports `_start`, reads standard input and writes standard output. And so is what was built with
+one of Extism's kits: it imports from `extism:host/env`, and exports entries without parameters.
 
 Examples:
   hotcell run guests/markdown.wasm --input README.md --output readme.html
   echo hello | hotcell run program.wasm
+  hotcell run extism-plugin.wasm --entry count_vowels --input README.md --config vowels=aeiou
   echo hello | hotcell run plugin.wat --input - --deadline 300ms --fuel unlimited")]
     Run(RunArgs),
     /// Call one export with typed arguments and print its results, one per line
@@ -184,6 +186,9 @@ pub(crate) struct RunArgs {
     pub arguments: Vec<String>,
     #[command(flatten)]
     pub wasi: WasiArgs,
+    /// A key that an Extism plugin reads as its configuration
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_variable)]
+    pub config: Vec<(String, String)>,
     #[command(flatten)]
     pub cache: CacheArgs,
     #[command(flatten)]

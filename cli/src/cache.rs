@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::{
     args::{CacheArgs, CacheCommand, Common, CompileArgs, WhereArgs},
-    contract::{ContractOf, contract_of},
+    contract::{ConventionOf, convention_of},
     outcome::{Failure, SCHEMA, exit, exit_with, print_json},
     progress::with_progress,
     read::read_module,
@@ -129,10 +129,10 @@ pub(crate) fn compile_for_the_next(
 /// `hotcell compile`
 pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
     let json = args.common.json;
-    let contract = contract_of(args.no_contract, &args.entry);
+    let convention = convention_of(args.no_contract, &args.entry);
     let mut lines = Vec::new();
     for module in &args.modules {
-        match load(module, &args.common, &args.place, &contract) {
+        match load(module, &args.common, &args.place, &convention) {
             Ok(is_cached) => lines.push(Compiled { module: module.to_string_lossy().into_owned(), is_cached }),
             Err(failure) => return failure.finish(json),
         }
@@ -163,20 +163,25 @@ struct Compiled {
 
 /// Compiles one module, without a word, below the priority of whoever works here, and within a time: a file may be on a
 /// disk that has gone, and the lock is for others too.
-pub(crate) fn compile_module(module: &Path, common: &Common, place: &WhereArgs, contract: ContractOf<'_>) -> ExitCode {
+pub(crate) fn compile_module(
+    module: &Path,
+    common: &Common,
+    place: &WhereArgs,
+    convention: ConventionOf<'_>,
+) -> ExitCode {
     let watch = thread::Builder::new().spawn(|| {
         thread::sleep(MOST_BEHIND);
         process::exit(1)
     });
     let _ = rustix::process::nice(10);
-    ExitCode::from(u8::from(watch.is_err() || load(module, common, place, contract).is_err()))
+    ExitCode::from(u8::from(watch.is_err() || load(module, common, place, convention).is_err()))
 }
 
 /// Whether the module was compiled before.
-fn load(module: &Path, common: &Common, place: &WhereArgs, contract: ContractOf<'_>) -> Result<bool, Failure> {
+fn load(module: &Path, common: &Common, place: &WhereArgs, convention: ConventionOf<'_>) -> Result<bool, Failure> {
     let policy = common.policy()?;
     let bytes = read_module(module, &policy)?;
-    let contract = &contract(&bytes);
+    let convention = convention(&bytes);
     let cache = place.open()?;
     let cannot = |why: &dyn Display| Failure::cache(&format!("{}: {why}", cache.path().display()));
     if let Some(error) = cache.unusable() {
@@ -185,9 +190,11 @@ fn load(module: &Path, common: &Common, place: &WhereArgs, contract: ContractOf<
     let mut options = limited();
     options.wasmtime.cache = Some(cache.clone());
     let sandbox = sandbox(COMPILED, policy, &options)?;
-    let plugin = with_progress("compiling", common.quiet, || sandbox.load(&bytes, contract))?;
+    // The code depends on what is offered, not on what a configuration says.
+    let load = || convention.load(&sandbox, &bytes, &[]);
+    let plugin = with_progress("compiling", common.quiet, load)?;
     sandbox.finish_compiling();
-    if !plugin.is_cached() && !sandbox.load(&bytes, contract)?.is_cached() {
+    if !plugin.is_cached() && !load()?.is_cached() {
         return Err(cannot(&"the code could not be kept: is the disk full, or the code larger than the cache?"));
     }
     Ok(plugin.is_cached())

@@ -9,6 +9,7 @@ use crate::{
     args::CallArgs,
     backends::open_sandbox,
     cache::{compile_for_the_next, compile_module},
+    contract::Convention,
     interrupt::cancel_on_ctrl_c,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
@@ -61,7 +62,7 @@ fn contract(args: &CallArgs) -> Contract {
 
 /// What another process does behind `hotcell call`, for the next one.
 pub(crate) fn compile(args: &CallArgs) -> ExitCode {
-    compile_module(&args.module, &args.common, &args.cache.place, &|_| contract(args))
+    compile_module(&args.module, &args.common, &args.cache.place, &|_| Convention::Own(contract(args)))
 }
 
 /// Parses the arguments by the export's own signature.

@@ -5,7 +5,7 @@ use std::{
 
 use bytesize::ByteSize;
 use hotcell::{
-    Contract, ModuleSummary, Policy, Proposal, SandboxOptions, admit,
+    ModuleSummary, Policy, Proposal, SandboxOptions, admit,
     admit::{ExternType, Memory, Table, proposals_used, summarize},
     policy::Metering,
     verdict::Escaped,
@@ -16,7 +16,7 @@ use crate::{
     args::InspectArgs,
     backends::{chosen, open_sandbox},
     cache::limited,
-    contract::contract_of,
+    contract::{Convention, convention_of},
     outcome::{self, Failure, JsonRejection, SCHEMA, exit, print_json},
     progress::with_progress,
     read::read_module,
@@ -87,9 +87,9 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
         Ok(read) => read,
         Err(failure) => return failure.finish(json),
     };
-    let contract = contract_of(args.no_contract, &args.entry)(&module);
+    let convention = convention_of(args.no_contract, &args.entry)(&module);
     if args.check {
-        return match check(args, &policy, &module, &contract) {
+        return match check(args, &policy, &module, &convention) {
             Ok(()) => outcome::admitted(json),
             Err(failure) => failure.finish(json),
         };
@@ -106,7 +106,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
             .map(|backend| {
                 let load = || {
                     let sandbox = backend.sandbox(policy.clone(), &limited())?;
-                    Ok::<_, Failure>(sandbox.load(&module, &contract).map(drop)?)
+                    Ok::<_, Failure>(convention.load(&sandbox, &module, &[]).map(drop)?)
                 };
                 verdict(backend.id, with_progress("compiling", args.common.quiet, load))
             })
@@ -121,9 +121,9 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
 }
 
 /// Admission alone.
-fn check(args: &InspectArgs, policy: &Policy, module: &[u8], contract: &Contract) -> Result<(), Failure> {
+fn check(args: &InspectArgs, policy: &Policy, module: &[u8], convention: &Convention) -> Result<(), Failure> {
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &SandboxOptions::default())?;
-    admit(module, policy, &sandbox.offered(), contract)?;
+    admit(module, policy, &convention.offered(&sandbox), convention.contract())?;
     Ok(())
 }
 

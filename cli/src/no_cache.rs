@@ -6,7 +6,7 @@ use hotcell::{AnyPlugin, SandboxOptions, verdict::Tier};
 
 use crate::{
     args::{CacheArgs, CacheCommand, Common, CompileArgs, WhereArgs},
-    contract::ContractOf,
+    contract::ConventionOf,
     outcome::Failure,
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn limited() -> SandboxOptions {
 pub(crate) fn compile_for_the_next(_: &SandboxOptions, _: &Path, _: &Common, _: &dyn AnyPlugin, _: Option<Tier>) {}
 
 /// Nothing is kept.
-pub(crate) fn compile_module(_: &Path, _: &Common, _: &WhereArgs, _: ContractOf<'_>) -> ExitCode {
+pub(crate) fn compile_module(_: &Path, _: &Common, _: &WhereArgs, _: ConventionOf<'_>) -> ExitCode {
     ExitCode::FAILURE
 }
 

@@ -8,10 +8,11 @@ use std::{
 };
 
 use hotcell::{
-    CallError, Fault, LoadError, Output, Phase, PolicyError, PolicyFileError, Rejection, Report, admit::ModuleKind,
-    verdict::Escaped,
+    CallError, Fault, LoadError, Output, Phase, PolicyError, PolicyFileError, Rejection, Report, verdict::Escaped,
 };
 use serde::Serialize;
+
+use crate::contract::Kind;
 
 /// Version of the JSON object.
 pub(crate) const SCHEMA: u32 = 1;
@@ -180,7 +181,7 @@ pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCod
             offset: None,
             output: success.output.map(base64),
             results: success.results.clone(),
-            kind: success.kind.map(ModuleKind::name),
+            kind: success.kind.map(Kind::name),
             rejections: &[],
             report: Some(JsonReport { cached: Some(success.is_cached), ..success.report.into() }),
         };
@@ -188,11 +189,7 @@ pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCod
     }
     if !quiet {
         let cached = if success.is_cached { ", code from the cache" } else { "" };
-        let kind = match success.kind {
-            Some(ModuleKind::Command) => ", as a command",
-            Some(ModuleKind::Reactor) => ", as a reactor",
-            Some(ModuleKind::Plain) | None => "",
-        };
+        let kind = success.kind.map_or("", Kind::words);
         let _ = writeln!(io::stderr(), "{}{}{kind}{cached}", Written(success.report), Line(success.report));
     }
     ExitCode::SUCCESS
@@ -223,7 +220,7 @@ pub(crate) struct Success<'a> {
     pub output: Option<&'a [u8]>,
     pub results: Option<Vec<String>>,
     /// What the module was run as.
-    pub kind: Option<ModuleKind>,
+    pub kind: Option<Kind>,
     pub report: &'a Report,
     /// Whether the module's code was compiled before.
     pub is_cached: bool,
@@ -406,7 +403,7 @@ fn class(code: &str) -> (&'static str, u8) {
         "out-of-fuel" | "host-call-limit" | "reentry-denied" => ("fault", 6),
         "deadline-exceeded" => ("fault", 7),
         "bad-alloc" | "bad-output" | "output-too-large" => ("fault", 8),
-        "guest-exit" => ("fault", 9),
+        "guest-exit" | "guest-error" => ("fault", 9),
         _ => ("error", 1),
     }
 }

@@ -5,16 +5,13 @@ use std::{
     process::ExitCode,
 };
 
-use hotcell::{
-    Contract, Reply, SandboxOptions,
-    admit::{COMMAND, ModuleKind},
-};
+use hotcell::{Reply, SandboxOptions};
 
 use crate::{
     args::RunArgs,
     backends::open_sandbox,
     cache::{compile_for_the_next, compile_module},
-    contract::contract_of,
+    contract::{Kind, convention_of},
     interrupt::cancel_on_ctrl_c,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
@@ -24,7 +21,7 @@ use crate::{
 
 /// What another process does behind `hotcell run`, for the next one.
 pub(crate) fn compile(args: &RunArgs) -> ExitCode {
-    compile_module(&args.module, &args.common, &args.cache.place, &contract_of(false, &args.entry))
+    compile_module(&args.module, &args.common, &args.cache.place, &convention_of(false, &args.entry))
 }
 
 /// `hotcell run`
@@ -54,7 +51,7 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
 
 struct Answer {
     reply: Reply,
-    kind: ModuleKind,
+    kind: Kind,
     /// Whether the module's code was compiled before.
     is_cached: bool,
 }
@@ -62,15 +59,15 @@ struct Answer {
 fn answer(args: &RunArgs) -> Result<Answer, Failure> {
     let policy = args.common.policy()?;
     let module = read_module(&args.module, &policy)?;
-    let contract = Contract::of(&module, &args.entry);
+    let convention = convention_of(false, &args.entry)(&module);
     let input = read_input(args.input.as_deref(), &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
     let options = SandboxOptions { wasi: wasi::config(args, &policy)?, ..args.cache.options(&args.common)? };
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy, &options)?;
-    let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
-    let entry = if contract == Contract::Command { COMMAND } else { &args.entry };
-    let outcome = plugin.call(entry, &input, cancel);
+    let load = || convention.load(&sandbox, &module, &args.config);
+    let plugin = with_progress("compiling", args.common.quiet, load)?;
+    let outcome = convention.call(&*plugin, &args.entry, &input, cancel);
     let tier = outcome.as_ref().map_or_else(|error| error.report.tier, |reply| reply.report.tier);
     compile_for_the_next(&options, &args.module, &args.common, &*plugin, tier);
-    Ok(Answer { reply: outcome?, kind: plugin.summary().kind(), is_cached: plugin.is_cached() })
+    Ok(Answer { reply: outcome?, kind: convention.kind(plugin.summary()), is_cached: plugin.is_cached() })
 }

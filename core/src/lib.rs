@@ -39,7 +39,7 @@ pub use backend::{
     Store, Streams, TypedCall,
 };
 pub use identity::Identity;
-pub use plugin::{Loader, Plugin, Reply, Session};
+pub use plugin::{Guest, Loader, Plugin, Reply, Session};
 pub use policy::{Policy, PolicyError, Preset, Proposal, Rules};
 pub use time::{CancelToken, Clock, Instant};
 pub use value::{ValType, Value, Values};

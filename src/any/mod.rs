@@ -27,6 +27,15 @@ pub trait AnyPlugin<T: Send + 'static = ()>: Send + Sync {
     /// As [`Plugin::call`].
     fn call_with(&self, entry: &str, input: &[u8], state: T, cancel: Option<CancelToken>) -> Result<Reply, CallError>;
 
+    /// Like [`call_with`](Self::call_with), for what was loaded as [an Extism plugin](crate::AnySandbox::load_extism).
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::call`].
+    #[cfg(feature = "extism")]
+    fn call_extism(&self, entry: &str, input: &[u8], state: T, cancel: Option<CancelToken>)
+    -> Result<Reply, CallError>;
+
     /// Like [`Plugin::call_values`].
     ///
     /// # Errors
@@ -106,6 +115,17 @@ impl<B: Backend, T: Send + 'static> AnyPlugin<T> for Plugin<B, T> {
         self.call_with(entry, input, state, cancel)
     }
 
+    #[cfg(feature = "extism")]
+    fn call_extism(
+        &self,
+        entry: &str,
+        input: &[u8],
+        state: T,
+        cancel: Option<CancelToken>,
+    ) -> Result<Reply, CallError> {
+        hotcell_extism::Plugin::from(self.clone()).call_with(entry, input, state, cancel)
+    }
+
     fn call_values_with(
         &self,
         export: &str,
@@ -129,6 +149,14 @@ pub trait AnySession<T: Send + 'static = ()>: Send {
     ///
     /// As [`Session::call`].
     fn call(&mut self, entry: &str, input: &[u8]) -> Result<Reply, CallError>;
+
+    /// Like [`call`](Self::call), for what was loaded as [an Extism plugin](crate::AnySandbox::load_extism).
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::call`].
+    #[cfg(feature = "extism")]
+    fn call_extism(&mut self, entry: &str, input: &[u8]) -> Result<Reply, CallError>;
 
     /// Like [`Session::call_values`].
     ///
@@ -182,6 +210,11 @@ pub trait AnySession<T: Send + 'static = ()>: Send {
 impl<B: Backend, T: Send + 'static> AnySession<T> for Session<B, T> {
     fn call(&mut self, entry: &str, input: &[u8]) -> Result<Reply, CallError> {
         self.call(entry, input)
+    }
+
+    #[cfg(feature = "extism")]
+    fn call_extism(&mut self, entry: &str, input: &[u8]) -> Result<Reply, CallError> {
+        hotcell_extism::call_in(self, entry, input)
     }
 
     fn call_values(&mut self, export: &str, params: &[Value]) -> Result<Vec<Value>, Fault> {

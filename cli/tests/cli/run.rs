@@ -52,6 +52,32 @@ fn run_calls_another_entry() {
 }
 
 #[test]
+fn plugins_of_extism_are_run_as_they_are() {
+    let plugin = shipped("extism/words-rust.wasm");
+    let input = file("words.input", "Hello, World!");
+    for backend in BACKENDS {
+        let base = ["run", path_text(&plugin), "--input", path_text(&input), "--backend", backend, "--entry"];
+        let counted = output(base.into_iter().chain(["count_vowels", "--config", "vowels=lo"]));
+        assert_eq!(text(&counted.stdout), r#"{"count":5,"total":5,"vowels":"lo"}"#);
+        assert_eq!(exit_code(&counted), 0);
+        assert!(text(&counted.stderr).contains(", as an Extism plugin"), "{}", text(&counted.stderr));
+
+        let failed = output(base.into_iter().chain(["fail"]));
+        assert_eq!(exit_code(&failed), 9);
+        let message = text(&failed.stderr);
+        assert!(message.starts_with("hotcell: guest-error in call: the guest reports: Hello, World!"), "{message}");
+
+        let said = output(base.into_iter().chain(["say"]));
+        assert!(text(&said.stderr).starts_with("guest: info: Hello, World!\n"), "{}", text(&said.stderr));
+
+        let object = json(&output(base.into_iter().chain(["echo", "--json"])));
+        assert_eq!((&object["kind"], &object["report"]["host_calls"]), (&"extism".into(), &0.into()));
+    }
+    assert_eq!(exit_code(&output(["inspect", path_text(&plugin), "--check"])), 0);
+    assert_eq!(exit_code(&output(["run", path_text(&plugin), "--entry", "echo", "--config", "novalue"])), 2);
+}
+
+#[test]
 fn the_readme_is_the_same_html_everywhere() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let markdown = shipped("markdown.wasm");

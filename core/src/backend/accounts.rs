@@ -67,8 +67,10 @@ impl Budget {
 pub struct Accounts {
     pub(super) budget: Budget,
     clock: Arc<dyn Clock>,
-    /// Memories and tables together.
+    /// Memories and tables together, with what the host keeps for the guest.
     pub(super) held: Held,
+    /// Bytes of that which the host keeps.
+    pub(super) reserved: u64,
     /// Bytes.
     pub(super) peak: u64,
     /// Fuel of a slice.
@@ -99,6 +101,7 @@ impl Accounts {
             clock: options.clock.clone(),
             slice: options.slice.clamp(1, MOST_FUEL),
             held: declared,
+            reserved: 0,
             peak: declared.bytes,
             granted: declared.bytes,
             reserve: 0,
@@ -211,17 +214,25 @@ impl Accounts {
 
     #[inline]
     pub(super) fn begin_host_call(&mut self, effect: Effect) -> Result<(), Fault> {
+        if effect != Effect::Step {
+            self.count_host_call()?;
+        }
+        self.superseding.has_effects |= effect == Effect::World;
+        // What a host function takes is the guest's time.
+        if matches!(self.budget.deadline, Some(Deadline::In(_))) {
+            self.time_left();
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn count_host_call(&mut self) -> Result<(), Fault> {
         if let Some(allowed) = self.budget.host_calls
             && self.host_calls >= allowed
         {
             return Err(Fault::HostCallLimit { allowed });
         }
         self.host_calls += 1;
-        self.superseding.has_effects |= effect == Effect::World;
-        // What a host function takes is the guest's time.
-        if matches!(self.budget.deadline, Some(Deadline::In(_))) {
-            self.time_left();
-        }
         Ok(())
     }
 

@@ -98,6 +98,26 @@ impl Accounts {
         self.grow_memory(index, size, delta)
     }
 
+    /// Bytes that the host keeps for the guest, from the same budget. One that has no room for them counts a refused growth.
+    pub(crate) fn reserve(&mut self, bytes: u64) -> bool {
+        let fits = self.has_room(bytes, 0);
+        if fits {
+            self.held.bytes += bytes;
+            self.reserved += bytes;
+            self.peak = self.peak.max(self.held.bytes);
+        } else {
+            self.refused += 1;
+        }
+        fits
+    }
+
+    /// Gives back no more than was reserved.
+    pub(crate) fn release(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.reserved);
+        self.reserved -= bytes;
+        self.held.bytes -= bytes;
+    }
+
     /// The engine did not do the growth that was granted last: takes it back. Not the policy's refusal, so it does not
     /// count as one.
     pub(crate) fn growth_failed(&mut self) {
@@ -217,6 +237,21 @@ mod tests {
         accounts.ask_growth(GrowthOf::Memory(0).encode(true), 10, 80);
         assert_eq!(accounts.usage(None).peak_memory_bytes, 10);
         assert!(asks(&mut accounts, GrowthOf::Memory(0), 10, 90));
+    }
+
+    #[test]
+    fn what_the_host_keeps_is_under_the_same_budget() {
+        let mut accounts = accounts(100, 10, &[BYTES], &[]);
+        assert!(accounts.reserve(60));
+        assert!(!accounts.has_granted_bytes(1), "no engine may grow by it");
+        assert!(!asks(&mut accounts, GrowthOf::Memory(0), 0, 41));
+        assert!(asks(&mut accounts, GrowthOf::Memory(0), 0, 40));
+        assert!(!accounts.reserve(1) && !accounts.reserve(u64::MAX));
+        assert_eq!((accounts.usage(None).peak_memory_bytes, accounts.usage(None).refused_growths), (100, 3));
+        accounts.release(50);
+        assert!(accounts.reserve(50));
+        accounts.release(u64::MAX);
+        assert!(accounts.reserve(60) && !accounts.reserve(1), "what a memory holds is not given back");
     }
 
     #[test]

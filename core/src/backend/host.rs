@@ -4,7 +4,7 @@ use core::{fmt, time::Duration};
 use super::{Accounts, SandboxBackend, Store, StoreData, Streams};
 use crate::{
     value::Value,
-    verdict::{BoxError, Fault},
+    verdict::{BoxError, Escaped, Fault},
 };
 
 /// What a host function sees: its state, the guest's memory, and the budget.
@@ -87,6 +87,18 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     /// Fuel left; `None` where nobody counts.
     pub fn remaining_fuel(&mut self) -> Option<u64> {
         self.caller.fuel()
+    }
+
+    /// Holds so many bytes that the host keeps for the guest against the budget of its memories and tables, and says whether
+    /// there was room. They stay until they are [released](Self::release), or the instance ends.
+    #[must_use]
+    pub fn reserve(&mut self, bytes: u64) -> bool {
+        self.accounts().reserve(bytes)
+    }
+
+    /// Gives back bytes that were [reserved](Self::reserve).
+    pub fn release(&mut self, bytes: u64) {
+        self.accounts().release(bytes);
     }
 
     /// Time until the deadline; `None` without one.
@@ -208,12 +220,23 @@ impl HostError {
     pub fn exit(code: u32) -> Self {
         Exit(code).into()
     }
+
+    /// The guest reports an error of its own, or has broken a rule of the library that it calls: the call ends with
+    /// [`Fault::GuestError`].
+    pub fn guest(message: impl Into<String>) -> Self {
+        Complaint(message.into()).into()
+    }
 }
 
 /// The guest's wish, on its way to [`stop`].
 #[derive(Debug, thiserror::Error)]
 #[error("exit code {0}")]
 struct Exit(u32);
+
+/// The guest's error, on its way to [`stop`].
+#[derive(Debug, thiserror::Error)]
+#[error("{}", Escaped(.0))]
+struct Complaint(String);
 
 impl<E: core::error::Error + Send + Sync + 'static> From<E> for HostError {
     fn from(error: E) -> Self {
@@ -226,6 +249,8 @@ impl<E: core::error::Error + Send + Sync + 'static> From<E> for HostError {
 pub(super) enum Effect {
     /// Nothing but what is dropped with the instance: its memory, its streams, its extensions.
     Instance,
+    /// No more than that, in so little time that it is a step of the guest rather than a call: it is not counted.
+    Step,
     /// Anything.
     World,
 }
@@ -300,13 +325,23 @@ fn check_clock(accounts: &mut Accounts) {
 fn stop(accounts: &mut Accounts, outcome: Result<Result<(), HostError>, String>) -> HostStop {
     match outcome {
         Ok(Ok(()) | Err(HostError(None))) => {}
-        Ok(Err(HostError(Some(source)))) => accounts.park(match source.downcast_ref() {
-            Some(&Exit(code)) => Fault::GuestExit { code },
-            None => Fault::HostFunction { source },
-        }),
+        Ok(Err(HostError(Some(source)))) => accounts.park(fault(source)),
         Err(message) => accounts.park(Fault::HostFunctionPanicked { message }),
     }
     HostStop
+}
+
+fn fault(source: BoxError) -> Fault {
+    if let Some(&Exit(code)) = source.downcast_ref() {
+        return Fault::GuestExit { code };
+    }
+    match source.downcast() {
+        Ok(complaint) => {
+            let Complaint(message) = *complaint;
+            Fault::GuestError { message }
+        }
+        Err(source) => Fault::HostFunction { source },
+    }
 }
 
 /// Runs `f`; gives the message of its panic where panics unwind. Elsewhere a panic stays a panic.

@@ -61,9 +61,36 @@ impl<T: Send + 'static, B: Backend> Imports<T, B> {
         B: HostFn<P, R>,
         F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError> + Send + Sync + 'static,
     {
+        self.define(module, name, Effect::World, f)
+    }
+
+    /// As [`func`](Self::func), for a function that does so little that it is a step of the guest, such as to load a word: it
+    /// does not count against `limits.host_calls`. It changes nothing but what belongs to the instance, as a
+    /// [repeatable one](Self::repeatable_func_values), and [charges](HostCx::charge) the guest for what is not constant in it.
+    ///
+    /// # Errors
+    ///
+    /// [`DuplicateImport`] when the name is taken.
+    pub fn step_func<P, R, F>(&mut self, module: &str, name: &str, f: F) -> Result<&mut Self, DuplicateImport>
+    where
+        P: Values,
+        R: Values,
+        B: HostFn<P, R>,
+        F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError> + Send + Sync + 'static,
+    {
+        self.define(module, name, Effect::Step, f)
+    }
+
+    fn define<P, R, F>(&mut self, module: &str, name: &str, effect: Effect, f: F) -> Result<&mut Self, DuplicateImport>
+    where
+        P: Values,
+        R: Values,
+        B: HostFn<P, R>,
+        F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError> + Send + Sync + 'static,
+    {
         self.offer(module, name, FuncType::of::<P, R>())?;
         <B as HostFn<P, R>>::define(&mut self.native, module, name, move |caller, params| {
-            host_call::<B, T, _>(caller, Effect::World, |cx| f(cx, params))
+            host_call::<B, T, _>(caller, effect, |cx| f(cx, params))
         });
         Ok(self)
     }

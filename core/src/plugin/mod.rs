@@ -3,6 +3,7 @@
 
 mod abi;
 mod bytes;
+mod guest;
 mod load;
 mod memory;
 mod session;
@@ -10,6 +11,7 @@ mod slots;
 mod trace;
 
 pub use abi::ABI_FUEL;
+pub use guest::Guest;
 pub use load::{Linked, Loader, Module, Plugin};
 pub use session::{Session, TypedFunc};
 

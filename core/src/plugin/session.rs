@@ -44,30 +44,6 @@ pub(super) enum Lives {
     On,
 }
 
-/// What a successful operation gives, with its report.
-pub(super) trait Outcome {
-    fn report(&self) -> &Report;
-}
-
-impl Outcome for Reply {
-    fn report(&self) -> &Report {
-        &self.report
-    }
-}
-
-impl Outcome for (Vec<Value>, Report) {
-    fn report(&self) -> &Report {
-        &self.1
-    }
-}
-
-fn trace_outcome<R: Outcome>(outcome: &Result<R, CallError>) {
-    match outcome {
-        Ok(result) => trace::call(result.report(), Ok(())),
-        Err(error) => trace::call(&error.report, Err((error.phase, &error.fault))),
-    }
-}
-
 /// An operation that has begun; its report starts here.
 pub(super) struct Operation {
     begin: Instant,
@@ -107,7 +83,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     /// A session for one operation: instantiation, ABI check and `run` share one budget. Where the backend has a faster
     /// engine ready before the guest has called its host, all of it begins again there.
-    pub(super) fn once<R: Outcome>(
+    pub(super) fn once<R: trace::Outcome>(
         plugin: &Plugin<B, T>,
         state: T,
         cancel: Option<CancelToken>,
@@ -127,7 +103,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
                 session = Self::on(plugin, instance.into_data().state, cancel, &operation, Lives::On)?;
             }
         });
-        trace_outcome(&outcome);
+        trace::outcome(&outcome);
         outcome
     }
 
@@ -232,13 +208,22 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     pub fn call(&mut self, entry: &str, input: &[u8]) -> Result<Reply, CallError> {
         let operation = self.begin();
         let outcome = self.call_bytes(entry, input, &operation);
-        trace_outcome(&outcome);
+        trace::outcome(&outcome);
         outcome
     }
 
     /// A byte call within an operation that has begun.
     pub(super) fn call_bytes(&mut self, entry: &str, input: &[u8], operation: &Operation) -> Result<Reply, CallError> {
         let outcome = if self.plugin.is_command { self.run(entry, input) } else { self.reply(entry, input) };
+        self.finish(outcome, operation)
+    }
+
+    /// What came of a byte call, with its report.
+    pub(super) fn finish(
+        &mut self,
+        outcome: Result<Vec<u8>, (Phase, Fault)>,
+        operation: &Operation,
+    ) -> Result<Reply, CallError> {
         let report = self.final_report(operation);
         let outcome = outcome.and_then(|bytes| match self.check_time(&report) {
             Ok(()) => Ok(bytes),
@@ -251,7 +236,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     /// Whether a byte call may begin.
-    fn check_input(&self, input: &[u8]) -> Result<(), (Phase, Fault)> {
+    pub(super) fn check_input(&self, input: &[u8]) -> Result<(), (Phase, Fault)> {
         let (len, allowed) = (input.len() as u64, self.plugin.policy.rules().limits.input_bytes);
         if self.poisoned {
             return Err((Phase::Call, Fault::Poisoned));
@@ -382,7 +367,10 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
 
     // Always inline: moving a result through memory costs a fifth of a typed call.
     #[inline(always)]
-    fn guarded<R>(&mut self, call: impl FnOnce(&mut B::Instance<T>) -> Result<R, Fault>) -> Result<R, Fault> {
+    pub(super) fn guarded<R>(
+        &mut self,
+        call: impl FnOnce(&mut B::Instance<T>) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
         if self.poisoned {
             return Err(Fault::Poisoned);
         }
@@ -400,7 +388,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     /// Arms a new budget, for an operation that reports its times.
-    fn begin(&mut self) -> Operation {
+    pub(super) fn begin(&mut self) -> Operation {
         let operation = Operation { begin: self.plugin.options.clock.now() };
         self.arm(self.deadline.map(|deadline| Deadline::At(deadline_from(operation.begin, deadline))));
         operation
@@ -450,7 +438,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         &mut self.instance
     }
 
-    fn mistyped<P: Values, R: Values>(&self, export: &str) -> Fault {
+    pub(super) fn mistyped<P: Values, R: Values>(&self, export: &str) -> Fault {
         let export = export.to_owned();
         match self.plugin.linked.exports().function(&export) {
             None => Fault::NoSuchExport { export },

@@ -1,6 +1,29 @@
 //! Events for the `tracing` crate, if the feature of that name is on.
 
-use crate::verdict::{Fault, LoadError, Phase, Report};
+use alloc::vec::Vec;
+
+use super::Reply;
+use crate::{
+    value::Value,
+    verdict::{CallError, Fault, LoadError, Phase, Report},
+};
+
+/// What a successful operation gives, with its report.
+pub(super) trait Outcome {
+    fn report(&self) -> &Report;
+}
+
+impl Outcome for Reply {
+    fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl Outcome for (Vec<Value>, Report) {
+    fn report(&self) -> &Report {
+        &self.1
+    }
+}
 
 /// A module was loaded, or refused.
 pub(super) fn load(backend: &'static str, outcome: Result<(), &LoadError>) {
@@ -13,6 +36,14 @@ pub(super) fn load(backend: &'static str, outcome: Result<(), &LoadError>) {
     }
     #[cfg(not(feature = "tracing"))]
     let _ = (backend, outcome);
+}
+
+/// An operation ended.
+pub(super) fn outcome<R: Outcome>(outcome: &Result<R, CallError>) {
+    match outcome {
+        Ok(result) => call(result.report(), Ok(())),
+        Err(error) => call(&error.report, Err((error.phase, &error.fault))),
+    }
 }
 
 /// A call ended.

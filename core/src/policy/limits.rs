@@ -44,7 +44,8 @@ pub struct Limits {
     /// [off the clock](crate::HostCx::off_the_clock); `None` is no deadline.
     #[cfg_attr(feature = "serde", serde(with = "text::deadline"))]
     pub deadline: Option<Duration>,
-    /// Bytes of all linear memories and tables of a store together; a table element counts 8 bytes. Inclusive.
+    /// Bytes of all linear memories and tables of a store together, and of what host functions
+    /// [reserve](crate::HostCx::reserve) for it; a table element counts 8 bytes. Inclusive.
     #[cfg_attr(feature = "serde", serde(with = "text::bytes"))]
     pub memory_bytes: u64,
     /// Elements of all tables of a store together. Inclusive.

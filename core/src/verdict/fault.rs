@@ -173,6 +173,12 @@ pub enum Fault {
         /// Its exit code.
         code: u32,
     },
+    /// The guest reports an error of its own, by a convention of the library that it was built with.
+    #[error("the guest reports: {}", Escaped(.message))]
+    GuestError {
+        /// Its words. Escape them before showing them.
+        message: String,
+    },
     /// The call was cancelled from outside.
     #[error("cancelled")]
     Cancelled,
@@ -246,6 +252,7 @@ impl Fault {
             Self::HostFunction { .. } => "host-function",
             Self::HostFunctionPanicked { .. } => "host-function-panicked",
             Self::GuestExit { .. } => "guest-exit",
+            Self::GuestError { .. } => "guest-error",
             Self::Cancelled => "cancelled",
             Self::Busy { .. } => "busy",
             Self::Poisoned => "poisoned",
@@ -273,6 +280,7 @@ impl Fault {
             | Self::OutputTooLarge { .. }
             | Self::GuestExit { .. }
             | Self::ImportMissing { .. }
+            | Self::GuestError { .. }
             | Self::Abi(_) => Blame::Guest,
             // The host function only passes on the guest's mistake.
             Self::HostFunction { source } if source.is::<BadPointer>() => Blame::Guest,

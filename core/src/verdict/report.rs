@@ -8,11 +8,12 @@ use crate::policy::Fingerprint;
 pub struct Usage {
     /// Fuel; `None` when it is not counted.
     pub fuel_used: Option<u64>,
-    /// Maximum bytes of all memories and tables of the instance together; a table element counts 8.
+    /// Maximum bytes of all memories and tables of the instance together, and of what host functions
+    /// [reserved](crate::HostCx::reserve) for it; a table element counts 8.
     pub peak_memory_bytes: u64,
-    /// Growths that the policy refused. The guest got -1.
+    /// Growths that the policy refused, for which the guest got -1, and reservations.
     pub refused_growths: u64,
-    /// Calls of host functions.
+    /// Calls of host functions, without those that are [steps](crate::Imports::step_func) of the guest.
     pub host_calls: u64,
 }
 

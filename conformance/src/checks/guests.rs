@@ -180,6 +180,11 @@ fn embedder<B: BackendUnderTest>() -> Outcome {
         session.call_values("trap", &[]).denied()?;
         ensure_eq!(session.grow_memory(0), None, "poisoned");
 
+        let policy = without_abi(|rules| rules.metering = metering);
+        let mut without_functions =
+            plain_plugin::<B>(policy, &wasm(r#"(module (memory (export "m") 1))"#))?.session(())?;
+        ensure_eq!(without_functions.grow_memory(1), Some(1));
+
         let mut limited = open("1 2")?;
         ensure_eq!((limited.grow_memory(2), limited.usage().refused_growths), (None, 0));
         ensure_eq!((limited.grow_memory(1), limited.memory().len() as u64), (Some(1), 2 * PAGE));

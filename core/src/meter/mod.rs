@@ -97,7 +97,8 @@ impl Rewrite<'_> {
         // Before the types: the bodies determine which types are needed.
         let mut code = match self.validated.section(SectionId::Code as u8) {
             Some(section) => self.code(&self.renumbered(section), block_types)?,
-            None => Code::default(),
+            // The functions of the rewrite are there all the same.
+            None => self.code(&NO_BODIES, block_types)?,
         };
         self.stubs(&mut code)?;
         limits::check(self.validated, &self.rewritten(block_types))?;
@@ -435,6 +436,9 @@ const ORDER: [SectionId; 12] = [
     SectionId::Code,
     SectionId::Data,
 ];
+
+/// The content of a code section without bodies.
+const NO_BODIES: [u8; 1] = [0];
 
 /// Bytes in front of the contents of two sections, at most: an id, a size and a count each.
 const SECTION_HEADERS: usize = 2 * (1 + 5 + 5);

@@ -56,8 +56,8 @@ const FAMILIES: &[Family] = &[
 
 const DENIED_WASI: &str = "this was built for WASI preview 1 (wasi_snapshot_preview1), which the policy denies: allow it with \
                            wasi = \"sandbox\" (`--wasi sandbox`), or build for wasm32-unknown-unknown";
-const UNKNOWN_WASI: &str = "this was built for WASI, and the host does not offer these functions: it may offer others, of preview 1 \
-                            (wasi_snapshot_preview1), or build for wasm32-unknown-unknown";
+const UNKNOWN_WASI: &str = "this was built for WASI, and the host does not offer these functions: offer them, if they are those of \
+                            preview 1 (wasi_snapshot_preview1), or build for wasm32-unknown-unknown";
 
 /// The hints for these imports, each once.
 pub(crate) fn of_imports(denied: &[&Import], wasi: Wasi) -> Vec<&'static str> {

@@ -62,7 +62,7 @@ fn variables_stay_in_a_session_alone() {
 #[test]
 fn a_large_input_is_echoed_under_a_limit_of_host_calls() {
     let policy = Policy::strict().with(|rules| rules.limits.host_calls = Some(0)).unwrap();
-    let input: Vec<u8> = (0..1 << 20).map(|index: u32| (index * 7 >> 3) as u8).collect();
+    let input: Vec<u8> = (0..1 << 20).map(|index: u32| ((index * 7) >> 3) as u8).collect();
     each_kit(|module| {
         for len in [0, 1, 7, 8, 9, 4_095, 4_097, 1 << 20] {
             let outcome = fresh(module, &policy, ExtismConfig::default, &[("echo", &input[..len])]).remove(0);

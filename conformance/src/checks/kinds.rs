@@ -57,8 +57,8 @@ fn command<B: BackendUnderTest>(start: &str, change: impl FnOnce(&mut Rules)) ->
     let fixture = Fixture::<B>::on(policy(change))?;
     let mut imports = fixture.imports::<()>();
     let ty = |params: usize, results: usize| FuncType {
-        params: vec![ValType::I32; params].into(),
-        results: vec![ValType::I32; results].into(),
+        params: vec![ValType::I32; params],
+        results: vec![ValType::I32; results],
     };
     let number = |value: &Value| match value {
         Value::I32(number) => number.cast_unsigned(),

@@ -57,6 +57,7 @@ fn everything_that_code_depends_on_tells_entries_apart() {
     let loaded = |imports: &hotcell::Imports<(), Wasmtime>, contract: &Contract, bytes: &[u8]| {
         sandbox.load_with(bytes, imports, contract).unwrap().is_cached()
     };
+    assert!(!loaded(&imports, &Contract::bytes(ENTRY), MARKDOWN), "WASI is offered");
     assert!(loaded(&imports, &Contract::bytes(ENTRY), MARKDOWN));
     assert!(!loaded(&imports, &Contract::None, MARKDOWN), "another contract");
     imports.func("env", "f", |_, ()| Ok(())).unwrap();

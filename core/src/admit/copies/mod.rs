@@ -1,7 +1,6 @@
 //! What an optimising compiler may compute more than once.
 //!
-//! Cranelift takes pure operators out of the code and computes each where its value is needed: by a store, a call, a
-//! branch. What was computed in a place that dominates this one is used again; otherwise the whole chain of operators is
+//! It takes pure operators out of the code and computes each where its value is needed: by a store, a call, a branch. What was computed in a place that dominates this one is used again; otherwise the whole chain of operators is
 //! computed anew. So a value that is kept in a local and used in many arms costs its chain in each of them, in time, and in
 //! places of the frame.
 //!

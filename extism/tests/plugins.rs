@@ -9,12 +9,17 @@ use hotcell_extism::{ExtismConfig, HttpResponse, LogLevel, is_plugin};
 const RUST: &[u8] = include_bytes!("../../guests/extism/words-rust.wasm");
 const ASSEMBLYSCRIPT: &[u8] = include_bytes!("../../guests/extism/words-assemblyscript.wasm");
 
+/// The one of AssemblyScript has a start function.
+fn strict() -> Policy {
+    Policy::strict().with(|rules| rules.module.start = true).unwrap()
+}
+
 fn each_kit(check: impl Fn(&[u8])) {
     [RUST, ASSEMBLYSCRIPT].into_iter().for_each(check);
 }
 
 fn one(module: &[u8], config: fn() -> ExtismConfig, call: Call<'_>) -> Outcome {
-    fresh(module, &Policy::strict(), config, &[call]).remove(0)
+    fresh(module, &strict(), config, &[call]).remove(0)
 }
 
 #[test]
@@ -52,16 +57,16 @@ fn variables_stay_in_a_session_alone() {
         text.split_once(r#""total":"#).map(|(_, rest)| rest.split(',').next().unwrap().to_owned())
     };
     each_kit(|module| {
-        let outcomes = in_session(module, &Policy::strict(), ExtismConfig::default, &calls);
+        let outcomes = in_session(module, &strict(), ExtismConfig::default, &calls);
         assert_eq!(outcomes.iter().filter_map(total).collect::<Vec<_>>(), ["1", "2", "0"]);
-        let outcomes = fresh(module, &Policy::strict(), ExtismConfig::default, &calls);
+        let outcomes = fresh(module, &strict(), ExtismConfig::default, &calls);
         assert_eq!(outcomes.iter().filter_map(total).collect::<Vec<_>>(), ["1", "1", "0"]);
     });
 }
 
 #[test]
 fn a_large_input_is_echoed_under_a_limit_of_host_calls() {
-    let policy = Policy::strict().with(|rules| rules.limits.host_calls = Some(0)).unwrap();
+    let policy = strict().with(|rules| rules.limits.host_calls = Some(0)).unwrap();
     let input: Vec<u8> = (0..1 << 20).map(|index: u32| ((index * 7) >> 3) as u8).collect();
     each_kit(|module| {
         for len in [0, 1, 7, 8, 9, 4_095, 4_097, 1 << 20] {
@@ -77,7 +82,7 @@ fn what_the_host_keeps_is_under_the_memory_budget() {
     let input = vec![7; 1 << 20];
     each_kit(|module| {
         let peak = one(module, ExtismConfig::default, ("echo", &input)).usage.peak_memory_bytes;
-        let policy = |bytes| Policy::strict().with(|rules| rules.limits.memory_bytes = bytes).unwrap();
+        let policy = |bytes| strict().with(|rules| rules.limits.memory_bytes = bytes).unwrap();
         let enough = fresh(module, &policy(peak), ExtismConfig::default, &[("echo", &input)]);
         assert!(enough[0].reply.is_ok());
         let less = fresh(module, &policy(peak - 1), ExtismConfig::default, &[("echo", &input)]);
@@ -93,7 +98,7 @@ fn a_session_gives_back_what_a_call_has_used() {
     let input = vec![7; 1 << 20];
     let calls = [("echo", input.as_slice()); 8];
     each_kit(|module| {
-        let outcomes = in_session(module, &Policy::strict(), ExtismConfig::default, &calls);
+        let outcomes = in_session(module, &strict(), ExtismConfig::default, &calls);
         assert_eq!(outcomes[6].usage, outcomes[7].usage);
     });
 }
@@ -102,7 +107,7 @@ fn a_session_gives_back_what_a_call_has_used() {
 fn an_error_has_its_text_and_leaves_a_session_usable() {
     let calls: [Call<'_>; 2] = [("fail", b"no \x1b[31m such word"), ("echo", b"still here")];
     each_kit(|module| {
-        let outcomes = in_session(module, &Policy::strict(), ExtismConfig::default, &calls);
+        let outcomes = in_session(module, &strict(), ExtismConfig::default, &calls);
         assert_eq!(outcomes[0].code(), "guest-error");
         assert_eq!(outcomes[0].message(), r"the guest reports: no \u{1b}[31m such word");
         assert_eq!(outcomes[1].bytes(), b"still here");
@@ -112,10 +117,10 @@ fn an_error_has_its_text_and_leaves_a_session_usable() {
 #[test]
 fn who_gives_up_is_poisoned() {
     let calls: [Call<'_>; 2] = [("panics", b"lost"), ("echo", b"?")];
-    let outcomes = in_session(ASSEMBLYSCRIPT, &Policy::strict(), ExtismConfig::default, &calls);
+    let outcomes = in_session(ASSEMBLYSCRIPT, &strict(), ExtismConfig::default, &calls);
     assert_eq!((outcomes[0].code(), outcomes[0].message()), ("guest-error", "the guest reports: lost"));
     assert_eq!(outcomes[1].code(), "poisoned");
-    let outcomes = in_session(RUST, &Policy::strict(), ExtismConfig::default, &calls);
+    let outcomes = in_session(RUST, &strict(), ExtismConfig::default, &calls);
     assert_eq!((outcomes[0].code(), outcomes[1].code()), ("trap-unreachable", "poisoned"));
 }
 
@@ -182,7 +187,7 @@ fn requests_are_the_hosts_to_make() {
         })
     };
     let calls: [Call<'_>; 3] = [("body", b"{}"), ("headers", b"{}"), ("status", b"{}")];
-    let outcomes = fresh(&module, &Policy::strict(), http, &calls);
+    let outcomes = fresh(&module, &strict(), http, &calls);
     assert_eq!((outcomes[0].bytes(), outcomes[1].bytes()), (&b"to {}"[..], &b"{\"a\":1}"[..]));
     assert_eq!(outcomes[2].message(), "the guest reports: it returned 3");
     assert_eq!(outcomes[0].usage.host_calls, 1, "this is a call of a host function");

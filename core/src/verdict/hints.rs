@@ -32,8 +32,12 @@ const FAMILIES: &[Family] = &[
         hint: "wasm-bindgen imports JavaScript: build for wasm32-unknown-unknown without wasm-bindgen, and without features that use it (`js`, `wasm-bindgen`, `wasmbind` of uuid, getrandom, chrono, ...)",
     },
     Family {
+        has: |import| import.module == "extism:host/user",
+        hint: "an Extism plugin imports from extism:host/user what its own host adds: offer these functions",
+    },
+    Family {
         has: |import| import.module.starts_with("extism:host/"),
-        hint: "this is an Extism plugin: its kernel is not offered here; build the plugin with hotcell-guest, or offer the functions of extism:host/env",
+        hint: "this is an Extism plugin: offer what it imports with the feature `extism` of hotcell (`extism::offer`)",
     },
     Family {
         has: |import| import.module == "gojs" || (import.module == "go" && import.name.contains('.')),
@@ -135,7 +139,8 @@ mod tests {
             ("wbg", "__wbg_now_1", function(), "wasm-bindgen"),
             ("__wbindgen_placeholder__", "__wbindgen_throw", function(), "wasm-bindgen"),
             ("./x_bg.js", "__wbindgen_throw", function(), "wasm-bindgen"),
-            ("extism:host/env", "alloc", function(), "Extism"),
+            ("extism:host/env", "alloc", function(), "extism::offer"),
+            ("extism:host/user", "query", function(), "its own host"),
             ("gojs", "runtime.wasmExit", function(), "GOOS=wasip1"),
             ("go", "debug", function(), ""),
             ("env", "emscripten_memcpy_js", function(), "STANDALONE_WASM"),

@@ -8,7 +8,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Panic messages name source files: by paths that are the same on every machine.
-export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$here=/extism"
+library=$(rustc --print sysroot)/lib/rustlib/src/rust
+commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
+export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$library=/rustc/$commit --remap-path-prefix=$here=/extism"
 (cd "$here/rust" && cargo build --release --locked --target wasm32-unknown-unknown --target-dir "$work/rust")
 install -m 644 "$work/rust/wasm32-unknown-unknown/release/words.wasm" "$here/words-rust.wasm"
 

@@ -40,7 +40,8 @@ fn inspect_names_wasi() {
             (func (export "_start")))"#,
     );
     for args in [&["inspect"][..], &["inspect", "--check"], &["run"], &["inspect", "--json"], &["run", "--json"]] {
-        let output = output(args[..1].iter().chain(&[path_text(&module)]).chain(&args[1..]));
+        let strict = [path_text(&module), "--preset", "strict"];
+        let output = output(args[..1].iter().chain(&strict).chain(&args[1..]));
         assert_eq!(exit_code(&output), 3, "{args:?}");
         let told = text(&output.stdout) + &text(&output.stderr);
         for word in ["import-denied", "wasi_snapshot_preview1", "fd_write", "WASI", "wasm32-unknown-unknown"] {

@@ -175,7 +175,7 @@ pub trait SandboxBackend: Sized + Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// * As [`HostFn::define`]. (`host.values`)
+    /// * As [`HostFn::define`]. (`host.values`, `wasi.*`)
     fn define_values<T, F>(imports: &mut Self::Imports<T>, module: &str, name: &str, ty: &FuncType, host: F)
     where
         T: Send + 'static,

@@ -234,7 +234,8 @@ pub(crate) fn cause<T, S: Store<T> + ?Sized>(store: &mut S, fault: Fault) -> Fau
 /// * With `metering = exact` the module exports two [counters](Counter), which core sets and reads. The engine's own limits
 ///   of fuel and stack must be above what the counters allow. An engine without room for a frame for which the counter has
 ///   none either says [`Fault::StackOverflow`]. (`counters.*`, `readback.exact`, `readback.stack`)
-/// * The handshake and the byte contract, which are written above it, must hold on it. (`abi.*`, `bytes.*`)
+/// * The handshake, the byte contract, commands and reactors, which are written above it, must hold on it. (`abi.*`,
+///   `bytes.*`, `command.*`, `reactor.*`)
 /// * What a guest exports must be found by its exact name. What metering adds to a module is never asked for by a name
 ///   that the embedder or the guest chose. (`values.hidden_globals`, `values.hidden_functions`)
 pub trait Instance<T>: Store<T> + Send {

@@ -343,6 +343,8 @@ mod tests {
 
     const READ: u64 = rights::FD_READ | rights::FD_READDIR;
     const WRITE: u64 = rights::FD_READ | rights::FD_WRITE;
+    /// Of a directory: nobody writes to one.
+    const ALL: u64 = !rights::FD_WRITE;
 
     /// `/data` on 3, with two files; a scratch directory `/tmp` on 4.
     fn guest() -> Guest {
@@ -470,7 +472,7 @@ mod tests {
         let (at, len) = guest.path("a");
         assert_eq!(guest.errno(path_rename, (4, at, len, 4, 2048, 5)), Errno::Inval as u16);
         assert_eq!(guest.errno(path_rename, (4, at, len, 3, 2048, 1)), Errno::Xdev as u16);
-        let b = guest.open(4, "a/b", 2, READ).unwrap();
+        let b = guest.open(4, "a/b", 2, ALL).unwrap();
         guest.put(2048, b"c");
         let (at, len) = guest.path("a");
         assert_eq!(guest.errno(path_rename, (4, at, len, b, 2048, 1)), Errno::Inval as u16);
@@ -481,7 +483,7 @@ mod tests {
         let mut guest = guest();
         let (at, len) = guest.path("d");
         assert_eq!(guest.errno(path_create_directory, (4, at, len)), 0);
-        let dir = guest.open(4, "d", 2, READ).unwrap();
+        let dir = guest.open(4, "d", 2, ALL).unwrap();
         let (at, len) = guest.path("d");
         assert_eq!(guest.errno(path_remove_directory, (4, at, len)), 0);
         assert_eq!(guest.open(dir, "x", 1, WRITE), Err(Errno::Noent as u16));

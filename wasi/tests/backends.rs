@@ -91,6 +91,7 @@ fn every_function_is_the_same() {
 /// What programs may rely on is what another host does.
 #[test]
 fn what_node_does() {
+    let mut different = Vec::new();
     for sequence in recorded::sequences(include_str!("node/recorded.txt")) {
         let mut guest = Guest::default();
         sequence.iter().for_each(|step| guest.call(&step.name, &step.types, &step.arguments));
@@ -99,9 +100,15 @@ fn what_node_does() {
         let bytes = run_on_all(&guest.text(false), &config, b"");
         for (index, (step, record)) in sequence.iter().zip(bytes.chunks_exact(guest::RECORD)).enumerate() {
             let outcome = recorded::outcome(&step.name, record);
-            assert_eq!(outcome, step.outcome, "sequence {}, step {index}: {}", step.sequence, step.line);
+            // Node takes a descriptor that nobody has opened for itself.
+            let is_itself = step.name == "fd_renumber" && step.arguments[0].number() == step.arguments[1].number();
+            if outcome != step.outcome && !is_itself {
+                let recorded::Step { sequence, line, outcome: expected, .. } = step;
+                different.push(format!("sequence {sequence}, step {index}: {line}: {outcome:?}, not {expected:?}"));
+            }
         }
     }
+    assert!(different.is_empty(), "{}", different.join("\n"));
 }
 
 fn text(imports: &str, body: &str) -> String {

@@ -8,8 +8,8 @@ use std::sync::{
 };
 
 use hotcell_core::{
-    Policy, PolicyError, Proposal,
-    policy::{Floats, TABLE_ELEMENT_BYTES},
+    Policy, PolicyError, Preset, Proposal,
+    policy::{Floats, ModuleCaps, TABLE_ELEMENT_BYTES},
     ticker,
 };
 use wasmtime::{Config, Engine, InstanceAllocationStrategy};
@@ -128,13 +128,14 @@ impl Profile {
 fn provided(policy: &Policy) -> Policy {
     let provision = policy.provision();
     let class = |number: u64| number.checked_next_power_of_two().unwrap_or(u64::MAX);
+    let most = ModuleCaps::preset(Preset::Ceiling);
     let provided = policy.with(|rules| {
         rules.proposals = provision.proposals;
         rules.floats = if provision.floats { Floats::Allow } else { Floats::Deny };
         rules.limits.memory_bytes = provision.memory_bytes;
         rules.limits.table_elements = class(provision.table_elements).min(u32::MAX.into());
-        rules.module.tables = class(provision.tables);
-        rules.module.memories = class(provision.memories);
+        rules.module.tables = class(provision.tables).min(most.tables);
+        rules.module.memories = class(provision.memories).min(most.memories);
         if policy.is_exact() {
             rules.limits.stack_bytes = class(provision.stack_bytes);
         }
@@ -463,7 +464,7 @@ mod tests {
             rules.limits.table_elements = u32::MAX.into();
         });
         let profile = profile(&many);
-        assert_eq!((profile.memories, profile.tables), (8, 128));
+        assert_eq!((profile.memories, profile.tables), (8, 100));
         assert_eq!(profile.table_elements, u32::MAX.into());
         assert!(profile.pool_bytes() > POOLS_BYTES);
     }

@@ -313,6 +313,10 @@ impl Tree {
         let new = usize::try_from(size).map_err(|_| Errno::Fbig)?;
         bytes.try_reserve(new.saturating_sub(bytes.len())).map_err(|_| Errno::Nomem)?;
         bytes.resize(new, 0);
+        if bytes.capacity() / 2 > new {
+            // What a file had once counts against no limit.
+            bytes.shrink_to_fit();
+        }
         self.bytes = self.bytes - old + size;
         self.touch(id, now)
     }

@@ -62,7 +62,9 @@ impl Code {
         // Whatever the environment says: code would depend on it.
         config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
         config.parallel_compilation(false);
-        config.cranelift_opt_level(wasmtime::OptLevel::Speed);
+        // Code runs where the guest has it, and so what is charged for it is what it takes: the optimiser moves
+        // operators in front of loops, and computes again in each arm what stood before the branch.
+        config.cranelift_opt_level(wasmtime::OptLevel::None);
         config.cranelift_regalloc_algorithm(wasmtime::RegallocAlgorithm::Backtracking);
         config.relaxed_simd_deterministic(true);
         config.consume_fuel(self.counts_fuel);
@@ -122,11 +124,8 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
 ///
 /// * a local, or an operand: its value, and what is computed of it to reach memory, are two;
 /// * an operator that makes a value is charged a third of a cell, or two for a vector: a place of 8 or 16 bytes of its own.
-///   The compiler moves pure operators out of loops and keeps their results for as long as the loop runs, keeps a result that
-///   is computed again, and its allocator looks at ten places only before it makes a new one. Constants outside of loops it
-///   makes anew;
-/// * what the compiler computes anew in an arm, because no place that dominates it has computed it, has places of its own
-///   there: admission finds such copies (`admit::repeated`), and each is charged as the operator is;
+///   The compiler's allocator looks at ten places only before it makes a new one. Its optimiser, which would keep values for
+///   longer than the guest does, is off;
 /// * calls of imported functions and through tables are charged two thirds more, for the addresses that they load;
 /// * parameters that a call passes on the stack are operands of the caller and locals of the callee;
 /// * the entrance through which a table or the host calls a function that is also called by name passes parameters on in a

@@ -6,7 +6,6 @@ use wasmparser::{BlockType, FuncValidator, FunctionBody, Operator, ValidatorReso
 
 use super::{
     constants,
-    copies::{Copies, Extra},
     summary::FuncType,
     validate::{block_arity, cap, invalid, malformed},
     validated::Validated,
@@ -76,10 +75,9 @@ const WORDS: u64 = 4;
 /// What an engine may keep in a function's frame for an operator, besides locals and operands, in [`KEPT_PER_CELL`]ths
 /// of a stack cell.
 ///
-/// In the worst case an optimising engine has a spill slot for every value that an operator makes: it keeps results
-/// that are recomputed, hoists operators out of loops, and does not always reuse a free slot. The address of an
-/// imported function and the type of an indirect call are such values too. How many bytes an engine has for a cell is
-/// documented at its own limit.
+/// In the worst case a compiler has a spill slot for every value that an operator makes: it does not always reuse a
+/// free slot. The address of an imported function and the type of an indirect call are such values too. How many bytes
+/// an engine has for a cell is documented at its own limit.
 mod kept {
     pub(super) const ANY: u32 = 1;
     /// A value of 8 bytes.
@@ -88,44 +86,39 @@ mod kept {
     pub(super) const VECTOR: u32 = 16;
     /// The address in a memory or a table that an operator accesses.
     pub(super) const ADDRESS: u32 = 8;
-    /// An interpreter keeps it; an optimising engine keeps it within a loop and rematerialises it elsewhere.
-    pub(super) const CONSTANT: [u32; 2] = [ANY + 2, ANY + SCALAR];
-    pub(super) const FLOAT_CONSTANT: [u32; 2] = [ANY + 2, ANY + VECTOR];
 }
 
 /// The unit of [`BodyShape::kept`](super::BodyShape::kept), as a fraction of a stack cell.
 pub(crate) const KEPT_PER_CELL: u32 = 24;
 
 /// [`mod@kept`], and whether the result may be a constant.
-pub(super) fn value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &Validated) -> (u32, bool) {
+pub(super) fn value(operator: &Operator<'_>, opcode: u8, validated: &Validated) -> (u32, bool) {
     match is_straight(opcode) {
-        true => STRAIGHT_VALUES[usize::from(in_loop)][usize::from(opcode)],
-        false => other_value(operator, opcode, in_loop, validated),
+        true => STRAIGHT_VALUES[usize::from(opcode)],
+        false => other_value(operator, opcode, validated),
     }
 }
 
-/// [`value`] for straight code, by opcode: a table, because it is read for most operators of a module. Outside of loops
-/// and within; 0 for all other code.
-const STRAIGHT_VALUES: [[(u32, bool); 256]; 2] = {
-    let mut values = [[(0, false); 256]; 2];
+/// [`value`] for straight code, by opcode: a table, because it is read for most operators of a module. 0 for all other
+/// code.
+const STRAIGHT_VALUES: [(u32, bool); 256] = {
+    let mut values = [(0, false); 256];
     let mut opcode = 0;
     while opcode < 256 {
         if is_straight(opcode as u8) {
-            values[0][opcode] = straight_value(opcode as u8, false);
-            values[1][opcode] = straight_value(opcode as u8, true);
+            values[opcode] = straight_value(opcode as u8);
         }
         opcode += 1;
     }
     values
 };
 
-const fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
+const fn straight_value(opcode: u8) -> (u32, bool) {
     match opcode {
-        0x41..=0x42 => (kept::CONSTANT[in_loop as usize], true),
-        0x43..=0x44 => (kept::FLOAT_CONSTANT[in_loop as usize], true),
-        // `select` of any type and operators that compute a float; all other numeric operators.
-        0x1b | 0x8b..=0xa6 | 0xb2..=0xbb | 0xbe..=0xbf => (kept::ANY + kept::VECTOR, true),
-        0x45..=0xc4 => (kept::ANY + kept::SCALAR, true),
+        // `select` of any type, constants that are floats, and operators that compute a float; all other constants and
+        // numeric operators.
+        0x1b | 0x43..=0x44 | 0x8b..=0xa6 | 0xb2..=0xbb | 0xbe..=0xbf => (kept::ANY + kept::VECTOR, true),
+        0x41..=0x42 | 0x45..=0xc4 => (kept::ANY + kept::SCALAR, true),
         // Loads of floats, other loads, and stores.
         0x2a..=0x2b => (kept::ANY + kept::ADDRESS + kept::VECTOR, false),
         0x28..=0x35 => (kept::ANY + kept::ADDRESS + kept::SCALAR, false),
@@ -135,7 +128,7 @@ const fn straight_value(opcode: u8, in_loop: bool) -> (u32, bool) {
 }
 
 /// [`value`] for all other operators.
-fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &Validated) -> (u32, bool) {
+fn other_value(operator: &Operator<'_>, opcode: u8, validated: &Validated) -> (u32, bool) {
     use Operator as O;
     let size = |ty: &ValType| match ty {
         ValType::V128 | ValType::F32 | ValType::F64 => kept::VECTOR,
@@ -155,9 +148,10 @@ fn other_value(operator: &Operator<'_>, opcode: u8, in_loop: bool, validated: &V
             let global = validated.globals.get(*global_index as usize);
             (kept::ANY + global.map_or(0, |global| size(&global.ty)), global.is_some_and(|global| !global.is_mutable))
         }
-        O::RefNull { .. } => (kept::CONSTANT[usize::from(in_loop)], true),
         O::TypedSelect { .. } => (kept::ANY + kept::VECTOR, true),
-        O::RefIsNull | O::MemorySize { .. } | O::TableSize { .. } => (kept::ANY + kept::SCALAR, true),
+        O::RefNull { .. } | O::RefIsNull | O::MemorySize { .. } | O::TableSize { .. } => {
+            (kept::ANY + kept::SCALAR, true)
+        }
         O::MemoryGrow { .. } | O::TableGrow { .. } | O::RefFunc { .. } => (kept::ANY + kept::SCALAR, false),
         O::TableGet { .. } => (kept::ANY + kept::ADDRESS + kept::SCALAR, false),
         O::TableSet { .. } => (kept::ANY + kept::ADDRESS, false),
@@ -247,8 +241,6 @@ pub(super) struct Bodies<'p> {
     called: Vec<bool>,
     /// For each open block of the current body, whether it is a loop. Kept to reuse its allocation.
     open: Vec<bool>,
-    copies: Copies,
-    extras: Vec<Extra>,
 }
 
 /// Measurements of one body.
@@ -263,10 +255,6 @@ pub(super) struct Measure {
     pub(super) kept: u32,
     /// Operators that may make a constant.
     pub(super) constants: u32,
-    /// The part of `kept` for values that are computed again.
-    pub(super) copies: u32,
-    /// The part of [`Validated::extras`].
-    pub(super) extras: (u32, u32),
 }
 
 impl<'p> Bodies<'p> {
@@ -282,14 +270,7 @@ impl<'p> Bodies<'p> {
             growths: BTreeSet::new(),
             called: Vec::new(),
             open: Vec::new(),
-            copies: Copies::default(),
-            extras: Vec::new(),
         }
-    }
-
-    /// Begins bodies of so many bytes together.
-    pub(super) fn begin(&mut self, bytes: u64) {
-        self.copies.begin_module(bytes);
     }
 
     /// Stores what was found in all bodies.
@@ -298,7 +279,6 @@ impl<'p> Bodies<'p> {
         validated.bulk = self.bulk.into_iter().collect();
         validated.growths = self.growths.into_iter().collect();
         validated.has_tail_calls = self.has_tail_calls;
-        validated.extras = self.extras;
     }
 
     fn note(&mut self, bulk: Bulk) {
@@ -322,14 +302,13 @@ impl<'p> Bodies<'p> {
         let (mut loop_nesting, mut deepest_loop) = (0, 0);
         let (mut height, mut words, mut kept, mut constants) = (0, 0, 0u32, 0u32);
         self.open.clear();
-        self.copies.begin(body.range().start, ty, locals, validated);
         let code = body.as_bytes();
         while !operators.eof() {
             let offset = operators.original_position();
             let at = offset as u64;
             let code = code.get(offset - body.range().start..).unwrap_or_default();
             let opcode = code.first().copied().unwrap_or_default();
-            let (value, is_constant) = STRAIGHT_VALUES[usize::from(loop_nesting > 0)][usize::from(opcode)];
+            let (value, is_constant) = STRAIGHT_VALUES[usize::from(opcode)];
             if value > 0 {
                 words += WORDS;
                 kept = kept.saturating_add(value);
@@ -337,14 +316,13 @@ impl<'p> Bodies<'p> {
                 operators.visit_operator(&mut validator.visitor(offset)).map_err(malformed)?.map_err(invalid)?;
                 height = height.max(validator.operand_stack_height());
                 cap("module.operand_height", height, caps.operand_height, at)?;
-                self.copies.straight(code, offset);
                 continue;
             }
             let operator = operators.read().map_err(malformed)?;
             blocks += blocks_of(&operator, validated);
             branches += branches_of(&operator);
             words += words_of(&operator);
-            let (value, is_constant) = other_value(&operator, opcode, loop_nesting > 0, validated);
+            let (value, is_constant) = other_value(&operator, opcode, validated);
             kept = kept.saturating_add(value);
             constants += u32::from(is_constant);
             match &operator {
@@ -392,7 +370,6 @@ impl<'p> Bodies<'p> {
             }
             height = height.max(validator.operand_stack_height());
             cap("module.operand_height", height, caps.operand_height, at)?;
-            self.copies.operator(&operator, code, offset, validator, validated);
         }
         operators.finish().map_err(malformed)?;
 
@@ -407,12 +384,7 @@ impl<'p> Bodies<'p> {
             let most = constants::most(body, validator, ty, validated)?;
             cap("module.constants", most, caps.constants, start)?;
         }
-        let begin = self.extras.len();
-        let copies = self.copies.finish(&mut self.extras);
-        kept = kept.saturating_add(copies);
-        let index = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
-        let extras = (index(begin), index(self.extras.len()));
-        Ok(Measure { locals, height, words, kept, constants, copies, extras })
+        Ok(Measure { locals, height, words, kept, constants })
     }
 
     /// Declares the locals to the validator, group by group, and counts them with the parameters.

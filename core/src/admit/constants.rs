@@ -66,7 +66,7 @@ pub(super) fn most(
                     distinct.insert(value);
                     Operand::Constant { decides }
                 }
-                None if value(operator, code[offset - begin], false, validated).1 => {
+                None if value(operator, code[offset - begin], validated).1 => {
                     let all = !operands.is_empty() && operands.iter().all(is_constant);
                     computed += u64::from(all);
                     result_of(operator, &operands, all)

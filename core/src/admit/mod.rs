@@ -7,7 +7,6 @@
 mod body;
 mod constants;
 mod contract;
-mod copies;
 mod exports;
 mod summary;
 mod validate;
@@ -23,7 +22,6 @@ use wasmparser::WasmFeatures;
 
 pub(crate) use self::{
     body::{Bulk, Growth, KEPT_PER_CELL, is_straight},
-    copies::Extra,
     validated::{BodyShape, Section, Validated},
 };
 
@@ -86,30 +84,6 @@ pub fn summarize(bytes: &[u8], policy: &Policy) -> Result<ModuleSummary, Rejecti
     validated
         .map(|validated| validated.summary)
         .map_err(|refused| name_the_proposal(refused.rejection, bytes, policy, features))
-}
-
-/// What a compiler may compute more than once in a body of a module, and is charged for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Repeated {
-    /// Byte offsets in the body of operators that cost more than the table says, and the units.
-    pub extras: Vec<(u32, u32)>,
-    /// What the frame has more, in 24ths of a stack cell.
-    pub kept: u32,
-}
-
-/// For every body of a module, [`Repeated`].
-///
-/// # Errors
-///
-/// As [`summarize`].
-pub fn repeated(bytes: &[u8], policy: &Policy) -> Result<Vec<Repeated>, Rejection> {
-    check_size_and_header(bytes, policy)?;
-    let validated = validate(bytes, policy, features(policy.rules())).map_err(|refused| refused.rejection)?;
-    let of = |shape: &BodyShape| Repeated {
-        extras: validated.extras(*shape).iter().map(|extra| (extra.at, extra.units)).collect(),
-        kept: shape.copies,
-    };
-    Ok(validated.bodies.iter().map(of).collect())
 }
 
 /// The proposals that a module needs, of those that `policy` allows. Each is found by trying, in one validation per

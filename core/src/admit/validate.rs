@@ -161,9 +161,8 @@ impl Validation<'_> {
                 cap("module.data_segments", section.count(), caps.data_segments, at)?;
                 self.data(section.clone())?;
             }
-            Payload::CodeSectionStart { count, size, .. } => {
+            Payload::CodeSectionStart { count, .. } => {
                 cap("module.functions", *count, caps.functions, at)?;
-                self.totals.begin((*size).into());
             }
             Payload::CodeSectionEntry(body) => {
                 cap("module.body_bytes", body.range().len() as u64, caps.body_bytes, at)?;
@@ -180,11 +179,11 @@ impl Validation<'_> {
                 let ty = self.validated.functions.get(index).copied().unwrap_or_default();
                 self.validated.summary.code_bytes += body.range().len() as u64;
                 let measure = self.totals.check(&body, &mut validator, ty, &self.validated)?;
-                let Measure { locals, height, words, kept, constants, copies, extras } = measure;
+                let Measure { locals, height, words, kept, constants } = measure;
                 let is_exported = self.exported_functions.contains(&(index as u32));
                 // The caps keep it far below the maximum of the type.
                 let locals = u32::try_from(locals).unwrap_or(u32::MAX);
-                let shape = BodyShape { ty, locals, height, words, kept, constants, copies, extras, is_exported };
+                let shape = BodyShape { ty, locals, height, words, kept, constants, is_exported };
                 self.validated.bodies.push(shape);
                 self.allocations = validator.into_allocations();
                 Ok(())

@@ -7,7 +7,6 @@ use wasmparser::WasmFeatures;
 
 use super::{
     body::{Bulk, Growth},
-    copies::Extra,
     summary::{FuncType, ModuleSummary},
 };
 use crate::value::ValType;
@@ -30,8 +29,6 @@ pub(crate) struct Validated {
     /// The globals, imported ones first.
     pub(crate) globals: Vec<Global>,
     pub(crate) bodies: Vec<BodyShape>,
-    /// What operators cost more than the table says, of all bodies, in order of the bytes.
-    pub(crate) extras: Vec<Extra>,
     pub(crate) has_tail_calls: bool,
     /// For every function, imported ones first, whether an operator calls it directly. May be shorter; missing entries
     /// are `false`.
@@ -76,12 +73,6 @@ impl Validated {
         self.types.get(ty as usize).and_then(Option::as_ref).map_or(&[], |ty| &ty.results)
     }
 
-    /// What the operators of a body cost more than the table says.
-    pub(crate) fn extras(&self, shape: BodyShape) -> &[Extra] {
-        let (begin, end) = shape.extras;
-        self.extras.get(begin as usize..end as usize).unwrap_or_default()
-    }
-
     /// The section with this id.
     pub(crate) fn section(&self, id: u8) -> Option<&Section> {
         self.sections.iter().find(|section| section.id == id)
@@ -113,12 +104,8 @@ pub(crate) struct BodyShape {
     /// What an engine may keep besides locals and operands, in [`KEPT_PER_CELL`](super::KEPT_PER_CELL)ths of a stack
     /// cell.
     pub(crate) kept: u32,
-    /// The part of that for values that it computes again.
-    pub(crate) copies: u32,
     /// Operators that may make a constant, which an interpreter copies at each call.
     pub(crate) constants: u32,
-    /// The part of [`Validated::extras`] for its operators: the first one, and the one behind the last.
-    pub(crate) extras: (u32, u32),
     /// Whether the host can call it.
     pub(crate) is_exported: bool,
 }

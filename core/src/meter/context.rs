@@ -6,7 +6,7 @@ use wasm_encoder::ValType;
 
 use super::{asking, bulk::Pieces, emit::Counters, growth::Grower, linkage::Linkages, walk::Width};
 use crate::{
-    admit::{BodyShape, Bulk, Extra, FuncType, Growth, Validated},
+    admit::{Bulk, FuncType, Growth, Validated},
     value,
 };
 
@@ -119,11 +119,6 @@ impl<'a> Context<'a> {
             Ok(position) => &self.pieces[position],
             Err(_) => unreachable!("admission has noted every bulk operator"),
         }
-    }
-
-    /// What the operators of a body cost more than the table says, in order.
-    pub(super) fn extras(&self, shape: BodyShape) -> &'a [Extra] {
-        self.validated.extras(shape)
     }
 
     pub(super) fn function_type(&self, index: u32) -> &FuncType {

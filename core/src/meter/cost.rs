@@ -24,9 +24,6 @@ const CONSTANTS_PER_UNIT: i64 = 32;
 /// Locals per unit of fuel at a branch or a join: an engine may have to move all of them.
 const LOCALS_PER_UNIT: u32 = 16;
 
-/// [Parts](speculated) per unit of fuel at loop entry.
-const SPECULATED_PER_UNIT: u32 = 16;
-
 /// Fuel after which a straight run is split and fuel checked: a quarter of a slice.
 pub(super) const LONG_RUN: i32 = 1 << 13;
 
@@ -62,32 +59,4 @@ pub(super) fn frame_cells(vectors: u64, shape: BodyShape) -> i64 {
 /// Fuel for entering a function.
 pub(super) fn entry(frame_cells: i64, shape: BodyShape) -> i64 {
     1 + frame_cells / CELLS_PER_UNIT + i64::from(shape.constants) / CONSTANTS_PER_UNIT
-}
-
-/// Parts of an operator that a compiler may hoist out of a loop, where it runs even if the loop never reaches it. Only
-/// operators that neither trap nor access memory are hoisted, but the address of a memory access is hoisted too.
-pub(super) fn speculated(operator: &Operator<'_>, opcode: u8) -> u32 {
-    use Operator as O;
-    match opcode {
-        0xfc => match operator {
-            O::MemoryInit { .. } | O::MemoryCopy { .. } | O::MemoryFill { .. } | O::DataDrop { .. } => 0,
-            O::TableInit { .. } | O::TableCopy { .. } | O::TableFill { .. } | O::ElemDrop { .. } => 0,
-            O::TableGrow { .. } | O::TableSize { .. } => 0,
-            // Saturating conversions and wide arithmetic.
-            _ => 8,
-        },
-        // Division and square root of floats.
-        0x91 | 0x95 | 0x9f | 0xa3 => 32,
-        0xfd if matches!(operator, O::F32x4Div | O::F64x2Div | O::F32x4Sqrt | O::F64x2Sqrt) => 32,
-        // Float arithmetic and conversions; vectors.
-        0x8b..=0xa6 | 0xa8..=0xab | 0xae..=0xbf | 0xfd => 8,
-        // `select`, loads and stores, numeric operators, references.
-        0x1b | 0x1c | 0x23 | 0x25 | 0x26 | 0x28..=0x3e | 0x45..=0xc4 | 0xd1 => 2,
-        _ => 0,
-    }
-}
-
-/// Fuel at loop entry for so many parts outside the loop's first run, whose operators every iteration pays for.
-pub(super) fn loop_entry(parts: u32) -> i32 {
-    (parts / SPECULATED_PER_UNIT).cast_signed()
 }

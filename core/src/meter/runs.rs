@@ -20,8 +20,8 @@ pub(super) struct Runs {
     runs: Vec<Run>,
 }
 
-/// Small, because a body may have one for every few bytes. A cost fits: a run is split at `cost::LONG_RUN`, the entry
-/// of a loop costs less than a unit per byte of the body, and a run charges at most [`MOST_AHEAD`] others ahead.
+/// Small, because a body may have one for every few bytes. A cost fits: a run is split at `cost::LONG_RUN`, and a run
+/// charges at most [`MOST_AHEAD`] others ahead.
 struct Run {
     /// Fuel that is charged at its beginning; if negative, refunded.
     cost: i32,
@@ -67,11 +67,6 @@ impl Runs {
     pub(super) fn add(&mut self, cost: i32) {
         let current = self.current();
         self.run_mut(current).cost += cost;
-    }
-
-    /// Adds cost to a run that may have ended, and that no other run has charged ahead.
-    pub(super) fn add_to(&mut self, run: RunId, cost: i32) {
-        self.run_mut(run).cost += cost;
     }
 
     /// Notes that fuel is checked within the current run.

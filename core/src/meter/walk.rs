@@ -15,7 +15,7 @@ use super::{
     runs::{RunId, Runs},
 };
 use crate::{
-    admit::{BodyShape, Bulk, Extra, Growth, is_straight},
+    admit::{BodyShape, Bulk, Growth, is_straight},
     fences::LARGE_BODY,
     value::ValType,
 };
@@ -132,17 +132,6 @@ struct Block {
     doubled_outside: u32,
 }
 
-/// Operators that a compiler may hoist out of an open loop.
-#[derive(Clone, Copy)]
-struct Speculated {
-    /// The run before the loop, and the first run of the loop.
-    outside: RunId,
-    first: RunId,
-    /// Parts of all its operators, and of those after its first run.
-    all: u32,
-    later: u32,
-}
-
 impl Block {
     fn new(kind: Kind, ty: Option<wasmparser::BlockType>, is_reachable: bool, doubled_outside: u32) -> Self {
         Self { kind, ty, is_reachable, jumps: Jumps::None, is_doubled: false, doubled_outside }
@@ -200,15 +189,10 @@ pub(super) struct Walk<'a> {
     /// Replacements of operators whose size is not fixed.
     pub(super) encoded: Vec<u8>,
     blocks: Vec<Block>,
-    /// The reachable loops among them.
-    loops: Vec<Speculated>,
     is_reachable: bool,
     pub(super) runs: Runs,
     /// Cost of the current run so far.
     run_cost: i32,
-    /// Offset of the body, and what its operators from here on cost more than the table says.
-    begin: usize,
-    extras: &'a [Extra],
     /// A result with open NaN bits, made by the previous operator.
     pending_nan: Option<(usize, Float)>,
 }
@@ -234,12 +218,9 @@ impl<'a> Walk<'a> {
             edits: Vec::new(),
             encoded: Vec::new(),
             blocks: vec![Block::new(Kind::Block, None, true, 0)],
-            loops: Vec::new(),
             is_reachable: true,
             runs: Runs::new(),
             run_cost: 0,
-            begin: body.range().start,
-            extras: context.extras(shape),
             pending_nan: None,
         };
         let (code, begin) = (body.as_bytes(), body.range().start);
@@ -268,12 +249,8 @@ impl<'a> Walk<'a> {
         if self.is_reachable {
             let is_last_end = !is_straight && self.blocks.len() == 1 && matches!(operator, Operator::End);
             let cost = if is_last_end { 0 } else { cost::operator(operator, self.shape.locals) };
-            let cost = cost.saturating_add(self.extra(at));
             self.runs.add(cost);
             self.run_cost += cost;
-            if !self.loops.is_empty() {
-                self.speculate(cost::speculated(operator, opcode));
-            }
             if !is_straight {
                 self.count(operator, at, end);
             }
@@ -286,36 +263,6 @@ impl<'a> Walk<'a> {
         }
         if self.run_cost >= cost::LONG_RUN && self.is_reachable && !self.blocks.is_empty() {
             self.begin_run(end, What::CheckedRun);
-        }
-    }
-
-    /// What the operator at this byte costs more than the table says.
-    fn extra(&mut self, at: usize) -> i32 {
-        match self.extras.split_first() {
-            Some((extra, behind)) if extra.at as usize == at - self.begin => {
-                self.extras = behind;
-                i32::try_from(extra.units).unwrap_or(i32::MAX)
-            }
-            _ => 0,
-        }
-    }
-
-    /// Notes that an operator of so many parts may be hoisted out of the innermost loop.
-    fn speculate(&mut self, parts: u32) {
-        if let Some(innermost) = self.loops.last_mut() {
-            innermost.all += parts;
-            innermost.later += if self.runs.current() == innermost.first { 0 } else { parts };
-        }
-    }
-
-    /// Ends a loop: entering it costs what may be hoisted out of it, which may also be hoisted out of the loop around
-    /// it.
-    fn leave_loop(&mut self) {
-        let Some(Speculated { outside, all, later, .. }) = self.loops.pop() else { return };
-        self.runs.add_to(outside, cost::loop_entry(later));
-        if let Some(around) = self.loops.last_mut() {
-            around.all += all;
-            around.later += all;
         }
     }
 
@@ -450,11 +397,9 @@ impl<'a> Walk<'a> {
         match operator {
             O::Block { blockty } => self.open(Kind::Block, *blockty),
             O::Loop { blockty } => {
-                let outside = self.runs.current();
                 self.open(Kind::Loop, *blockty);
                 if self.is_reachable {
-                    let first = self.begin_run(end, What::CheckedRun);
-                    self.loops.push(Speculated { outside, first, all: 0, later: 0 });
+                    self.begin_run(end, What::CheckedRun);
                 }
             }
             O::If { blockty } => self.open_if(*blockty, at, end),
@@ -541,9 +486,6 @@ impl<'a> Walk<'a> {
 
     fn close(&mut self, at: usize, end: usize) {
         let Some(block) = self.blocks.pop() else { return };
-        if block.kind == Kind::Loop && block.is_reachable {
-            self.leave_loop();
-        }
         if block.is_doubled {
             self.edit(at, 0, What::End);
         }

@@ -41,11 +41,8 @@ pub(super) fn frame(locals: u64, height: u64, kept: u64) -> i64 {
 pub(super) fn kept(program: &Program<'_>, operators: &[Operator<'_>]) -> (u64, u64) {
     use Operator as O;
     let (mut parts, mut constants) = (0, 0);
-    let mut open = Vec::new();
     for operator in operators {
-        let in_loop = open.contains(&true);
         let (of_this, may_be_constant) = match operator {
-            O::I32Const { .. } | O::I64Const { .. } => (if in_loop { 9 } else { 3 }, true),
             O::GlobalGet { global_index } => (9, !program.is_mutable[*global_index as usize]),
             O::Call { function_index } => {
                 let results = program.function_type(*function_index).results().len() as u64;
@@ -65,33 +62,12 @@ pub(super) fn kept(program: &Program<'_>, operators: &[Operator<'_>]) -> (u64, u
         };
         parts += of_this;
         constants += u64::from(may_be_constant);
-        match operator {
-            O::Block { .. } | O::If { .. } => open.push(false),
-            O::Loop { .. } => open.push(true),
-            O::End => drop(open.pop()),
-            _ => {}
-        }
     }
     (parts, constants)
 }
 
 /// Cost at which a straight run is split and fuel checked.
 pub(super) const LONG_RUN: i64 = 8_192;
-
-/// Entering a loop costs 1 for every 8 operators outside its first run that compute something or access memory.
-pub(super) fn loop_entry(operators: i64) -> i64 {
-    operators / 8
-}
-
-/// Whether [`loop_entry`] counts an operator.
-pub(super) fn is_speculated(operator: &Operator<'_>) -> bool {
-    let is_other = matches!(operator, Operator::Select | Operator::GlobalGet { .. });
-    is_other || is_load(operator) || is_store(operator) || (is_numeric(operator) && !is_constant(operator))
-}
-
-fn is_constant(operator: &Operator<'_>) -> bool {
-    matches!(operator, Operator::I32Const { .. } | Operator::I64Const { .. })
-}
 
 fn is_store(operator: &Operator<'_>) -> bool {
     format!("{operator:?}").contains("Store")

@@ -42,7 +42,7 @@ pub fn compare<B: BackendUnderTest>(
     let plugin = runner.load(wasm);
     let plugin = plugin.map_err(|error| differ("load".into(), String::new(), format!("{error:?}")))?;
     let policy = plugin.policy();
-    let program = Program::read(wasm, policy);
+    let program = Program::read(wasm);
     let program = program.map_err(|error| differ("read".into(), error.to_string(), String::new()))?;
     let mut guest = Guest::new(&plugin);
     let mut numbers = Numbers::new(seed ^ 0x5eed);

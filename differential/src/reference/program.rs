@@ -7,11 +7,6 @@ use wasmparser::{
     Payload, TypeRef, ValType,
 };
 
-use hotcell_core::{
-    Policy,
-    admit::{Repeated, repeated},
-};
-
 use super::{
     cost,
     runs::{Runs, height},
@@ -77,14 +72,12 @@ pub(super) struct Extent {
 }
 
 impl<'a> Program<'a> {
-    /// Reads a module that is valid under `policy`.
+    /// Reads a valid module.
     ///
     /// # Errors
     ///
     /// [`Unsupported`] names what the reference does not support.
-    pub fn read(wasm: &'a [u8], policy: &Policy) -> Result<Self, Unsupported> {
-        // What a compiler computes more than once is not found out a second time: unit tests beside it have numbers.
-        let repeated = repeated(wasm, policy).map_err(|rejection| Unsupported(rejection.to_string()))?;
+    pub fn read(wasm: &'a [u8]) -> Result<Self, Unsupported> {
         let mut program = Self::default();
         let mut bodies = Vec::new();
         for payload in Parser::new(0).parse_all(wasm) {
@@ -93,8 +86,8 @@ impl<'a> Program<'a> {
                 payload => program.section(payload)?,
             }
         }
-        for ((index, body), repeated) in bodies.into_iter().enumerate().zip(&repeated) {
-            let body = program.body(index, &body, repeated)?;
+        for (index, body) in bodies.into_iter().enumerate() {
+            let body = program.body(index, &body)?;
             program.bodies.push(body);
         }
         Ok(program)
@@ -200,26 +193,20 @@ impl<'a> Program<'a> {
         Ok(())
     }
 
-    fn body(&self, index: usize, body: &FunctionBody<'a>, repeated: &Repeated) -> Result<Body<'a>, Unsupported> {
+    fn body(&self, index: usize, body: &FunctionBody<'a>) -> Result<Body<'a>, Unsupported> {
         let function = self.imports.len() + index;
         let mut locals = self.function_type(function as u32).params().len();
         for group in body.get_locals_reader()? {
             locals += group?.0 as usize;
         }
-        let (mut operators, mut extras) = (Vec::new(), Vec::new());
-        for operator in body.get_operators_reader()?.into_iter_with_offsets() {
-            let (operator, offset) = operator?;
-            let extra = repeated.extras.iter().find(|extra| extra.0 as usize == offset - body.range().start);
-            operators.push(operator);
-            extras.push(extra.map_or(0, |extra| extra.1.into()));
-        }
+        let operators = body.get_operators_reader()?.into_iter().collect::<Result<Vec<_>, _>>()?;
         let height = height(self, function as u32, &operators)?;
         let (kept, constants) = cost::kept(self, &operators);
         Ok(Body {
             blocks: blocks(&operators),
-            runs: Runs::of(&operators, &extras, locals),
+            runs: Runs::of(&operators, locals),
             locals,
-            cells: cost::frame(locals as u64, height, kept + u64::from(repeated.kept)),
+            cells: cost::frame(locals as u64, height, kept),
             constants,
             is_exported: self.exports.values().any(|export| *export == function as u32),
             operators,

@@ -26,14 +26,6 @@ pub(super) struct Run {
 
 struct Open {
     is_loop: bool,
-    /// The operator that opens it.
-    at: usize,
-    /// The run before the loop, and the first run of the loop.
-    outside: usize,
-    first: usize,
-    /// Operators that may be hoisted out of it: all, and those after its first run.
-    all: i64,
-    later: i64,
     /// An `if` without an `else` so far.
     is_bare_if: bool,
     is_reachable: bool,
@@ -44,37 +36,19 @@ struct Open {
 impl Runs {
     /// Runs begin at the entry, at loop heads, at the arms of an `if`, after a branch, after a call, and at joins.
     /// Unreachable code costs nothing.
-    ///
-    /// `extras` is what each operator costs more than the table says.
-    pub(super) fn of(operators: &[Operator<'_>], extras: &[i64], locals: usize) -> Self {
+    pub(super) fn of(operators: &[Operator<'_>], locals: usize) -> Self {
         let mut runs = BTreeMap::from([(0, Run { cost: 0, is_checked: false })]);
-        let block = Open {
-            is_loop: false,
-            at: 0,
-            outside: 0,
-            first: 0,
-            all: 0,
-            later: 0,
-            is_bare_if: false,
-            is_reachable: true,
-            is_joined: false,
-        };
+        let block = Open { is_loop: false, is_bare_if: false, is_reachable: true, is_joined: false };
         let mut open = vec![block];
         let (mut current, mut length, mut is_reachable) = (0, 0, true);
         let mut costs = Vec::new();
         for (at, operator) in operators.iter().enumerate() {
             let is_last = open.len() == 1 && matches!(operator, Operator::End);
-            let cost = if is_last { 0 } else { cost::operator(operator, locals).cast_signed() } + extras[at];
+            let cost = if is_last { 0 } else { cost::operator(operator, locals).cast_signed() };
             costs.push(cost);
             if is_reachable && let Some(run) = runs.get_mut(&current) {
                 run.cost += cost;
                 length += cost;
-                if cost::is_speculated(operator)
-                    && let Some(around) = open.iter_mut().rev().find(|block| block.is_loop)
-                {
-                    around.all += 1;
-                    around.later += i64::from(current != around.first);
-                }
             }
             let was_reachable = is_reachable;
             let mut begins = false;
@@ -100,17 +74,7 @@ impl Runs {
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                     let is_loop = matches!(operator, Operator::Loop { .. });
                     let is_bare_if = matches!(operator, Operator::If { .. });
-                    open.push(Open {
-                        is_loop,
-                        at,
-                        outside: current,
-                        first: at + 1,
-                        all: 0,
-                        later: 0,
-                        is_bare_if,
-                        is_reachable,
-                        is_joined: false,
-                    });
+                    open.push(Open { is_loop, is_bare_if, is_reachable, is_joined: false });
                     begins = is_loop || is_bare_if;
                 }
                 Operator::Else => {
@@ -123,16 +87,6 @@ impl Runs {
                 }
                 Operator::End => {
                     if let Some(block) = open.pop() {
-                        if block.is_loop && block.is_reachable {
-                            costs[block.at] += cost::loop_entry(block.later);
-                            if let Some(run) = runs.get_mut(&block.outside) {
-                                run.cost += cost::loop_entry(block.later);
-                            }
-                            if let Some(around) = open.iter_mut().rev().find(|block| block.is_loop) {
-                                around.all += block.all;
-                                around.later += block.all;
-                            }
-                        }
                         begins = block.is_joined || (block.is_bare_if && block.is_reachable);
                         is_reachable |= begins;
                     }

@@ -17,13 +17,13 @@ const CELL_BYTES: u64 = 8;
 const FRAME_BYTES: u64 = 64;
 /// By how much the engine's stack is larger than what a metered guest may use.
 ///
-/// The engine has a cell for each local, each operand and each different constant of a function. A frame is charged one for
-/// each local and operand, and 8 beyond; an operator that may make a constant is charged for 3 of 24 parts of a cell at
-/// least, which is an eighth. The rewrite adds at most 14 locals, 6 operands and 8 constants; the entrance of a function
+/// The engine has a cell for each local, each operand and each different constant of a function, two for a vector. A frame
+/// is charged one for each local and operand, 8 beyond, and a third of a cell for an operator that may make a constant,
+/// two thirds for a vector. The rewrite adds at most 14 locals, 6 operands and 8 constants; the entrance of a function
 /// that is also called by name has its parameters twice, and 6 cells. Eight times the charge are thus at least 8 for
-/// each local and operand, 64 beyond and all the constants, where 3 for each local, 1 for each operand, 34 beyond and all
-/// the constants are needed. One more, 512 cells at least, is for what nobody counts: the results of the outermost call, a
-/// function that the rewrite adds, and the cell that the engine never uses.
+/// each local and operand, 64 beyond and twice the constants, where 3 for each local, 1 for each operand, 34 beyond and
+/// all the constants are needed. One more, 512 cells at least, is for what nobody counts: the results of the outermost
+/// call, a function that the rewrite adds, and the cell that the engine never uses.
 ///
 /// All that holds for frames that the guest has counted. The last one is made before the guest looks at its counter: where
 /// the engine has no room for it, the counter has none either, and core ends both in the same way.

@@ -4,6 +4,7 @@
 mod any;
 mod backends;
 mod builder;
+pub mod log;
 #[cfg(feature = "toml")]
 mod policy_file;
 mod sandbox;
@@ -40,6 +41,8 @@ pub use hotcell_core::{
     time, verdict,
 };
 
+#[cfg(feature = "json")]
+pub use hotcell_core::plugin::{Json, JsonError};
 pub use hotcell_wasi::{self as wasi, WasiConfig};
 
 /// The examples of the pages, run as tests.

@@ -53,12 +53,21 @@
 //! `build.rs` changes that. With [`runtime!`], such a guest runs in one page (64 KiB): the
 //! allocator uses what is left of the initial memory before it asks for more.
 //!
-//! # Panics
+//! # Errors and panics
 //!
-//! A panic ends the call with the trap `unreachable`, which hotcell reports as
-//! `trap-unreachable`; its message is lost. The same is true of memory that runs out, except
-//! in `alloc`: that returns 0, and hotcell says `bad-alloc`. A plugin whose caller should learn
-//! about errors puts them into its reply.
+//! [`fail`] ends the call with the fault `guest-error` and a text, and so does an [`entry!`] made of
+//! `try` and a function that returns an error. With [`runtime!`], so does a panic whose message is
+//! a literal; any other message is lost, but not that it was a panic. A guest that uses `std` may
+//! set a hook in its entry:
+//!
+//! ```
+//! # fn entry() {
+//! std::panic::set_hook(Box::new(|panic| hotcell_guest::fail(panic)));
+//! # }
+//! ```
+//!
+//! Without it a panic ends the call with `trap-unreachable`. So does memory that runs out, except
+//! in `alloc`: that returns 0, and hotcell says `bad-alloc`.
 
 #![no_std]
 
@@ -68,11 +77,14 @@ extern crate alloc as alloc_crate;
 mod allocator;
 #[cfg(target_arch = "wasm32")]
 mod exports;
+mod failure;
 #[cfg_attr(
     not(any(target_arch = "wasm32", test)),
     expect(dead_code, reason = "used by the exports, which exist on wasm32 only")
 )]
 mod session;
+
+pub use failure::fail;
 
 /// The version of the ABI that this crate speaks: what `__hotcell_abi_version` returns.
 pub const ABI_VERSION: i32 = 1;
@@ -95,8 +107,29 @@ pub const ABI_VERSION: i32 = 1;
 /// hotcell_guest::entry!(reverse, |input| input.iter().rev().copied().collect::<Vec<u8>>());
 /// # fn main() {}
 /// ```
+///
+/// With `try` the function returns a `Result`, whose error ends the call by [`fail`].
+///
+/// ```
+/// # extern crate alloc;
+/// fn number(input: &[u8]) -> Result<Vec<u8>, alloc::string::FromUtf8Error> {
+///     String::from_utf8(input.to_vec()).map(String::into_bytes)
+/// }
+///
+/// hotcell_guest::entry!(try number);
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! entry {
+    (try $function:expr $(,)?) => {
+        $crate::entry!(try process, $function);
+    };
+    (try $name:ident, $function:expr $(,)?) => {
+        $crate::entry!($name, |input: &[u8]| match ($function)(input) {
+            Ok(reply) => reply,
+            Err(error) => $crate::fail(error),
+        });
+    };
     ($function:expr $(,)?) => {
         $crate::entry!(process, $function);
     };
@@ -112,7 +145,7 @@ macro_rules! entry {
 }
 
 /// Gives a `no_std` guest what `std` would bring: a global allocator, and a panic handler that
-/// ends the call with the trap `unreachable`.
+/// ends the call with the fault `guest-error`.
 ///
 /// To be written once, in the guest itself. It is a macro and not a Cargo feature because Cargo
 /// unifies features: one `no_std` guest would force its panic handler upon every guest that is
@@ -129,8 +162,8 @@ macro_rules! runtime {
             static ALLOCATOR: $crate::__private::Allocator = $crate::__private::Allocator::new();
 
             #[panic_handler]
-            fn panic(_: &::core::panic::PanicInfo<'_>) -> ! {
-                ::core::arch::wasm32::unreachable()
+            fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
+                $crate::__private::panicked(info)
             }
         };
     };
@@ -141,6 +174,12 @@ macro_rules! runtime {
 pub mod __private {
     #[cfg(target_arch = "wasm32")]
     pub use crate::{allocator::Allocator, exports::enter};
+
+    /// Ends the call. To write a message that has to be put together would take a guest of a few KiB twice its size.
+    #[cfg(target_arch = "wasm32")]
+    pub fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
+        crate::failure::fail_with(info.message().as_str().unwrap_or("panicked"))
+    }
 
     /// Type-checks an entry where there is no host that could call it.
     #[cfg(not(target_arch = "wasm32"))]

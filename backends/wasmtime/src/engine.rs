@@ -465,7 +465,7 @@ mod tests {
         });
         let profile = profile(&many);
         assert_eq!((profile.memories, profile.tables), (8, 100));
-        assert_eq!(profile.table_elements, u32::MAX.into());
+        assert_eq!(profile.table_elements, u64::from(u32::MAX));
         assert!(profile.pool_bytes() > POOLS_BYTES);
     }
 }

@@ -1,6 +1,6 @@
 //! Bytes in, bytes out: every number from the guest is checked against its memory and the policy.
 
-use hotcell_core::{CallError, Phase, verdict::Fault};
+use hotcell_core::{CallError, Phase, Value, verdict::Fault};
 
 use crate::{
     BackendUnderTest, Check, Failure, Outcome,
@@ -53,12 +53,55 @@ pub(super) fn checks<B: BackendUnderTest>() -> Vec<Check> {
              poisoned.",
             input_limit::<B>,
         ),
+        Check::mandatory(
+            "bytes.error",
+            "Where a guest has left a text before it ends itself, the fault is guest-error with that text, cut to 4 KiB; a \
+             text outside of its memory leaves trap-unreachable.",
+            error::<B>,
+        ),
     ]
 }
 
 /// Replies with its input.
 const ECHO: &str = r#"(func (export "process") (param i32 i32) (result i64)
     (i64.or (i64.shl (i64.extend_i32_u (local.get 0)) (i64.const 32)) (i64.extend_i32_u (local.get 1))))"#;
+
+fn error<B: BackendUnderTest>() -> Outcome {
+    let fails = |place: &str, words: &str, ends: &str| {
+        let plugin = byte_plugin::<B>(
+            policy(|_| ()),
+            &guest(&format!(
+                r#"(global (export "__hotcell_error") i32 (i32.const {place})) (data (i32.const 64) "{words}no such file")
+                (func (export "process") (param i32 i32) (result i64) {ends})"#
+            )),
+        )?;
+        let error = plugin.call("process", b"").denied()?;
+        let mut session = plugin.session(())?;
+        let values = session.call_values("process", &[Value::I32(0), Value::I32(0)]).denied()?;
+        ensure_eq!(values.code(), error.code());
+        Ok::<_, Failure>((error.code(), error.fault.to_string()))
+    };
+    let text = r"\48\00\00\00\0c\00\00\00";
+    ensure_eq!(
+        fails("64", text, "unreachable")?,
+        ("guest-error", "the guest reports: no such file".to_owned()),
+        "a text"
+    );
+    let long = fails("64", r"\48\00\00\00\00\20\00\00", "unreachable")?;
+    ensure_eq!(long.0, "guest-error", "8 KiB of text");
+    for (place, words) in [
+        ("65532", text),
+        ("-1", text),
+        ("64", r"\48\00\00\00\00\00\00\00"),
+        ("64", r"\ff\ff\ff\ff\0c\00\00\00"),
+        ("64", r"\fa\ff\00\00\0c\00\00\00"),
+    ] {
+        ensure_eq!(fails(place, words, "unreachable")?.0, "trap-unreachable", "{place} {words}");
+    }
+    let (code, _) = fails("64", text, "(drop (i32.div_u (i32.const 1) (i32.const 0))) i64.const 0")?;
+    ensure_eq!(code, "trap-integer-division-by-zero", "another trap is what it is");
+    Ok(())
+}
 
 fn no_output<B: BackendUnderTest>() -> Outcome {
     let plugin = byte_plugin::<B>(policy(|rules| rules.limits.output_bytes = 0), &guest(ECHO))?;

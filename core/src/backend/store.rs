@@ -236,6 +236,7 @@ pub(crate) fn cause<T, S: Store<T> + ?Sized>(store: &mut S, fault: Fault) -> Fau
 ///   none either says [`Fault::StackOverflow`]. (`counters.*`, `readback.exact`, `readback.stack`)
 /// * The handshake, the byte contract, commands and reactors, which are written above it, must hold on it. (`abi.*`,
 ///   `bytes.*`, `command.*`, `reactor.*`)
+/// * After a trap the memory and the globals must be what they were then: guests leave their words there. (`bytes.error`)
 /// * What a guest exports must be found by its exact name. What metering adds to a module is never asked for by a name
 ///   that the embedder or the guest chose. (`values.hidden_globals`, `values.hidden_functions`)
 pub trait Instance<T>: Store<T> + Send {

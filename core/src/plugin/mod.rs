@@ -4,6 +4,9 @@
 mod abi;
 mod bytes;
 mod guest;
+#[cfg(feature = "json")]
+mod json;
+mod last_words;
 mod load;
 mod memory;
 mod session;
@@ -12,6 +15,9 @@ mod trace;
 
 pub use abi::ABI_FUEL;
 pub use guest::Guest;
+#[cfg(feature = "json")]
+pub use json::{Json, JsonError};
+pub use last_words::ERROR;
 pub use load::{Linked, Loader, Module, Plugin};
 pub use session::{Session, TypedFunc};
 

@@ -231,7 +231,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         });
         match outcome {
             Ok(bytes) => Ok(Reply { bytes, report }),
-            Err((phase, fault)) => Err(CallError { fault, phase, report: Box::new(report) }),
+            Err((phase, fault)) => Err(CallError { fault: self.in_its_words(fault), phase, report: Box::new(report) }),
         }
     }
 
@@ -383,7 +383,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
                 self.poisoned = false;
                 Ok(result)
             }
-            Err(fault) => Err(fault),
+            Err(fault) => Err(self.in_its_words(fault)),
         }
     }
 
@@ -467,7 +467,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     fn error(&mut self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
-        CallError { fault, phase, report: Box::new(self.final_report(operation)) }
+        CallError { fault: self.in_its_words(fault), phase, report: Box::new(self.final_report(operation)) }
     }
 
     /// With what the guest has written.

@@ -58,7 +58,7 @@ fn a_log_is_capped<B: Backend>() {
     log::offer(&mut imports, caps, |lines: &mut Vec<String>, line| lines.push(line.to_string())).unwrap();
     let plugin = sandbox.load_with(&wat::parse_str(GUEST).unwrap(), &imports, &hotcell::Contract::None).unwrap();
     let mut session = plugin.session(Vec::new()).unwrap();
-    let mut log = |level: i32, len: i32| session.call_values("log", &[level.into(), 0.into(), len.into()]);
+    let mut log = |level: i32, len: i32| session.call_values("log", &[level, 0, len].map(hotcell::Value::I32));
     log(3, 65_536).unwrap();
     log(5, 8).unwrap();
     log(-1, 0).unwrap();

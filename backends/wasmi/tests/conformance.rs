@@ -1,5 +1,0 @@
-//! Holds the backend to the contract, check by check.
-
-fn main() {
-    hotcell_conformance::test::<hotcell_wasmi::Wasmi>();
-}

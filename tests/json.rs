@@ -7,11 +7,10 @@ mod each_backend;
 use std::{error::Error, fs, path::Path};
 
 use hotcell::{
-    Plugin, Policy, Sandbox,
+    Json, JsonError, Plugin, Policy, Sandbox,
     backend::Backend,
     log::{self, Caps, Level},
 };
-use hotcell_core::plugin::{Json, JsonError};
 use serde_json::{Value, json};
 
 on_each_backend! {

@@ -6,7 +6,7 @@
 #[path = "environment/child.rs"]
 mod child;
 #[macro_use]
-#[path = "environment/each_backend.rs"]
+#[path = "sandbox/each_backend.rs"]
 mod each_backend;
 #[path = "environment/neighbours.rs"]
 mod neighbours;

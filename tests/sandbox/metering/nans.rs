@@ -4,7 +4,7 @@
 use hotcell::Value;
 use hotcell_differential::Guest;
 
-use crate::run::{Both, plain, policy, wasm};
+use super::run::{Both, plain, policy, wasm};
 
 /// Scalar operators whose NaN bits the specification leaves open, with the number of their operands.
 const OPEN: [(&str, usize); 11] = [

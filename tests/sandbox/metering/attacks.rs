@@ -8,7 +8,7 @@ use hotcell_conformance::BackendUnderTest;
 use hotcell_differential::{Host, Observed, Runner};
 use wasmparser::{Operator, Parser, Payload};
 
-use crate::run::{Both, plain, policy, wasm};
+use super::run::{Both, plain, policy, wasm};
 
 const PLENTY: u64 = 1_000_000_000;
 const MODES: [Metering; 2] = [Metering::Exact, Metering::Engine];

@@ -2,7 +2,7 @@
 
 use hotcell::Value;
 
-use crate::run::{Both, plain, policy, wasm};
+use super::run::{Both, plain, policy, wasm};
 
 /// Small modules that together contain everything that is charged in its own way.
 fn modules() -> Vec<(&'static str, Vec<u8>)> {

@@ -1,9 +1,5 @@
 //! Byte calls whose bytes are JSON, and a guest's own words for its failure.
 
-#[macro_use]
-#[path = "environment/each_backend.rs"]
-mod each_backend;
-
 use std::{error::Error, fs, path::Path};
 
 use hotcell::{

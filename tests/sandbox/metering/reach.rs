@@ -12,7 +12,7 @@ use wasm_encoder::{
     TypeSection, ValType,
 };
 
-use crate::run::{Both, plain, policy, wasm};
+use super::run::{Both, plain, policy, wasm};
 
 const PLENTY: u64 = 1_000_000;
 

@@ -1,10 +1,6 @@
 //! The plugin of `guests/languages/`: the same replies from each language on every backend, and each file is built from its
 //! source.
 
-#[macro_use]
-#[path = "environment/each_backend.rs"]
-mod each_backend;
-
 use std::{collections::BTreeMap, fs, path::Path};
 
 use hotcell::{

@@ -1,9 +1,5 @@
 //! The plugins of `guests/`: each returns its known replies on every backend, and each matches its source.
 
-#[macro_use]
-#[path = "environment/each_backend.rs"]
-mod each_backend;
-
 use std::{
     collections::BTreeMap,
     fs,

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use hotcell::{Policy, Proposal, Value, Wasmi, Wasmtime};
 use hotcell_differential::{Guest, Observed};
 
-use crate::run::{Both, plain, policy, same, wasm};
+use super::run::{Both, plain, policy, same, wasm};
 
 /// Fuel that suffices for every frame here.
 const PLENTY: u64 = 1_000_000;

@@ -25,6 +25,7 @@ pub(crate) mod readback;
 mod reentry;
 mod signatures;
 mod stack;
+mod steps;
 mod traps;
 mod values;
 mod wasi;
@@ -49,6 +50,7 @@ pub(crate) fn all<B: BackendUnderTest>() -> Vec<Check> {
         values::checks::<B>(),
         hidden::checks::<B>(),
         host::checks::<B>(),
+        steps::checks::<B>(),
         wasi::checks::<B>(),
         reentry::checks::<B>(),
         signatures::checks::<B>(),

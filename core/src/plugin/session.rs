@@ -1,3 +1,5 @@
+//! A live instance, and the calls on it.
+
 use alloc::{borrow::ToOwned, boxed::Box, string::ToString, vec::Vec};
 use core::{
     sync::atomic::{AtomicUsize, Ordering},

@@ -104,7 +104,7 @@ impl Clocks {
 
 /// Saturates.
 #[cfg(feature = "std")]
-fn nanoseconds(duration: Duration) -> u64 {
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

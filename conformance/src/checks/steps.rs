@@ -43,7 +43,7 @@ fn step<B: BackendUnderTest>() -> Outcome {
     };
     let used = |fuel: u64| {
         let reply = plugin(fuel)?.call("process", &[0; 1_000])?;
-        Ok::<_, crate::Failure>((reply.report.usage.host_calls, reply.report.usage.fuel))
+        Ok::<_, crate::Failure>((reply.report.usage.host_calls, reply.report.usage.fuel_used))
     };
     let ((calls, without), (_, with)) = (used(0)?, used(7)?);
     ensure_eq!(calls, 1, "host calls beside 1,000 steps");

@@ -87,28 +87,35 @@ impl Descriptor {
 
 /// The table of them, by their numbers.
 #[derive(Debug)]
-pub(crate) struct Fds(Vec<Option<Descriptor>>);
+pub(crate) struct Fds {
+    slots: Vec<Option<Descriptor>>,
+    /// A bit for each number that is taken: the lowest free one is found in the same time however many there are.
+    taken: [u64; MOST / 64],
+}
 
 impl Fds {
     /// The standard streams.
     pub(crate) fn new() -> Self {
-        Self(alloc::vec![
+        let slots = alloc::vec![
             Some(Descriptor::stream(Object::Stdin, rights::FD_READ)),
             Some(Descriptor::stream(Object::Stdout, rights::FD_WRITE)),
             Some(Descriptor::stream(Object::Stderr, rights::FD_WRITE)),
-        ])
+        ];
+        let mut taken = [0; MOST / 64];
+        taken[0] = (1 << slots.len()) - 1;
+        Self { slots, taken }
     }
 
     /// The descriptor `fd`, to be used for `right`.
     pub(crate) fn get(&self, fd: u32, right: u64) -> Result<&Descriptor, Errno> {
-        let descriptor = self.0.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::Badf)?;
+        let descriptor = self.slots.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::Badf)?;
         descriptor.may(right)?;
         Ok(descriptor)
     }
 
     /// The descriptor `fd`, to be used for `right`.
     pub(crate) fn get_mut(&mut self, fd: u32, right: u64) -> Result<&mut Descriptor, Errno> {
-        let descriptor = self.0.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::Badf)?;
+        let descriptor = self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::Badf)?;
         descriptor.may(right)?;
         Ok(descriptor)
     }
@@ -119,36 +126,41 @@ impl Fds {
     }
 
     fn free(&self) -> usize {
-        self.0.iter().position(Option::is_none).unwrap_or(self.0.len())
+        let word = self.taken.iter().position(|word| *word != u64::MAX).unwrap_or(self.taken.len());
+        word * 64 + self.taken.get(word).map_or(0, |word| word.trailing_ones() as usize)
     }
 
     /// Adds one, with the lowest number that is free.
     pub(crate) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
         self.check_room()?;
         let fd = self.free();
-        match self.0.get_mut(fd) {
+        match self.slots.get_mut(fd) {
             Some(slot) => *slot = Some(descriptor),
-            None => self.0.push(Some(descriptor)),
+            None => self.slots.push(Some(descriptor)),
         }
+        self.taken[fd / 64] |= 1 << (fd % 64);
         // Below `MOST`.
         Ok(fd as u32)
     }
 
     /// Takes one out.
     pub(crate) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
-        self.0.get_mut(fd as usize).and_then(Option::take).ok_or(Errno::Badf)
+        let removed = self.slots.get_mut(fd as usize).and_then(Option::take).ok_or(Errno::Badf)?;
+        self.taken[fd as usize / 64] &= !(1 << (fd % 64));
+        Ok(removed)
     }
 
     /// Puts one where another was.
     pub(crate) fn put(&mut self, fd: u32, descriptor: Descriptor) {
-        if let Some(slot) = self.0.get_mut(fd as usize) {
+        if let Some(slot) = self.slots.get_mut(fd as usize) {
             *slot = Some(descriptor);
+            self.taken[fd as usize / 64] |= 1 << (fd % 64);
         }
     }
 
     /// Closes what is open of a tree in memory, but for the directory itself that the guest found open.
     pub(crate) fn forget(&mut self, tree: usize) {
-        for slot in &mut self.0 {
+        for (fd, slot) in self.slots.iter_mut().enumerate() {
             let is_inside = slot.as_ref().is_some_and(|descriptor| match descriptor.object {
                 Object::File { mount, .. } => mount == tree,
                 Object::Dir { mount, node } => mount == tree && node != ROOT,
@@ -156,6 +168,7 @@ impl Fds {
             });
             if is_inside {
                 *slot = None;
+                self.taken[fd / 64] &= !(1 << (fd % 64));
             }
         }
     }

@@ -126,6 +126,8 @@ pub fn allow_proposals(config: &mut Config, proposals: Proposals, floats: Floats
 /// * an operator that makes a value is charged a third of a cell, or two for a vector: a place of 8 or 16 bytes of its own.
 ///   The compiler's allocator looks at ten places only before it makes a new one. Its optimiser, which would keep values for
 ///   longer than the guest does, is off;
+/// * so is a value that comes to the end of a block, or to the head of a loop, by several ways: each local that is set
+///   inside, what the block takes and leaves, and the fuel counter;
 /// * calls of imported functions and through tables are charged two thirds more, for the addresses that they load;
 /// * parameters that a call passes on the stack are operands of the caller and locals of the callee;
 /// * the entrance through which a table or the host calls a function that is also called by name passes parameters on in a

@@ -6,6 +6,7 @@ use wasmparser::{BlockType, FuncValidator, FunctionBody, Operator, ValidatorReso
 
 use super::{
     constants,
+    merges::Merges,
     summary::FuncType,
     validate::{block_arity, cap, invalid, malformed},
     validated::Validated,
@@ -75,8 +76,8 @@ const WORDS: u64 = 4;
 /// What an engine may keep in a function's frame for an operator, besides locals and operands, in [`KEPT_PER_CELL`]ths
 /// of a stack cell.
 ///
-/// In the worst case a compiler has a spill slot for every value that an operator makes: it does not always reuse a
-/// free slot. The address of an imported function and the type of an indirect call are such values too. How many bytes
+/// In the worst case a compiler has a spill slot for every value that an operator makes, and for every one that it
+/// [merges](super::merges): it does not always reuse a free slot. The address of an imported function and the type of an indirect call are such values too. How many bytes
 /// an engine has for a cell is documented at its own limit.
 mod kept {
     pub(super) const ANY: u32 = 1;
@@ -84,6 +85,14 @@ mod kept {
     pub(super) const SCALAR: u32 = 8;
     /// A value of 16 bytes: a vector, or a float, whose register is as wide.
     pub(super) const VECTOR: u32 = 16;
+    /// A value of this type.
+    pub(super) const fn size(ty: super::ValType) -> u32 {
+        use super::ValType as V;
+        match ty {
+            V::V128 | V::F32 | V::F64 => VECTOR,
+            V::I32 | V::I64 | V::FuncRef | V::OtherRef => SCALAR,
+        }
+    }
     /// The address in a memory or a table that an operator accesses.
     pub(super) const ADDRESS: u32 = 8;
 }
@@ -130,12 +139,18 @@ const fn straight_value(opcode: u8) -> (u32, bool) {
 /// [`value`] for all other operators.
 fn other_value(operator: &Operator<'_>, opcode: u8, validated: &Validated) -> (u32, bool) {
     use Operator as O;
-    let size = |ty: &ValType| match ty {
-        ValType::V128 | ValType::F32 | ValType::F64 => kept::VECTOR,
-        ValType::I32 | ValType::I64 | ValType::FuncRef | ValType::OtherRef => kept::SCALAR,
-    };
-    let results = |ty: u32| validated.results(ty).iter().map(size).sum::<u32>();
+    let sum = |types: &[ValType]| types.iter().map(|ty| kept::size(*ty)).sum::<u32>();
+    let results = |ty: u32| sum(validated.results(ty));
     match operator {
+        // The fuel counter is merged as locals are, and what the block takes and leaves.
+        O::Block { blockty } | O::Loop { blockty } | O::If { blockty } => {
+            let carried = match blockty {
+                BlockType::Empty => 0,
+                BlockType::Type(ty) => kept::size((*ty).into()),
+                BlockType::FuncType(ty) => sum(validated.params_of(*ty)) + results(*ty),
+            };
+            (kept::ANY + kept::SCALAR + carried, false)
+        }
         O::Call { function_index } => {
             // The address of the function, and of its instance.
             let imported = (*function_index as usize) < validated.imported_functions;
@@ -146,7 +161,10 @@ fn other_value(operator: &Operator<'_>, opcode: u8, validated: &Validated) -> (u
         // An immutable global may be constant.
         O::GlobalGet { global_index } => {
             let global = validated.globals.get(*global_index as usize);
-            (kept::ANY + global.map_or(0, |global| size(&global.ty)), global.is_some_and(|global| !global.is_mutable))
+            (
+                kept::ANY + global.map_or(0, |global| kept::size(global.ty)),
+                global.is_some_and(|global| !global.is_mutable),
+            )
         }
         O::TypedSelect { .. } => (kept::ANY + kept::VECTOR, true),
         O::RefNull { .. } | O::RefIsNull | O::MemorySize { .. } | O::TableSize { .. } => {
@@ -169,6 +187,22 @@ fn other_value(operator: &Operator<'_>, opcode: u8, validated: &Validated) -> (u
         _ if opcode == VECTOR_PREFIX => (kept::ANY + kept::VECTOR, true),
         _ => (kept::ANY, false),
     }
+}
+
+const LOCAL_SET: u8 = 0x21;
+const LOCAL_TEE: u8 = 0x22;
+
+/// The index in an operator on a local that is valid.
+fn local_of(code: &[u8]) -> u32 {
+    let bytes = code.iter().skip(1).take(5);
+    let mut index = 0;
+    for (at, byte) in bytes.enumerate() {
+        index |= u32::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    index
 }
 
 /// Whether a vector operator accesses memory.
@@ -241,6 +275,7 @@ pub(super) struct Bodies<'p> {
     called: Vec<bool>,
     /// For each open block of the current body, whether it is a loop. Kept to reuse its allocation.
     open: Vec<bool>,
+    merges: Merges,
 }
 
 /// Measurements of one body.
@@ -270,6 +305,7 @@ impl<'p> Bodies<'p> {
             growths: BTreeSet::new(),
             called: Vec::new(),
             open: Vec::new(),
+            merges: Merges::default(),
         }
     }
 
@@ -302,6 +338,7 @@ impl<'p> Bodies<'p> {
         let (mut loop_nesting, mut deepest_loop) = (0, 0);
         let (mut height, mut words, mut kept, mut constants) = (0, 0, 0u32, 0u32);
         self.open.clear();
+        self.merges.begin(locals);
         let code = body.as_bytes();
         while !operators.eof() {
             let offset = operators.original_position();
@@ -316,6 +353,9 @@ impl<'p> Bodies<'p> {
                 operators.visit_operator(&mut validator.visitor(offset)).map_err(malformed)?.map_err(invalid)?;
                 height = height.max(validator.operand_stack_height());
                 cap("module.operand_height", height, caps.operand_height, at)?;
+                if let LOCAL_SET | LOCAL_TEE = opcode {
+                    kept = kept.saturating_add(self.merged(local_of(code), validator));
+                }
                 continue;
             }
             let operator = operators.read().map_err(malformed)?;
@@ -328,6 +368,7 @@ impl<'p> Bodies<'p> {
             match &operator {
                 Operator::Block { blockty } | Operator::If { blockty } => {
                     self.open.push(false);
+                    self.merges.open();
                     self.block(*blockty, &validated.types, at)?;
                 }
                 Operator::Loop { blockty } => {
@@ -335,11 +376,15 @@ impl<'p> Bodies<'p> {
                     loop_nesting += 1;
                     deepest_loop = deepest_loop.max(loop_nesting);
                     self.open.push(true);
+                    self.merges.open();
                     self.block(*blockty, &validated.types, at)?;
                     cap("module.loops_total", self.loops, caps.loops_total, at)?;
                     cap("module.loop_nesting", loop_nesting, caps.loop_nesting, at)?;
                 }
-                Operator::End if self.open.pop() == Some(true) => loop_nesting -= 1,
+                Operator::End => {
+                    self.merges.close();
+                    loop_nesting -= u64::from(self.open.pop() == Some(true));
+                }
                 Operator::BrTable { targets } => {
                     let targets = u64::from(targets.len());
                     self.br_table += targets;
@@ -385,6 +430,17 @@ impl<'p> Bodies<'p> {
             cap("module.constants", most, caps.constants, start)?;
         }
         Ok(Measure { locals, height, words, kept, constants })
+    }
+
+    /// What is kept more because this local is set.
+    fn merged(&mut self, local: u32, validator: &FuncValidator<ValidatorResources>) -> u32 {
+        match self.merges.set(local) {
+            0 => 0,
+            blocks => {
+                let ty = validator.get_local_type(local).map_or(ValType::V128, ValType::from);
+                blocks.saturating_mul(kept::size(ty))
+            }
+        }
     }
 
     /// Declares the locals to the validator, group by group, and counts them with the parameters.

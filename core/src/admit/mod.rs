@@ -8,6 +8,7 @@ mod body;
 mod constants;
 mod contract;
 mod exports;
+mod merges;
 mod summary;
 mod validate;
 mod validated;

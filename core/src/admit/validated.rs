@@ -73,6 +73,11 @@ impl Validated {
         self.types.get(ty as usize).and_then(Option::as_ref).map_or(&[], |ty| &ty.results)
     }
 
+    /// The parameters of the type `ty`.
+    pub(super) fn params_of(&self, ty: u32) -> &[ValType] {
+        self.types.get(ty as usize).and_then(Option::as_ref).map_or(&[], |ty| &ty.params)
+    }
+
     /// The section with this id.
     pub(crate) fn section(&self, id: u8) -> Option<&Section> {
         self.sections.iter().find(|section| section.id == id)

@@ -46,7 +46,7 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     /// [`BadPointer`] when they are not all inside.
     #[inline]
     pub fn read(&mut self, pointer: u32, len: u32) -> Result<&[u8], BadPointer> {
-        self.bytes_mut(pointer, len).map(|bytes| &*bytes)
+        self.bytes_mut(pointer, len as usize).map(|bytes| &*bytes)
     }
 
     /// Copies `bytes` to `pointer` in the guest's memory.
@@ -56,13 +56,12 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
     /// [`BadPointer`] when they do not all fit; nothing is written then.
     #[inline]
     pub fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), BadPointer> {
-        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.bytes_mut(pointer, len)?.copy_from_slice(bytes);
+        self.bytes_mut(pointer, bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
 
     #[inline]
-    fn bytes_mut(&mut self, pointer: u32, len: u32) -> Result<&mut [u8], BadPointer> {
+    fn bytes_mut(&mut self, pointer: u32, len: usize) -> Result<&mut [u8], BadPointer> {
         let (memory, data) = self.caller.memory_and_data();
         bytes_at(memory, data, pointer, len)
     }
@@ -168,14 +167,14 @@ pub(crate) fn bytes_at<'a, T>(
     memory: &'a mut [u8],
     data: &StoreData<T>,
     pointer: u32,
-    len: u32,
+    len: usize,
 ) -> Result<&'a mut [u8], BadPointer> {
     let size = memory.len() as u64;
-    let bytes = memory.get_mut(pointer as usize..).and_then(|rest| rest.get_mut(..len as usize));
+    let bytes = memory.get_mut(pointer as usize..).and_then(|rest| rest.get_mut(..len));
     // Without a memory not even no bytes are inside.
     bytes.filter(|_| size > 0 || data.memory().is_some()).ok_or_else(|| BadPointer {
         pointer,
-        len,
+        len: u32::try_from(len).unwrap_or(u32::MAX),
         memory: data.memory().map(|_| size),
     })
 }
@@ -186,7 +185,7 @@ pub(crate) fn bytes_at<'a, T>(
 pub struct BadPointer {
     /// Where.
     pub pointer: u32,
-    /// How many bytes.
+    /// How many bytes, up to the maximum of the type.
     pub len: u32,
     /// Bytes of the guest's memory; `None` where it exports [none](crate::ModuleSummary::memory).
     pub memory: Option<u64>,

@@ -32,11 +32,8 @@ pub(super) const LONG_RUN: i32 = 1 << 13;
 pub(super) fn operator(operator: &Operator<'_>, locals: u32) -> i32 {
     use Operator as O;
     match operator {
-        O::Nop | O::Drop | O::Block { .. } | O::Unreachable | O::Return => 0,
-        O::Else | O::End => (locals / LOCALS_PER_UNIT).cast_signed(),
-        O::Br { .. } | O::BrIf { .. } | O::BrTable { .. } | O::If { .. } | O::Loop { .. } => {
-            1 + (locals / LOCALS_PER_UNIT).cast_signed()
-        }
+        O::Nop | O::Drop | O::Block { .. } | O::End | O::Unreachable | O::Return => 0,
+        O::Br { .. } | O::BrIf { .. } | O::BrTable { .. } | O::If { .. } | O::Else | O::Loop { .. } => edge(locals),
         O::RefFunc { .. } | O::MemoryGrow { .. } | O::TableGrow { .. } => 8,
         O::MemoryFill { .. } | O::MemoryCopy { .. } | O::MemoryInit { .. } => 2,
         O::TableFill { .. } | O::TableCopy { .. } | O::TableInit { .. } | O::ElemDrop { .. } => 2,
@@ -47,6 +44,11 @@ pub(super) fn operator(operator: &Operator<'_>, locals: u32) -> i32 {
         O::F32x4RelaxedMadd | O::F32x4RelaxedNmadd | O::F64x2RelaxedMadd | O::F64x2RelaxedNmadd => 4,
         _ => 1,
     }
+}
+
+/// Cost of going on elsewhere, and of falling into a join: an engine may have to move every local.
+pub(super) fn edge(locals: u32) -> i32 {
+    1 + (locals / LOCALS_PER_UNIT).cast_signed()
 }
 
 /// Stack cells of a function's frame. `vectors` is the number of its locals that have 16 bytes.

@@ -247,10 +247,7 @@ impl<'a> Walk<'a> {
         }
         self.renumber(operator, at, end);
         if self.is_reachable {
-            let is_last_end = !is_straight && self.blocks.len() == 1 && matches!(operator, Operator::End);
-            let cost = if is_last_end { 0 } else { cost::operator(operator, self.shape.locals) };
-            self.runs.add(cost);
-            self.run_cost += cost;
+            self.charge(cost::operator(operator, self.shape.locals));
             if !is_straight {
                 self.count(operator, at, end);
             }
@@ -484,6 +481,12 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Adds to the cost of the current run.
+    fn charge(&mut self, cost: i32) {
+        self.runs.add(cost);
+        self.run_cost += cost;
+    }
+
     fn close(&mut self, at: usize, end: usize) {
         let Some(block) = self.blocks.pop() else { return };
         if block.is_doubled {
@@ -497,6 +500,9 @@ impl<'a> Walk<'a> {
         // No run begins after the body's own `end`.
         if self.blocks.is_empty() || !joins {
             return;
+        }
+        if falls_through {
+            self.charge(cost::edge(self.shape.locals));
         }
         let join = self.begin_run(end, What::Run);
         if let Jumps::One { before, after } = block.jumps

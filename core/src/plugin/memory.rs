@@ -26,9 +26,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     ///
     /// [`BadPointer`] when they do not all fit, or there is no memory; nothing is written then.
     pub fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), BadPointer> {
-        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let (memory, data) = self.instance.memory_and_data();
-        bytes_at(memory, data, pointer, len)?.copy_from_slice(bytes);
+        bytes_at(memory, data, pointer, bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
 

@@ -31,7 +31,7 @@ pub(super) const MOST_MEMORY_BYTES: u64 = 1 << 46;
 pub const CELL_BYTES: u64 = 8;
 
 /// Version of the cost table of exact metering: part of every fingerprint.
-pub const COST_VERSION: u64 = 5;
+pub const COST_VERSION: u64 = 6;
 
 /// What one operation may use: instantiation, ABI check, `alloc` and the entry share one budget.
 #[derive(Clone, Debug, PartialEq, Eq)]

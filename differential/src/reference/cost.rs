@@ -1,23 +1,29 @@
 //! The cost table, written from the document.
 
+use std::collections::BTreeSet;
+
 use wasmparser::Operator;
 
-use super::program::Program;
+use super::{program::Program, runs::arity};
 
-/// Every operator costs 1, with these exceptions. Branches and joins cost 1 more for every 16 locals.
+/// Every operator costs 1, with these exceptions.
 pub(super) fn operator(operator: &Operator<'_>, locals: usize) -> u64 {
     use Operator::{
         Block, Br, BrIf, BrTable, Call, CallIndirect, Drop, Else, End, If, Loop, MemoryCopy, MemoryFill, MemoryGrow,
         Nop, Return, Unreachable,
     };
     match operator {
-        Nop | Drop | Block { .. } | Unreachable | Return => 0,
-        Else | End => (locals / 16) as u64,
+        Nop | Drop | Block { .. } | End | Unreachable | Return => 0,
         MemoryFill { .. } | MemoryCopy { .. } | Call { .. } | CallIndirect { .. } => 2,
         MemoryGrow { .. } => 8,
-        Br { .. } | BrIf { .. } | BrTable { .. } | If { .. } | Loop { .. } => 1 + (locals / 16) as u64,
+        Br { .. } | BrIf { .. } | BrTable { .. } | If { .. } | Else | Loop { .. } => edge(locals),
         _ => 1,
     }
+}
+
+/// Going on elsewhere, or falling into a join.
+pub(super) fn edge(locals: usize) -> u64 {
+    1 + (locals / 16) as u64
 }
 
 /// Entering a function: 1, 1 for every 16 cells of its frame, and 1 for every 32 operators that may make a constant.
@@ -41,8 +47,23 @@ pub(super) fn frame(locals: u64, height: u64, kept: u64) -> i64 {
 pub(super) fn kept(program: &Program<'_>, operators: &[Operator<'_>]) -> (u64, u64) {
     use Operator as O;
     let (mut parts, mut constants) = (0, 0);
+    // The locals that are set in each open block: each is merged once, where the block ends or a loop begins again.
+    let mut open: Vec<BTreeSet<u32>> = Vec::new();
     for operator in operators {
+        match operator {
+            O::Block { .. } | O::Loop { .. } | O::If { .. } => open.push(BTreeSet::new()),
+            O::End => drop(open.pop()),
+            O::LocalSet { local_index } | O::LocalTee { local_index } => {
+                parts += 8 * open.iter_mut().map(|set| u64::from(set.insert(*local_index))).sum::<u64>();
+            }
+            _ => {}
+        }
         let (of_this, may_be_constant) = match operator {
+            // And its fuel, and what it takes and leaves.
+            O::Block { blockty } | O::Loop { blockty } | O::If { blockty } => {
+                let (params, results) = arity(program, *blockty);
+                (9 + 8 * (params + results) as u64, false)
+            }
             O::GlobalGet { global_index } => (9, !program.is_mutable[*global_index as usize]),
             O::Call { function_index } => {
                 let results = program.function_type(*function_index).results().len() as u64;

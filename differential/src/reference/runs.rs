@@ -43,8 +43,7 @@ impl Runs {
         let (mut current, mut length, mut is_reachable) = (0, 0, true);
         let mut costs = Vec::new();
         for (at, operator) in operators.iter().enumerate() {
-            let is_last = open.len() == 1 && matches!(operator, Operator::End);
-            let cost = if is_last { 0 } else { cost::operator(operator, locals).cast_signed() };
+            let cost = cost::operator(operator, locals).cast_signed();
             costs.push(cost);
             if is_reachable && let Some(run) = runs.get_mut(&current) {
                 run.cost += cost;
@@ -88,6 +87,13 @@ impl Runs {
                 Operator::End => {
                     if let Some(block) = open.pop() {
                         begins = block.is_joined || (block.is_bare_if && block.is_reachable);
+                        if begins && is_reachable && !open.is_empty() {
+                            let edge = cost::edge(locals).cast_signed();
+                            costs[at] += edge;
+                            if let Some(run) = runs.get_mut(&current) {
+                                run.cost += edge;
+                            }
+                        }
                         is_reachable |= begins;
                     }
                 }

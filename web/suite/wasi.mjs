@@ -8,10 +8,14 @@ class Exit {
   }
 }
 
-/** Runs a program, and returns what it wrote to its standard output. Throws when it does not exit with 0. */
-export function runProgram(module, args, extra = {}) {
+/**
+ * Runs a program, and returns what it wrote to its standard output. Throws when it does not exit with 0. `more` gives other
+ * imports, and gets a function that gives the program's exports.
+ */
+export function runProgram(module, args, more) {
   const written = { 1: [], 2: [] };
-  const program = new WebAssembly.Instance(module, { ...imports(module, args, written, () => program), ...extra });
+  const others = more(() => program.exports);
+  const program = new WebAssembly.Instance(module, { ...imports(module, args, written, () => program), ...others });
   try {
     program.exports._start();
   } catch (error) {

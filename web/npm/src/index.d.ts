@@ -35,7 +35,7 @@ export interface Context {
 export interface HostFunction {
   params?: ValType[];
   results?: ValType[];
-  /** What it throws ends the call, with the code `host-error`. Several results are an array. */
+  /** What it throws ends the call, with the code `host-function`. Several results are an array. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   call(context: Context, ...params: any[]): unknown;
 }

@@ -60,7 +60,7 @@ export class Plugin {
 
   /** Calls an export with values, each as `[type, value]`. */
   callValues(name, params = []) {
-    const texts = params.map(([type, value]) => [type, String(value)]);
+    const texts = params.map(([type, value]) => [type, Object.is(value, -0) ? "-0" : String(value)]);
     const { json } = this.#instance.request({ op: "call-values", plugin: this.#number, export: name, params: texts });
     return { results: json.results.map(valueOf), report: report(json.report) };
   }

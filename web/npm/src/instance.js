@@ -1,5 +1,6 @@
 // The WebAssembly module of this package, and what crosses its boundary.
 
+import { engineImports } from "./engine.js";
 import { HotcellError } from "./error.js";
 
 let given = null;
@@ -43,7 +44,10 @@ export class Instance {
   static async create() {
     const instance = new Instance();
     const imports = { now: () => performance.now(), host: (id, frame) => instance.#host(id, frame) };
-    const { exports } = await WebAssembly.instantiate(await module(), { hotcell: imports });
+    const { exports } = await WebAssembly.instantiate(await module(), {
+      hotcell: imports,
+      hotcell_engine: engineImports(() => instance.#exports),
+    });
     instance.#exports = exports;
     return instance;
   }

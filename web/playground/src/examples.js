@@ -5,7 +5,7 @@ import wordcount from "../../../guests/wordcount.wasm?url";
 const STRICT = `preset = "strict"
 
 [limits]
-fuel = 20_000_000
+fuel = 2_000_000
 memory_bytes = "1MiB"
 stack_bytes = "64KiB"
 deadline = "5s"

@@ -46,6 +46,8 @@ test("what is refused has a line, and so has text that does not assemble", async
     await run(page);
     const text = (await page.inputValue("#text")).split("\n");
     const [line] = await marked();
+    const shown = await page.$eval("#gutter", ({ clientHeight }) => clientHeight);
+    assert.ok(shown > 100, `the numbers of the lines are cut off at ${shown}`);
     assert.match(text[line - 1], /i32x4/);
     await page.fill("#text", "(module\n  (func nonsense))");
     await run(page);

@@ -66,6 +66,7 @@ export function engineImports(own) {
       bytes(to, length).set(new Uint8Array(kept.get(instance).memory.buffer, 0, length));
     },
     write_memory(instance, from, length) {
+      if (length === 0) return;
       new Uint8Array(kept.get(instance).memory.buffer, 0, length).set(bytes(from, length));
     },
     grow_memory(instance, pages) {

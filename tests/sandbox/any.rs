@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hotcell::{
-    AnyImports, CancelToken, Contract, HostError, HostOptions, Policy, SandboxOptions, Value, backends, policy::Unknown,
-    sandbox, time::NoClock,
+    AnyImports, CancelToken, Contract, HostError, HostOptions, Policy, SandboxOptions, Value, backends,
+    policy::Unknown, sandbox, time::NoClock,
 };
 
 const GUEST: &str = r#"(module

@@ -17,7 +17,7 @@ export function judgeAll(run, isWanted, expected) {
   const { passed, unsupported, elsewhere, assertions, modules } = counts;
   const line =
     `${ids.length} checks: ${passed} passed, ${surprises.length} not as expected, ${unsupported} unsupported, ` +
-    `${elsewhere} that need a thread; ${assertions} assertions, ${modules} modules`;
+    `${elsewhere} that cannot pass here; ${assertions} assertions, ${modules} modules`;
   return { counts, surprises, line };
 }
 

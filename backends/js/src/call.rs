@@ -11,8 +11,7 @@ use crate::{
 };
 
 /// A host function.
-pub(crate) type Host<T> =
-    dyn Fn(Caller<'_, T>, &[Value], &mut [Value]) -> Result<(), HostStop> + Send + Sync + 'static;
+pub(crate) type Host<T> = dyn Fn(Caller<'_, T>, &[Value], &mut [Value]) -> Result<(), HostStop> + Send + Sync + 'static;
 
 impl<P: Values, R: Values> TypedCall<P, R> for Js {
     type Func = String;

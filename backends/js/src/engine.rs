@@ -86,6 +86,8 @@ struct Current {
 
 thread_local! {
     static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
+    /// Host functions that have begun and have not returned.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Does an operation on the instance of a store. While it runs, `answer` is called with the store for each import that the
@@ -97,9 +99,13 @@ pub(crate) fn run_in<S>(
     answer: unsafe fn(*mut (), u32) -> bool,
 ) -> Result<(), Fault> {
     let current = Current { store: (&raw mut *store).cast(), answer };
-    let outer = CURRENT.replace(Some(current));
+    let (outer, depth) = (CURRENT.replace(Some(current)), DEPTH.get());
     let outcome = run(instance, operation);
     CURRENT.set(outer);
+    if DEPTH.get() != depth {
+        // A host function was left by a panic or for want of stack, not by returning: nothing in this module can be relied on.
+        std::process::abort();
+    }
     match outcome {
         0 => Ok(()),
         code => Err(fault(code)),
@@ -143,10 +149,13 @@ impl Handle {
 /// What the adapter of an import calls: whether the guest must end.
 #[unsafe(no_mangle)]
 extern "C" fn hotcell_engine_host(import: u32) -> u32 {
-    match CURRENT.get() {
+    DEPTH.set(DEPTH.get() + 1);
+    let must_end = match CURRENT.get() {
         // SAFETY: `run_in` has put it there from a `&mut` that it holds until the guest returns, and uses meanwhile for nothing.
         Some(Current { store, answer }) => unsafe { answer(store, import) }.into(),
         // A function that nobody called cannot call.
         None => 1,
-    }
+    };
+    DEPTH.set(DEPTH.get() - 1);
+    must_end
 }

@@ -125,11 +125,7 @@ impl SandboxBackend for Js {
         imports.0.push((module.to_owned(), name.to_owned(), ty.clone(), Arc::new(host)));
     }
 
-    fn link<T: Send + 'static>(
-        &self,
-        module: &Arc<Module>,
-        imports: &Imports<T>,
-    ) -> Result<Linked<T>, BackendError> {
+    fn link<T: Send + 'static>(&self, module: &Arc<Module>, imports: &Imports<T>) -> Result<Linked<T>, BackendError> {
         let find = |(module, name, _): &(String, String, FuncType)| {
             let offered = imports.0.iter().find(|(offered, function, ..)| (offered, function) == (module, name));
             offered.map(|(_, _, ty, host)| (ty.clone(), host.clone()))

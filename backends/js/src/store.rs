@@ -52,7 +52,7 @@ impl<T: Send + 'static> Inner<T> {
             let len = self.handle.memory_len();
             let mut copy = Vec::new();
             // Without room for a copy there is no memory to look at, and every pointer into it is bad.
-            if copy.try_reserve_exact(len).is_ok() {
+            if len > 0 && copy.try_reserve_exact(len).is_ok() {
                 copy.resize(len, 0);
                 self.handle.read(&mut copy);
             }

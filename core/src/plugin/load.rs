@@ -11,8 +11,8 @@ use crate::{
     admission::admit_identified,
     admit::{ALLOC, Contract, Exports, INITIALIZE, ModuleKind, ModuleSummary, Offered},
     backend::{
-        Backend, Budget, Field, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData, TypedCall,
-        call, check_enforceable, give,
+        Backend, Budget, Field, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData,
+        TypedCall, call, check_enforceable, give,
     },
     policy::{Fingerprint, Policy, PolicyError},
     reserved,

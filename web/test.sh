@@ -51,6 +51,7 @@ stage size size
 stage package env -C npm npm test --silent
 stage suite-build suite
 stage suite-wasmi node suite/run.mjs suite/suite.wasm wasmi
+stage suite-chromium node suite/chromium.mjs wasmi
 stage suite-js node suite/run.mjs suite/suite.wasm js
 stage page env -C playground npm run build --silent
 stage playground env -C playground npm test --silent

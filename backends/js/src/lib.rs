@@ -56,8 +56,8 @@ pub struct Linked<T: 'static> {
     hosts: Arc<[(FuncType, Arc<Host<T>>)]>,
 }
 
-/// Native stack for each byte of the policy's: an optimising compiler keeps up to three cells for each that is charged, as for
-/// wasmtime, and V8's first compiler keeps two, a local and its copy as an argument.
+/// Native stack for each byte of the policy's. A compiler that moves nothing keeps two cells for each that is charged, a local
+/// and its copy as an argument; for one that optimises there is no bound, and the engine ends the guest first where it must.
 const STACK_FACTOR: u64 = 3;
 /// Native stack for what calls the guest, and for host functions.
 const STACK_MARGIN: u64 = 192 << 10;

@@ -109,3 +109,11 @@ test("a stack that the thread does not have is refused", async () => {
   const rules = policy.with({ limits: { stack_bytes: "1MiB" } });
   await assert.rejects(Sandbox.create(rules, { engine: "js" }), { code: "unsupported", message: /limits\.stack_bytes/ });
 });
+
+test("a module without memory", async () => {
+  const bytes = await assemble('(module (func (export "f") (result i32) i32.const 7))');
+  for (const engine of ["wasmi", "js"]) {
+    const plugin = (await Sandbox.create(policy, { engine })).load(bytes);
+    assert.deepEqual(plugin.callValues("f").results, [7]);
+  }
+});

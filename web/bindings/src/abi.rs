@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "JavaScript passes pointers into this module's memory")]
 
-use std::{cell::RefCell, slice};
+use std::{cell::RefCell, ptr};
 
 use hotcell::{Clock, Instant};
 
@@ -43,7 +43,7 @@ pub(crate) fn call_host(function: u32, memory: &mut [u8], values: &mut [u64]) ->
         memory: memory.as_mut_ptr(),
         memory_len: memory.len(),
         values: values.as_mut_ptr(),
-        message: std::ptr::null_mut(),
+        message: ptr::null_mut(),
         message_len: 0,
     };
     // SAFETY: the frame, the memory and the values outlive the call, and JavaScript stays inside of them.
@@ -85,7 +85,7 @@ unsafe fn take(pointer: *mut u8, len: usize) -> Vec<u8> {
         return Vec::new();
     }
     // SAFETY: as the caller says.
-    unsafe { Box::from_raw(slice::from_raw_parts_mut(pointer, len)) }.into_vec()
+    unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(pointer, len)) }.into_vec()
 }
 
 /// Answers a request: its JSON and its bytes are two buffers of [`hotcell_alloc`], which it takes. Where the reply is can be

@@ -22,7 +22,7 @@ pub(crate) struct Failure {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejections: Vec<JsonRejection>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<JsonReport>,
+    report: Option<Box<JsonReport>>,
 }
 
 impl Failure {
@@ -75,7 +75,7 @@ impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         Self {
             phase: Some(error.phase.name()),
-            report: Some(JsonReport::from(&*error.report)),
+            report: Some(Box::new(JsonReport::from(&*error.report))),
             ..Self::new(error.code(), chain(&error.fault))
         }
     }

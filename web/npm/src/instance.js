@@ -61,7 +61,7 @@ export class Instance {
     } catch (error) {
       // A trap leaves the module as it was in the middle of something.
       const message = `hotcell itself failed, and its sandbox has ended: ${error}`;
-      this.#ended = new HotcellError({ code: "engine", message });
+      this.#ended = new HotcellError({ code: "backend", message });
       throw this.#ended;
     }
     const { ok, error } = JSON.parse(new TextDecoder().decode(this.#reply(0)));

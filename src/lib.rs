@@ -69,4 +69,6 @@ mod pages {
     #[cfg(feature = "wasmi")]
     #[doc = include_str!("../docs/embedded.md")]
     struct Embedded;
+    #[doc = include_str!("../docs/browser.md")]
+    struct Browser;
 }

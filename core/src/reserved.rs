@@ -26,6 +26,9 @@ pub const MISSING: &str = "missing";
 /// Exports of the two globals that say where a [traced](crate::trace) guest is: the [`Place`] of its last step that could have
 /// ended it. Reserved.
 pub const PLACE: [&str; 2] = ["__hotcell_at", "__hotcell_at_high"];
+/// Export of a traced guest's first global, where that is a mutable i32: linkers keep there where the guest's own stack in linear
+/// memory ends. Reserved.
+pub const STACK_POINTER: &str = "__hotcell_stack_pointer";
 /// Name in [`HOST`] of the function that a traced guest calls when it enters a function of its own:
 /// `(i32, i32, i32, i64) -> ()`. The arguments are the function's index, the [`Place`] of the call, and the fuel counter.
 pub const ENTER: &str = "enter";
@@ -34,7 +37,7 @@ pub const ENTER: &str = "enter";
 pub const LEAVE: &str = "leave";
 
 /// The exports.
-pub(crate) const EXPORTS: [&str; 5] = [FUEL, STACK, START, PLACE[0], PLACE[1]];
+pub(crate) const EXPORTS: [&str; 6] = [FUEL, STACK, START, PLACE[0], PLACE[1], STACK_POINTER];
 
 /// Whether a host function of these names would be taken for one of core's.
 pub(crate) fn is_import(module: &str, name: &str) -> bool {

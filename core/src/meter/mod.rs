@@ -33,7 +33,7 @@ pub(crate) use tracing::types as tracing_types;
 
 pub use crate::{
     policy::{CELL_BYTES, COST_VERSION},
-    reserved::{ENTER, FUEL, GROW, HOST, LEAVE, MISSING, PLACE, REFILL, STACK, START},
+    reserved::{ENTER, FUEL, GROW, HOST, LEAVE, MISSING, PLACE, REFILL, STACK, STACK_POINTER, START},
 };
 
 use alloc::{borrow::Cow, vec::Vec};
@@ -59,6 +59,9 @@ use crate::{
     value,
     verdict::Rejection,
 };
+
+/// Exports of a traced module in addition: where it is, and its stack pointer.
+const MOST_TRACING_EXPORTS: usize = tracing::ITEMS + 1;
 
 /// Opcode of a function type.
 const FUNCTION_TYPE: u8 = 0x60;
@@ -160,14 +163,14 @@ impl Rewrite<'_> {
         let type_size = counters as u64 * (2 + limits::function_size(1, 0))
             + grows as u64 * limits::function_size(3, 1)
             + misses as u64 * limits::function_size(1, 0)
-            + if traces > 0 { told + traces as u64 } else { 0 };
+            + if traces > 0 { told + MOST_TRACING_EXPORTS as u64 } else { 0 };
         Rewritten {
             types: self.context.types_before_blocks() + block_types.types().len(),
             // Those in whose place the module has functions count twice.
             imports: counters + grows + misses + traces,
             functions,
             globals: self.validated.globals.len() + 2 * counters + traces,
-            exports: 2 * counters + start + traces,
+            exports: 2 * counters + start + if traces > 0 { MOST_TRACING_EXPORTS } else { 0 },
             type_size: type_size + start as u64 * limits::function_size(0, 0),
         }
     }
@@ -326,7 +329,7 @@ impl Rewrite<'_> {
                 });
             }
         }
-        for _ in self.context.tracing.into_iter().flat_map(Tracing::exports) {
+        for _ in self.context.tracing.into_iter().flat_map(Tracing::globals) {
             globals.add(|out| {
                 GlobalType { val_type: ValType::I32, mutable: true, shared: false }.encode(out);
                 ConstExpr::i32_const(0).encode(out);
@@ -348,8 +351,11 @@ impl Rewrite<'_> {
             export(FUEL, ExportKind::Global, self.context.counters.fuel);
             export(STACK, ExportKind::Global, self.context.counters.stack);
         }
-        for (name, global) in self.context.tracing.into_iter().flat_map(Tracing::exports) {
-            export(name, ExportKind::Global, global);
+        if let Some(tracing) = self.context.tracing {
+            let stack_pointer = tracing::stack_pointer(self.validated).map(|global| (STACK_POINTER, global));
+            for (name, global) in tracing.globals().into_iter().chain(stack_pointer) {
+                export(name, ExportKind::Global, global);
+            }
         }
         if let Some(start) = self.validated.start {
             export(START, ExportKind::Func, self.context.linkages.index(start));
@@ -397,13 +403,7 @@ impl Rewrite<'_> {
     }
 
     /// Rewrites one body, or copies it.
-    fn body(
-        &self,
-        body: &BinaryReader<'_>,
-        index: usize,
-        takes_stack: bool,
-        block_types: &mut BlockTypes,
-    ) -> Written {
+    fn body(&self, body: &BinaryReader<'_>, index: usize, takes_stack: bool, block_types: &mut BlockTypes) -> Written {
         let shape = self.validated.bodies[index];
         let Context { counts, canonicalises, clamps, .. } = self.context;
         if counts || canonicalises || clamps || self.context.linkages.renumbers() || shape.words > LARGE_BODY {

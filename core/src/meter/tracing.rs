@@ -7,7 +7,7 @@ use wasm_encoder::InstructionSink;
 
 use super::emit::Emitter;
 use crate::{
-    admit::FuncType,
+    admit::{FuncType, Validated},
     reserved::{ENTER, LEAVE, PLACE, Place},
     value::ValType::{I32, I64},
 };
@@ -36,12 +36,12 @@ impl Tracing {
     }
 
     /// The imports, with their types.
-    pub(super) fn imports(self) -> [(&'static str, u32); 2] {
+    pub(super) fn imports(self) -> [(&'static str, u32); ITEMS] {
         [(ENTER, self.enter_type), (LEAVE, self.enter_type + 1)]
     }
 
-    /// The exported globals.
-    pub(super) fn exports(self) -> [(&'static str, u32); 2] {
+    /// The exported globals that it has in addition.
+    pub(super) fn globals(self) -> [(&'static str, u32); ITEMS] {
         [(PLACE[0], self.place), (PLACE[1], self.place + 1)]
     }
 }
@@ -53,6 +53,12 @@ pub(super) const ITEMS: usize = 2;
 pub(crate) fn types() -> [FuncType; ITEMS] {
     let ty = |params: &[_]| FuncType { params: params.to_vec(), results: Vec::new() };
     [ty(&[I32, I32, I32, I64]), ty(&[I32, I64])]
+}
+
+/// The global that is exported as the stack pointer.
+pub(super) fn stack_pointer(validated: &Validated) -> Option<u32> {
+    let first = validated.globals.first()?;
+    (first.ty == I32 && first.is_mutable).then_some(0)
 }
 
 /// Whether an operator of straight code may end the guest, by its opcode. Operators that can do so only with another prefix or
@@ -83,7 +89,12 @@ impl Emitter<'_> {
     pub(super) fn tell_enter(&mut self, function: u32) {
         let Some(Tracing { place, enter, .. }) = self.context.tracing else { return };
         let fuel = self.context.counters.fuel;
-        self.sink().i32_const(function.cast_signed()).global_get(place).global_get(place + 1).global_get(fuel).call(enter);
+        self.sink()
+            .i32_const(function.cast_signed())
+            .global_get(place)
+            .global_get(place + 1)
+            .global_get(fuel)
+            .call(enter);
     }
 
     /// Tells that the function is left. The fuel counter is in its global again.

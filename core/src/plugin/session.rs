@@ -43,9 +43,7 @@ pub(super) enum Lives {
     /// For a session.
     On,
     /// For one operation, which is recorded. One that is repeated changes nothing outside of its instance.
-    Traced {
-        is_repeated: bool,
-    },
+    Traced { is_repeated: bool },
 }
 
 /// An operation that has begun; its report starts here.

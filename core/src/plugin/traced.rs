@@ -10,12 +10,15 @@ use super::{
 use crate::{
     admit::ModuleSummary,
     backend::{Backend, Instance, Store},
-    reserved::{PLACE, Place},
+    reserved::{PLACE, Place, STACK_POINTER},
     time::CancelToken,
-    trace::Trace,
+    trace::{OwnStack, Trace},
     value::Value,
     verdict::{CallError, Phase, Report},
 };
+
+/// Under this name linkers export where a guest's data end.
+const DATA_END: &str = "__data_end";
 
 /// A module that was loaded [for tracing](crate::Loader::load_traced). Its operations give what they would give otherwise, and
 /// a [`Trace`]; they are slower, and the deadline holds for them, too.
@@ -99,9 +102,10 @@ impl<B: Backend, T: Send + 'static> Traced<B, T> {
         let lives = Lives::Traced { is_repeated: self.is_repeated };
         match Session::new(&self.plugin, state, cancel, &operation, lives) {
             Ok(mut session) => {
+                let top = session.stack_pointer();
                 let outcome = session.greet(&operation).and_then(|()| run(&mut session, &operation));
                 let was_refused = session.instance.data().accounts.was_refused();
-                Recorded { outcome, trace: session.take_trace(), was_refused }
+                Recorded { outcome, trace: session.take_trace(top), was_refused }
             }
             Err(error) => Recorded { outcome: Err(error), trace: None, was_refused: false },
         }
@@ -109,12 +113,24 @@ impl<B: Backend, T: Send + 'static> Traced<B, T> {
 }
 
 impl<B: Backend, T: Send + 'static> Session<B, T> {
-    fn take_trace(&mut self) -> Option<Trace> {
+    /// What was done, by a guest whose own stack began at `top`.
+    fn take_trace(&mut self, top: Option<u32>) -> Option<Trace> {
         let recorder = self.instance.data_mut().recorder.take()?;
-        let [low, high] = PLACE.map(|half| match self.instance.global(half) {
-            Some(Value::I32(half)) => half,
-            _ => 0,
-        });
-        Some(recorder.finish(Place { low, high }))
+        let [low, high] = PLACE.map(|half| self.i32_global(half).unwrap_or(0));
+        let has_data_end = self.plugin.linked.exports().has_global(DATA_END);
+        let data_end = has_data_end.then(|| self.i32_global(DATA_END)).flatten().map(i32::cast_unsigned);
+        let own_stack = top.zip(self.stack_pointer()).map(|(top, now)| OwnStack { top, now, data_end });
+        Some(recorder.finish(Place { low, high }, own_stack))
+    }
+
+    fn stack_pointer(&mut self) -> Option<u32> {
+        self.i32_global(STACK_POINTER).map(i32::cast_unsigned)
+    }
+
+    fn i32_global(&mut self, export: &str) -> Option<i32> {
+        match self.instance.global(export)? {
+            Value::I32(value) => Some(value),
+            _ => None,
+        }
     }
 }

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 /// Most frames of a sequence that is looked for repeated.
 const LONGEST_CYCLE: usize = 32;
 /// Most runs at each end of a backtrace; those between are counted.
-const MOST_RUNS: usize = 32;
+const MOST_RUNS: usize = 16;
 
 /// The guest's functions that were entered and not left, the innermost first. Equal on every engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,9 @@ impl Backtrace {
         while !rest.is_empty() {
             let best = (1..=LONGEST_CYCLE.min(rest.len())).map(|length| (length, times(rest, length)));
             // The shortest of those that cover most. Two of a kind are not folded.
-            let best = best.filter(|(_, times)| *times > 2).min_by_key(|(length, times)| (usize::MAX - length * times, *length));
+            let best = best
+                .filter(|(_, times)| *times > 2)
+                .min_by_key(|(length, times)| (usize::MAX - length * times, *length));
             let (length, times) = best.unwrap_or((1, 1));
             runs.push(Repeated { frames: rest[..length].to_vec(), times: times as u64 });
             rest = &rest[length * times..];

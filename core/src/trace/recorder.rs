@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use super::{Backtrace, Frame, FunctionCost, PathCost, Profile, Trace};
+use super::{Backtrace, Frame, FunctionCost, OwnStack, PathCost, Profile, Trace};
 use crate::reserved::Place;
 
 /// Most functions of a call path. What is called deeper counts for the function alone, on the path so far.
@@ -102,7 +102,7 @@ impl Recorder {
     }
 
     /// What was recorded, of a guest that is at `place`.
-    pub(crate) fn finish(mut self, place: Place) -> Trace {
+    pub(crate) fn finish(mut self, place: Place, own_stack: Option<OwnStack>) -> Trace {
         let backtrace = self.backtrace(place);
         while self.pop().is_some() {}
         let functions = (0..).zip(&self.functions).filter(|(_, tally)| tally.calls > 0);
@@ -110,7 +110,11 @@ impl Recorder {
             let &Tally { fuel, total, calls, .. } = tally;
             FunctionCost { function, fuel, total, calls }
         });
-        Trace { backtrace, profile: Profile { functions: functions.collect(), paths: self.paths } }
+        Trace {
+            backtrace,
+            profile: Profile { functions: functions.collect(), paths: self.paths },
+            is_own_stack_exceeded: own_stack.is_some_and(OwnStack::is_exceeded),
+        }
     }
 
     fn backtrace(&self, place: Place) -> Backtrace {
@@ -205,7 +209,7 @@ mod tests {
         recorder.leave(2, 59);
         recorder.leave(1, 50);
         recorder.end(Some(50));
-        let trace = recorder.finish(at(30));
+        let trace = recorder.finish(at(30), None);
         assert_eq!(cost(&trace, 1), (29, 50, 1));
         assert_eq!(cost(&trace, 2), (21, 21, 2));
         assert_eq!(trace.profile.paths.len(), 2);
@@ -219,7 +223,7 @@ mod tests {
             recorder.enter(7, at(5), 1_000 - depth);
         }
         recorder.end(Some(0));
-        let trace = recorder.finish(at(6));
+        let trace = recorder.finish(at(6), None);
         assert_eq!(cost(&trace, 7), (1_000, 1_000, 1_000));
         assert_eq!(trace.profile.paths.len(), MOST_DEPTH as usize);
         let [top, below] = &trace.backtrace.runs[..] else { panic!("{:?}", trace.backtrace) };
@@ -234,7 +238,7 @@ mod tests {
         recorder.enter(2, at(11), 9);
         recorder.enter(3, Place::new(22, true), 8);
         recorder.end(Some(5));
-        let trace = recorder.finish(at(33));
+        let trace = recorder.finish(at(33), None);
         let frames: Vec<_> = trace.backtrace.runs.iter().flat_map(|run| &run.frames).collect();
         assert_eq!(
             frames,
@@ -252,7 +256,7 @@ mod tests {
             recorder.enter(function, at(0), u64::from(many - function));
             recorder.leave(function, u64::from(many - function) - 1);
         }
-        let Trace { profile, .. } = recorder.finish(at(0));
+        let Trace { profile, .. } = recorder.finish(at(0), None);
         assert_eq!(profile.paths.len(), MOST_PATHS + 1);
         assert_eq!(profile.paths.last().map(|path| (path.function, path.calls, path.fuel)), Some((None, 10, 10)));
         assert_eq!(profile.fuel(), u64::from(many));
@@ -267,7 +271,7 @@ mod tests {
         recorder.leave(1, 5);
         recorder.leave(4, 5);
         recorder.end(Some(5));
-        let trace = recorder.finish(at(2));
+        let trace = recorder.finish(at(2), None);
         assert_eq!(trace.backtrace.runs[0].frames[0].function, 1);
         assert_eq!(trace.profile.fuel(), 5);
     }

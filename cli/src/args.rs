@@ -11,7 +11,11 @@ use hotcell::{
     },
 };
 
-use crate::{outcome::Failure, read::read_policy};
+use crate::{
+    outcome::Failure,
+    profile::{AFTER_HELP, ProfileArgs},
+    read::read_policy,
+};
 
 /// Runs untrusted WebAssembly plugins under one policy, with the same verdict on every engine.
 #[derive(Parser)]
@@ -98,7 +102,7 @@ Examples:
     #[command(hide = true)]
     DifferentialChild(DifferentialArgs),
     /// Show where a plugin's fuel goes
-    #[command(after_help = profile::AFTER_HELP)]
+    #[command(after_help = AFTER_HELP)]
     Profile(ProfileArgs),
     /// Measure a plugin on every backend, and the number of calls from which a JIT pays
     #[command(after_help = "\
@@ -499,7 +503,7 @@ fn parse_deadline_arg(text: &str) -> Result<Limit<Duration>, String> {
     parse_deadline(text).map(Limit)
 }
 
-fn parse_variable(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_variable(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -1,7 +1,8 @@
 //! Which contract a module is held to.
 
 use hotcell::{
-    AnyPlugin, AnySandbox, AnyTraced, CallError, CancelToken, Contract, LoadError, ModuleSummary, Offered, Recorded, Reply,
+    AnyPlugin, AnySandbox, AnyTraced, CallError, CancelToken, Contract, LoadError, ModuleSummary, Offered, Recorded,
+    Reply,
     admit::{COMMAND, ModuleKind},
     extism::{self, ExtismConfig, is_plugin},
 };

@@ -71,7 +71,9 @@ impl Again<'_> {
         let note = |note: String| Explanation { note: Some(note), ..Explanation::default() };
         let found = outcome.err().map_or("ok", |error| error.code());
         if was_refused {
-            let note = note("it calls a host function that changes something outside, so it is not run again to see where".into());
+            let note = note(
+                "it calls a host function that changes something outside, so it is not run again to see where".into(),
+            );
             return failure.explained(note, None);
         }
         if found != expected {
@@ -116,7 +118,11 @@ impl Again<'_> {
         // A JIT compiles first, and then is faster. No code is kept.
         let mut engines: Vec<_> = backends().into_iter().filter(|backend| backend.id != "tiered").collect();
         engines.sort_by_key(|backend| backend.is_jit != is_long);
-        let options = SandboxOptions { host: self.options.host.clone(), wasi: self.options.wasi.clone(), ..SandboxOptions::default() };
+        let options = SandboxOptions {
+            host: self.options.host.clone(),
+            wasi: self.options.wasi.clone(),
+            ..SandboxOptions::default()
+        };
         engines.iter().find_map(|backend| record(&backend.sandbox(policy.clone(), &options).ok()?).ok())
     }
 }
@@ -181,7 +187,8 @@ impl fmt::Display for Explanation {
                 writeln!(f, "  {word} {place}")?;
             }
             if run.times > 1 {
-                let frames = if run.frames.len() == 1 { "this".to_owned() } else { format!("these {}", run.frames.len()) };
+                let frames =
+                    if run.frames.len() == 1 { "this".to_owned() } else { format!("these {}", run.frames.len()) };
                 writeln!(f, "     {frames}, {} times", run.times)?;
             }
         }

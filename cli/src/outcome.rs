@@ -94,6 +94,16 @@ impl Failure {
         Self::new("io", format!("cannot draw the picture: {}", chain(error)))
     }
 
+    /// A profile without a call.
+    pub(crate) fn no_profile() -> Self {
+        Self::new("backend", "nothing was recorded".to_owned())
+    }
+
+    /// The verdict and its message, to end with once more.
+    pub(crate) fn again(&self) -> Self {
+        Self { phase: self.phase, ..Self::new(self.code, self.message.clone()) }
+    }
+
     /// A plugin that uses more fuel than it may.
     pub(crate) fn over_budget(message: String) -> Self {
         Self::new("over-budget", message)
@@ -134,7 +144,8 @@ impl Failure {
             }
             let explanation = self.explanation.as_ref().map(|explanation| format!("\n{explanation}"));
             let explanation = explanation.as_deref().unwrap_or_default().trim_end();
-            let _ = writeln!(io::stderr(), "hotcell: {}{phase}{offset}: {}{explanation}{report}", self.code, self.message);
+            let _ =
+                writeln!(io::stderr(), "hotcell: {}{phase}{offset}: {}{explanation}{report}", self.code, self.message);
             for rejection in self.rejections.iter().skip(1) {
                 let _ = writeln!(io::stderr(), "hotcell: also {rejection}");
             }

@@ -63,7 +63,10 @@ fn answer(args: &RunArgs) -> Result<Answer, Failure> {
     let convention = convention_of(false, &args.entry)(&module);
     let input = read_input(args.input.as_deref(), &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
-    let options = SandboxOptions { wasi: wasi::config(&args.module, &args.wasi, &args.arguments, &policy)?, ..args.cache.options(&args.common)? };
+    let options = SandboxOptions {
+        wasi: wasi::config(&args.module, &args.wasi, &args.arguments, &policy)?,
+        ..args.cache.options(&args.common)?
+    };
     let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &options)?;
     let load = || convention.load(&sandbox, &module, &args.config);
     let plugin = with_progress("compiling", args.common.quiet, load)?;

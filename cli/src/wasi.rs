@@ -18,12 +18,7 @@ pub(crate) fn config(
     config.map_err(|error| Failure::arguments("wrong-arguments", error.to_string()))
 }
 
-fn granted(
-    module: &Path,
-    args: &WasiArgs,
-    given: &[String],
-    policy: &Policy,
-) -> Result<WasiConfig, ConfigError> {
+fn granted(module: &Path, args: &WasiArgs, given: &[String], policy: &Policy) -> Result<WasiConfig, ConfigError> {
     let name = module.file_stem().unwrap_or(Path::new("plugin").as_os_str()).to_string_lossy();
     let arguments = [&*name].into_iter().chain(given.iter().map(String::as_str));
     let mut config = WasiConfig::sandbox().random_seed(policy.rules().random_seed).args(arguments)?;

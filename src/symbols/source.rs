@@ -35,7 +35,8 @@ impl<'m> Lines<'m> {
         {
             return None;
         }
-        let dwarf = Dwarf::load(|id| Ok::<_, addr2line::gimli::Error>(EndianSlice::new(find(id), LittleEndian))).ok()?;
+        let dwarf =
+            Dwarf::load(|id| Ok::<_, addr2line::gimli::Error>(EndianSlice::new(find(id), LittleEndian))).ok()?;
         Some(Self { context: Context::from_dwarf(dwarf).ok()?, code })
     }
 

@@ -61,6 +61,10 @@ mod pages {
     struct Guests;
     #[doc = include_str!("../docs/errors.md")]
     struct Errors;
+    #[doc = include_str!("../docs/debugging.md")]
+    struct Debugging;
+    #[doc = include_str!("../docs/profiling.md")]
+    struct Profiling;
     #[doc = include_str!("../docs/deployment.md")]
     struct Deployment;
     #[doc = include_str!("../docs/faq.md")]

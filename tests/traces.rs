@@ -1,18 +1,28 @@
 //! Traces: equal on every backend, and complete.
 
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use hotcell::{
-    Contract, LoadError, Policy, Recorded, Reply, Sandbox, Tiered, Wasmi, Wasmtime, admit::COMMAND, backend::Backend,
-    trace::Trace,
+    Contract, HostCx, LoadError, Metering, Policy, Proposal, Recorded, Reply, Sandbox, Symbols, Tiered, Wasmi,
+    Wasmtime, admit::COMMAND, backend::Backend, trace::Trace,
 };
 use hotcell_differential::{Configuration, traced::TracedRuns};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 const MODULES: u64 = 300;
 
 #[test]
 fn a_trace_accounts_for_all_fuel_of_generated_modules_and_is_the_same_on_each_backend() {
-    let (mut ended, mut frames, mut differences) = (std::collections::BTreeMap::new(), 0, Vec::new());
+    let (mut ended, mut frames, mut differences) = (BTreeMap::new(), 0, Vec::new());
     for configuration in Configuration::USUAL {
         let (one, other) = (TracedRuns::<Wasmtime>::new(configuration), TracedRuns::<Wasmi>::new(configuration));
         let (one, other) = (one.unwrap(), other.unwrap());
@@ -69,8 +79,7 @@ fn trace_of<B: Backend>(name: &str, module: &[u8], input: &[u8], policy: &Policy
     trace
 }
 
-const GUESTS: [&str; 11] = [
-    "kernels.wasm",
+const GUESTS: [&str; 13] = [
     "markdown.wasm",
     "wordcount.wasm",
     "languages/assemblyscript/plugin.wasm",
@@ -81,6 +90,9 @@ const GUESTS: [&str; 11] = [
     "languages/rust/plugin.wasm",
     "languages/rust/wasi.wasm",
     "languages/zig/plugin.wasm",
+    "traps/c.wasm",
+    "traps/go.wasm",
+    "traps/rust.wasm",
 ];
 
 #[test]
@@ -92,5 +104,121 @@ fn a_trace_accounts_for_all_fuel_of_guests() {
         assert_eq!(trace_of::<Wasmi>(name, &module, input, &Policy::default()), trace, "{name}");
         assert_eq!(trace_of::<Tiered>(name, &module, input, &Policy::default()), trace, "{name}");
         println!("{name:<40} {:>9} fuel on {} paths", trace.profile.fuel(), trace.profile.paths.len());
+    }
+}
+
+/// The names of the guest's functions where it failed, each with its line, and how often what repeats does.
+fn backtrace<B: Backend>(name: &str, input: &str, policy: &Policy) -> Vec<String> {
+    let module = read(name);
+    let symbols = Symbols::of(&module);
+    let (fuel, recorded) = both::<B>(&module, input.as_bytes(), policy).unwrap();
+    let trace = recorded.trace.unwrap();
+    assert_eq!(trace.profile.fuel(), fuel);
+    let mut lines = vec![recorded.outcome.unwrap_err().code().to_owned()];
+    for run in &trace.backtrace.runs {
+        for frame in &run.frames {
+            let name = symbols.name(frame.function).unwrap();
+            let source = frame.offset.and_then(|offset| symbols.source(offset));
+            let source = source.map(|source| format!(" {}:{}", source.file, source.line.unwrap()));
+            lines.push(name + &source.unwrap_or_default());
+        }
+        lines.extend((run.times > 1).then(|| format!("{} times", run.times)));
+    }
+    lines.extend(trace.is_own_stack_exceeded.then(|| "own stack".to_owned()));
+    lines
+}
+
+fn on_all(name: &str, input: &str, policy: &Policy) -> Vec<String> {
+    let lines = backtrace::<Wasmtime>(name, input, policy);
+    assert_eq!(backtrace::<Wasmi>(name, input, policy), lines, "{name}");
+    assert_eq!(backtrace::<Tiered>(name, input, policy), lines, "{name}");
+    println!("{name} {input}: {lines:#?}");
+    lines
+}
+
+#[test]
+fn a_trap_has_the_same_backtrace_on_each_backend() {
+    let policy = Policy::default();
+    on_all("traps/c.wasm", "1/0", &policy);
+    on_all("traps/c.wasm", "r", &policy);
+    on_all("traps/c.wasm", "d", &policy);
+    on_all("traps/c.wasm", "b", &policy);
+    on_all("traps/c.wasm", "l", &policy.with(|rules| rules.limits.fuel = Some(100_000)).unwrap());
+    on_all("traps/rust.wasm", "9", &policy);
+    on_all("traps/go.wasm", "9", &policy);
+}
+
+/// Calls its host, then traps.
+const ASKING: &str = r#"(module (import "env" "ask" (func $ask))
+    (func (export "f") (call $ask) (unreachable)))"#;
+
+#[test]
+fn a_repeated_run_ends_in_front_of_an_effect() {
+    let sandbox = Sandbox::<Wasmi>::on(Policy::default()).unwrap();
+    let module = wat::parse_str(ASKING).unwrap();
+    let calls = Arc::new(AtomicU32::new(0));
+    let asked = calls.clone();
+    let mut imports = sandbox.imports::<()>();
+    let asking = move |_: &mut HostCx<'_, Wasmi, ()>, ()| {
+        asked.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    };
+    imports.func("env", "ask", asking).unwrap();
+    let traced = sandbox.load_traced(&module, &imports, &Contract::None).unwrap();
+    let first = traced.call_values("f", &[], (), None);
+    assert_eq!((first.outcome.unwrap_err().code(), first.was_refused), ("trap-unreachable", false));
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    let again = traced.repeated().call_values("f", &[], (), None);
+    assert!(again.was_refused && again.outcome.is_err());
+    assert_eq!(again.trace.unwrap().backtrace.innermost().unwrap().function, 1);
+    assert_eq!(calls.load(Ordering::Relaxed), 1, "the host function ran again");
+}
+
+#[test]
+fn only_a_guest_that_counts_is_traced() {
+    let policy = Policy::default().with(|rules| rules.metering = Metering::Engine).unwrap();
+    let sandbox = Sandbox::<Wasmi>::on(policy).unwrap();
+    let module = wat::parse_str("(module)").unwrap();
+    let error = sandbox.load_traced::<()>(&module, &sandbox.imports(), &Contract::None).err().unwrap();
+    assert_eq!(error.code(), "policy-mismatch");
+}
+
+/// A tail call takes the place of its caller, also in the backtrace; one that traps is still in it.
+#[test]
+fn tail_calls_leave_their_callers() {
+    let module = wat::parse_str(
+        r#"(module (type $t (func)) (table 1 funcref)
+            (func (export "f") (call $tail) (nop))
+            (func $tail (return_call $end))
+            (func $end (unreachable))
+            (func (export "g") (call $null) (nop))
+            (func $null (return_call_indirect (type $t) (i32.const 0))))"#,
+    )
+    .unwrap();
+    let policy = Policy::default().with(|rules| rules.proposals.allow(Proposal::TailCall)).unwrap();
+    let sandbox = Sandbox::<Wasmtime>::on(policy).unwrap();
+    let traced = sandbox.load_traced::<()>(&module, &sandbox.imports(), &Contract::None).unwrap();
+    let functions = |export: &str| -> Vec<u32> {
+        let trace = traced.call_values(export, &[], (), None).trace.unwrap();
+        trace.backtrace.runs.iter().flat_map(|run| &run.frames).map(|frame| frame.function).collect()
+    };
+    assert_eq!(functions("f"), [2, 0]);
+    assert_eq!(functions("g"), [4, 3]);
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    wasm: BTreeMap<String, String>,
+    sources: BTreeMap<String, String>,
+}
+
+#[test]
+fn the_compiled_plugins_are_those_of_the_sources() {
+    let manifest: Manifest = toml::from_str(&String::from_utf8(read("traps/manifest.toml")).unwrap()).unwrap();
+    for (name, expected) in manifest.wasm.iter().chain(&manifest.sources) {
+        let hash = Sha256::digest(read(&format!("traps/{name}")));
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hash, *expected, "run guests/traps/build.sh: {name}");
     }
 }

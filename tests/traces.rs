@@ -12,7 +12,7 @@ use std::{
 
 use hotcell::{
     Contract, HostCx, LoadError, Metering, Policy, Proposal, Recorded, Reply, Sandbox, Symbols, Tiered, Wasmi,
-    Wasmtime, admit::COMMAND, backend::Backend, trace::Trace,
+    Wasmtime, admit::COMMAND, backend::Backend, policy::Unknown, trace::Trace,
 };
 use hotcell_differential::{Configuration, traced::TracedRuns};
 use serde::Deserialize;
@@ -204,6 +204,28 @@ fn tail_calls_leave_their_callers() {
     };
     assert_eq!(functions("f"), [2, 0]);
     assert_eq!(functions("g"), [4, 3]);
+}
+
+/// The functions of the rewrite move indices; a trace has those of the module as it came.
+#[test]
+fn functions_keep_their_indices() {
+    let module = wat::parse_str(
+        r#"(module (import "env" "nobody" (func $nobody)) (memory 1)
+            (func $grow (result i32) (memory.grow (i32.const 1)))
+            (func (export "f") (drop (call $grow)) (call $inner))
+            (func $inner (call $nobody)))"#,
+    )
+    .unwrap();
+    let policy = Policy::default().with(|rules| rules.imports.unknown = Unknown::Trap).unwrap();
+    let sandbox = Sandbox::<Wasmi>::on(policy).unwrap();
+    let traced = sandbox.load_traced::<()>(&module, &sandbox.imports(), &Contract::None).unwrap();
+    let recorded = traced.call_values("f", &[], (), None);
+    assert_eq!(recorded.outcome.unwrap_err().code(), "import-missing");
+    let trace = recorded.trace.unwrap();
+    let functions = trace.backtrace.runs.iter().flat_map(|run| &run.frames).map(|frame| frame.function);
+    assert_eq!(functions.collect::<Vec<_>>(), [3, 2]);
+    let called = trace.profile.functions.iter().map(|cost| (cost.function, cost.calls));
+    assert_eq!(called.collect::<Vec<_>>(), [(1, 1), (2, 1), (3, 1)]);
 }
 
 #[derive(Deserialize)]

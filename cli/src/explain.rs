@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Fuel beyond which it is worth to compile the module for a JIT: an interpreter takes longer than a second.
 const LONG: u64 = 50_000_000;
 
+/// Bytes of a module that a JIT compiles for longer than anybody waits.
+const LARGE: usize = 4 << 20;
+
 /// A call that is run again.
 pub(crate) struct Again<'a> {
     pub(crate) module: &'a [u8],
@@ -114,7 +117,7 @@ impl Again<'_> {
             rules.limits.deadline = Some(deadline);
         });
         let policy = policy.ok()?;
-        let is_long = error.report.usage.fuel_used.is_none_or(|fuel| fuel > LONG);
+        let is_long = error.report.usage.fuel_used.is_none_or(|fuel| fuel > LONG) && self.module.len() < LARGE;
         // A JIT compiles first, and then is faster. No code is kept.
         let mut engines: Vec<_> = backends().into_iter().filter(|backend| backend.id != "tiered").collect();
         engines.sort_by_key(|backend| backend.is_jit != is_long);

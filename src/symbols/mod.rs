@@ -24,7 +24,7 @@ impl<'m> Symbols<'m> {
         let (mut names, mut sections, mut code) = (Names::default(), BTreeMap::new(), Range::default());
         for payload in Parser::new(0).parse_all(module).map_while(Result::ok) {
             match payload {
-                Payload::ImportSection(imports) => names.skip_imports(imports),
+                Payload::ImportSection(imports) => names.read_imports(imports),
                 Payload::ExportSection(exports) => names.read_exports(exports),
                 Payload::CodeSectionStart { range, .. } => code = range,
                 Payload::CustomSection(section) => match section.as_known() {

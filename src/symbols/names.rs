@@ -21,7 +21,7 @@ pub(super) struct Names<'m> {
 }
 
 impl<'m> Names<'m> {
-    pub(super) fn skip_imports(&mut self, imports: ImportSectionReader<'m>) {
+    pub(super) fn read_imports(&mut self, imports: ImportSectionReader<'m>) {
         let functions = imports.into_iter().map_while(Result::ok);
         let functions = functions.filter(|import| matches!(import.ty, TypeRef::Func(_)));
         self.imported.extend((0..).zip(functions.take(MOST_NAMES)).map(|(index, import)| (index, import.name)));

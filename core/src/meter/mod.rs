@@ -24,6 +24,7 @@ mod limits;
 mod linkage;
 mod nan;
 mod runs;
+mod sections;
 mod temporaries;
 mod tracing;
 mod walk;
@@ -47,9 +48,10 @@ use wasmparser::{BinaryReader, FunctionBody, ImportSectionReader};
 use self::{
     block_types::BlockTypes,
     body::{OwnBody, Written, rewrite_body},
-    context::{Context, encoded, has_wide_bulk},
+    context::{Context, has_wide_bulk},
     limits::Rewritten,
     linkage::{Linkage, entrance, with_parameter},
+    sections::{Items, append},
     tracing::Tracing,
 };
 use crate::{
@@ -62,9 +64,6 @@ use crate::{
 
 /// Exports of a traced module in addition: where it is, and its stack pointer.
 const MOST_TRACING_EXPORTS: usize = tracing::ITEMS + 1;
-
-/// Opcode of a function type.
-const FUNCTION_TYPE: u8 = 0x60;
 
 /// Returns the binary for the engine. One that `is_traced` also tells what it does; without `metering = exact`, it cannot.
 ///
@@ -470,47 +469,3 @@ const NO_BODIES: [u8; 1] = [0];
 
 /// Bytes in front of the contents of two sections, at most: an id, a size and a count each.
 const SECTION_HEADERS: usize = 2 * (1 + 5 + 5);
-
-/// Encoded items of a section.
-#[derive(Default)]
-struct Items {
-    count: u32,
-    bytes: Vec<u8>,
-}
-
-impl Items {
-    fn add(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.count += 1;
-        encode(&mut self.bytes);
-    }
-
-    fn add_type(&mut self, ty: &FuncType) {
-        self.add(|out| {
-            out.push(FUNCTION_TYPE);
-            for types in [&ty.params, &ty.results] {
-                types.len().encode(out);
-                types.iter().for_each(|ty| encoded(*ty).encode(out));
-            }
-        });
-    }
-}
-
-/// Writes a section with the existing content and the new items; no section when there are neither.
-fn append(module: &mut Vec<u8>, id: SectionId, content: Option<&[u8]>, new: Items) {
-    let (count, items) = match content {
-        None if new.count == 0 => return,
-        None => (0, &[][..]),
-        Some(content) => {
-            let mut reader = BinaryReader::new(content, 0);
-            let Ok(count) = reader.read_var_u32() else {
-                unreachable!("admission has read this section");
-            };
-            (count, &content[reader.original_position()..])
-        }
-    };
-    let mut data = Vec::with_capacity(items.len() + new.bytes.len() + 5);
-    (count + new.count).encode(&mut data);
-    data.extend_from_slice(items);
-    data.extend_from_slice(&new.bytes);
-    RawSection { id: id as u8, data: &data }.append_to(module);
-}

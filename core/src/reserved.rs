@@ -32,8 +32,8 @@ pub const STACK_POINTER: &str = "__hotcell_stack_pointer";
 /// Name in [`HOST`] of the function that a traced guest calls when it enters a function of its own:
 /// `(i32, i32, i32, i64) -> ()`. The arguments are the function's index, the [`Place`] of the call, and the fuel counter.
 pub const ENTER: &str = "enter";
-/// Name in [`HOST`] of the function that a traced guest calls when it leaves one: `(i32, i64) -> ()`. The arguments are its
-/// index, and the fuel counter.
+/// Name in [`HOST`] of the function that a traced guest calls when it leaves one: `(i64) -> ()`. The argument is the fuel
+/// counter.
 pub const LEAVE: &str = "leave";
 
 /// The exports.
@@ -85,7 +85,7 @@ const LOW_BITS: u32 = 15;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) low: i32,
-    /// Negative: a call there takes the place of its caller.
+    /// Negative: a call there has taken the place of its caller.
     pub(crate) high: i32,
 }
 

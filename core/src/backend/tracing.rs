@@ -19,8 +19,8 @@ pub(super) fn define<T: Send + 'static, B: SandboxBackend>(native: &mut B::Impor
         Ok::<(), HostStop>(())
     });
     B::define_values(native, HOST, LEAVE, &leave, |mut caller: B::Caller<'_, T>, params: &[Value], _: &mut [Value]| {
-        if let &[Value::I32(function), Value::I64(counter)] = params {
-            tell(&mut caller, counter, |recorder, fuel| recorder.leave(function.cast_unsigned(), fuel));
+        if let &[Value::I64(counter)] = params {
+            tell(&mut caller, counter, Recorder::leave);
         }
         Ok::<(), HostStop>(())
     });

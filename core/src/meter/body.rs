@@ -84,10 +84,7 @@ pub(super) fn rewrite_body(
         let at = edit.at as usize;
         emitter.out.extend_from_slice(&bytes[copied - begin..at - begin]);
         copied = at + edit.replaces as usize;
-        match edit.what {
-            What::Replaced => emitter.tell_replaced(function),
-            what => what.emit(&mut emitter, &runs, &encoded, frame.cells),
-        }
+        edit.what.emit(&mut emitter, &runs, &encoded, frame.cells);
     }
     emitter.out.extend_from_slice(&bytes[copied - begin..]);
     if context.counts {
@@ -96,7 +93,7 @@ pub(super) fn rewrite_body(
         let may_return_to_host = (shape.is_exported && !takes_stack) || context.has_tail_calls();
         emitter.place(offset(begin + bytes.len() - 1), false);
         emitter.leave(may_return_to_host.then_some(frame.cells));
-        emitter.tell_leave(function);
+        emitter.tell_leave();
         InstructionSink::new(emitter.out).end();
     }
     let unlikely = emitter.unlikely;
@@ -116,7 +113,7 @@ impl What {
     fn emit(self, emitter: &mut Emitter<'_>, runs: &Runs, encoded: &[u8], frame_cells: i64) {
         match self {
             Self::Place { at, is_tail_call } => emitter.place(at, is_tail_call),
-            Self::Replaced => unreachable!("it needs the function"),
+            Self::Replaced => emitter.tell_replaced(),
             Self::Run(run) => emitter.charge(runs.cost(run)),
             Self::CheckedRun(run) => emitter.charge_and_check(runs.cost(run), runs.ahead(run)),
             Self::RunAfterCall(run) => emitter.resume(runs.cost(run)),

@@ -3,8 +3,6 @@
 
 use alloc::vec::Vec;
 
-use wasm_encoder::InstructionSink;
-
 use super::emit::Emitter;
 use crate::{
     admit::{FuncType, Validated},
@@ -52,7 +50,7 @@ pub(super) const ITEMS: usize = 2;
 /// The types of the imports.
 pub(crate) fn types() -> [FuncType; ITEMS] {
     let ty = |params: &[_]| FuncType { params: params.to_vec(), results: Vec::new() };
-    [ty(&[I32, I32, I32, I64]), ty(&[I32, I64])]
+    [ty(&[I32, I32, I32, I64]), ty(&[I64])]
 }
 
 /// The global that is exported as the stack pointer.
@@ -76,12 +74,8 @@ pub(super) fn may_end(opcode: u8) -> bool {
 impl Emitter<'_> {
     /// Notes where the guest is; does nothing where it is not traced.
     pub(super) fn place(&mut self, at: u32, is_tail_call: bool) {
-        let Some(Tracing { code, .. }) = self.context.tracing else { return };
-        self.set_place(Place::new(code + at, is_tail_call));
-    }
-
-    fn set_place(&mut self, Place { low, high }: Place) {
-        let Some(Tracing { place, .. }) = self.context.tracing else { return };
+        let Some(Tracing { code, place, .. }) = self.context.tracing else { return };
+        let Place { low, high } = Place::new(code + at, is_tail_call);
         self.sink().i32_const(low).global_set(place).i32_const(high).global_set(place + 1);
     }
 
@@ -98,16 +92,17 @@ impl Emitter<'_> {
     }
 
     /// Tells that the function is left. The fuel counter is in its global again.
-    pub(super) fn tell_leave(&mut self, function: u32) {
+    pub(super) fn tell_leave(&mut self) {
         let Some(Tracing { leave, .. }) = self.context.tracing else { return };
         let fuel = self.context.counters.fuel;
-        InstructionSink::new(self.out).i32_const(function.cast_signed()).global_get(fuel).call(leave);
+        self.sink().global_get(fuel).call(leave);
     }
 
-    /// Tells that the function is left before an import takes its place, which tells nothing.
-    pub(super) fn tell_replaced(&mut self, function: u32) {
-        self.tell_leave(function);
-        self.set_place(Place::default());
+    /// Tells that the function is left for another one that takes its place.
+    pub(super) fn tell_replaced(&mut self) {
+        let (f, fuel) = (self.locals.fuel(), self.context.counters.fuel);
+        self.sink().local_get(f).global_set(fuel);
+        self.tell_leave();
     }
 }
 

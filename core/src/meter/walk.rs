@@ -122,7 +122,7 @@ pub(super) enum What {
         at: u32,
         is_tail_call: bool,
     },
-    /// An import takes the place of a traced function.
+    /// Another function takes the place of a traced one.
     Replaced,
 }
 
@@ -280,12 +280,11 @@ impl<'a> Walk<'a> {
     /// Notes where the guest is, in front of an operator that may end it.
     fn note_place(&mut self, operator: &Operator<'_>, at: usize, opcode: u8) {
         if tracing::may_end(opcode) {
-            let is_tail_call = match operator {
-                Operator::ReturnCall { function_index } => !self.context.is_imported(*function_index),
-                Operator::ReturnCallIndirect { .. } => true,
-                _ => false,
-            };
+            let is_tail_call = matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. });
             self.place(at, is_tail_call);
+            if is_tail_call {
+                self.edit(at, 0, What::Replaced);
+            }
         }
     }
 
@@ -391,9 +390,6 @@ impl<'a> Walk<'a> {
             }
             O::ReturnCall { function_index } if context.is_imported(*function_index) => {
                 self.edit(at, 0, What::BeforeTailCall { is_checked: true });
-                if context.tracing.is_some() {
-                    self.edit(at, 0, What::Replaced);
-                }
                 self.renumber_import(*function_index, at, end, true);
             }
             O::ReturnCallIndirect { .. } => {

@@ -115,7 +115,9 @@ impl<B: Backend, T: Send + 'static> Traced<B, T> {
 impl<B: Backend, T: Send + 'static> Session<B, T> {
     /// What was done, by a guest whose own stack began at `top`.
     fn take_trace(&mut self, top: Option<u32>) -> Option<Trace> {
-        let recorder = self.instance.data_mut().recorder.take()?;
+        let fuel = self.instance.fuel();
+        let mut recorder = self.instance.data_mut().recorder.take()?;
+        recorder.end(fuel);
         let [low, high] = PLACE.map(|half| self.i32_global(half).unwrap_or(0));
         let has_data_end = self.plugin.linked.exports().has_global(DATA_END);
         let data_end = has_data_end.then(|| self.i32_global(DATA_END)).flatten().map(i32::cast_unsigned);

@@ -42,7 +42,7 @@ pub struct FunctionCost {
 pub struct PathCost {
     /// Its caller's path, as an index into [`Profile::paths`]; none for what the host called.
     pub caller: Option<u32>,
-    /// The function; none for all that was called on more paths than are kept.
+    /// The function; none for all that was called on more paths than are kept, and what imports used that the host called.
     pub function: Option<u32>,
     /// Fuel of itself.
     pub fuel: u64,

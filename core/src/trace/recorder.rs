@@ -19,12 +19,14 @@ pub(crate) struct Recorder {
     /// Paths by the path in front, if any, and the function behind it.
     by_caller: BTreeMap<(Option<u32>, u32), u32>,
     /// The path of all that found no room.
-    more: Option<u32>,
+    rest: Option<u32>,
     functions: Vec<Tally>,
     /// The fuel that was left when something was told last.
     fuel: u64,
     /// The function that was left last.
-    left: Option<u32>,
+    left: Option<Left>,
+    /// The guest is entered from where it was entered before, and has moved since.
+    is_called_again: bool,
     has_ended: bool,
 }
 
@@ -36,6 +38,13 @@ struct Entered {
     path: u32,
     /// Length of its path, at most [`MOST_DEPTH`].
     depth: u32,
+}
+
+/// A function that was left.
+#[derive(Clone, Copy)]
+struct Left {
+    function: u32,
+    path: u32,
 }
 
 /// What is known of a function.
@@ -57,11 +66,9 @@ impl Recorder {
             return;
         }
         self.pay(fuel);
-        if place.is_tail_call() {
-            self.pop();
-        } else if let Some(caller) = self.stack.last_mut()
-            && place != Place::default()
-        {
+        // A tail call has taken its caller off the stack.
+        let is_elsewhere = core::mem::take(&mut self.is_called_again) || place.is_tail_call();
+        if let Some(caller) = self.stack.last_mut().filter(|_| !is_elsewhere) {
             caller.place = place;
         }
         let (caller, depth) = match self.stack.last() {
@@ -81,16 +88,22 @@ impl Recorder {
         self.stack.push(Entered { function, place: Place::default(), path, depth });
     }
 
-    /// The guest leaves `function` with so much fuel left. Functions above it are gone: host functions took their places.
-    pub(crate) fn leave(&mut self, function: u32, fuel: u64) {
-        if self.has_ended {
-            return;
-        }
-        self.pay(fuel);
-        let Some(position) = self.stack.iter().rposition(|entered| entered.function == function) else { return };
-        while self.stack.len() > position {
+    /// The guest leaves the function on top with so much fuel left.
+    pub(crate) fn leave(&mut self, fuel: u64) {
+        if !self.has_ended {
+            self.pay(fuel);
             self.left = self.pop();
         }
+    }
+
+    /// So much fuel is left: who has taken or given the rest is not the guest.
+    pub(crate) fn fuel_is(&mut self, fuel: u64) {
+        self.fuel = fuel;
+    }
+
+    /// A host function that has called the guest back calls it again.
+    pub(crate) fn call_again(&mut self) {
+        self.is_called_again = true;
     }
 
     /// No more of the guest runs. Functions that were not left stay where they are.
@@ -118,39 +131,50 @@ impl Recorder {
     }
 
     fn backtrace(&self, place: Place) -> Backtrace {
-        let offset = |place: Place| (place != Place::default()).then(|| place.offset());
-        let Some((last, callers)) = self.stack.split_last() else {
-            let left = self.left.map(|function| Frame { function, offset: offset(place) });
-            return Backtrace::fold(&Vec::from_iter(left));
+        let frame = |function: u32, place: Place| {
+            let offset = (place != Place::default()).then(|| place.offset());
+            Frame { function, offset }
         };
-        // An import in the place of a callee has left no place.
-        let here = if place == Place::default() { last.place } else { place };
-        let last = Frame { function: last.function, offset: offset(here) };
-        let callers = callers.iter().rev();
-        let callers = callers.map(|caller| Frame { function: caller.function, offset: offset(caller.place) });
-        Backtrace::fold(&[last].into_iter().chain(callers).collect::<Vec<_>>())
+        let mut frames = Vec::new();
+        // Who has called an import in its place, or something that cannot be called, is not on the stack; neither is the
+        // function that has returned to the host.
+        if place.is_tail_call() || self.stack.is_empty() {
+            frames.extend(self.left.map(|left| frame(left.function, place)));
+        }
+        let mut here = (frames.is_empty()).then_some(place);
+        frames.extend(self.stack.iter().rev().map(|it| frame(it.function, here.take().unwrap_or(it.place))));
+        Backtrace::fold(&frames)
     }
 
-    /// Whoever is on top of the stack has used the fuel since something was told last.
+    /// Whoever is on top of the stack has used the fuel since something was told last; where nobody is, an import in the place
+    /// of who was left last has.
     fn pay(&mut self, fuel: u64) {
         let used = self.fuel.saturating_sub(fuel);
         self.fuel = fuel;
-        if let Some(&Entered { function, path, .. }) = self.stack.last() {
-            self.paths[path as usize].fuel += used;
-            self.tally(function).fuel += used;
+        match self.stack.last().map(|top| (top.function, top.path)).or(self.left.map(|left| (left.function, left.path)))
+        {
+            Some((function, path)) => {
+                self.paths[path as usize].fuel += used;
+                self.tally(function).fuel += used;
+            }
+            None if used > 0 => {
+                let path = self.rest();
+                self.paths[path as usize].fuel += used;
+            }
+            None => {}
         }
     }
 
     /// Takes the top off the stack.
-    fn pop(&mut self) -> Option<u32> {
-        let Entered { function, .. } = self.stack.pop()?;
+    fn pop(&mut self) -> Option<Left> {
+        let Entered { function, path, .. } = self.stack.pop()?;
         let fuel = self.fuel;
         let tally = self.tally(function);
         tally.active -= 1;
         if tally.active == 0 {
             tally.total += tally.entered_with.saturating_sub(fuel);
         }
-        Some(function)
+        Some(Left { function, path })
     }
 
     fn tally(&mut self, function: u32) -> &mut Tally {
@@ -171,11 +195,16 @@ impl Recorder {
             self.by_caller.insert((caller, function), path);
             return path;
         }
-        match self.more {
-            Some(more) => more,
+        self.rest()
+    }
+
+    /// The path without a function.
+    fn rest(&mut self) -> u32 {
+        match self.rest {
+            Some(rest) => rest,
             None => {
-                let more = self.add(PathCost { caller: None, function: None, fuel: 0, calls: 0 });
-                *self.more.insert(more)
+                let rest = self.add(PathCost { caller: None, function: None, fuel: 0, calls: 0 });
+                *self.rest.insert(rest)
             }
         }
     }
@@ -204,10 +233,10 @@ mod tests {
         let mut recorder = Recorder::default();
         recorder.enter(1, at(0), 100);
         recorder.enter(2, at(10), 90);
-        recorder.leave(2, 70);
+        recorder.leave(70);
         recorder.enter(2, at(20), 60);
-        recorder.leave(2, 59);
-        recorder.leave(1, 50);
+        recorder.leave(59);
+        recorder.leave(50);
         recorder.end(Some(50));
         let trace = recorder.finish(at(30), None);
         assert_eq!(cost(&trace, 1), (29, 50, 1));
@@ -231,21 +260,52 @@ mod tests {
         assert_eq!((below.frames[0].offset, below.times), (Some(5), 999));
     }
 
+    fn frames(trace: &Trace) -> Vec<(u32, Option<u32>)> {
+        let frames = trace.backtrace.runs.iter().flat_map(|run| &run.frames);
+        frames.map(|frame| (frame.function, frame.offset)).collect()
+    }
+
     #[test]
     fn a_tail_call_takes_the_place_of_its_caller() {
         let mut recorder = Recorder::default();
         recorder.enter(1, at(0), 10);
         recorder.enter(2, at(11), 9);
+        recorder.leave(8);
         recorder.enter(3, Place::new(22, true), 8);
         recorder.end(Some(5));
         let trace = recorder.finish(at(33), None);
-        let frames: Vec<_> = trace.backtrace.runs.iter().flat_map(|run| &run.frames).collect();
-        assert_eq!(
-            frames,
-            [&Frame { function: 3, offset: Some(33) }, &Frame { function: 1, offset: Some(11) }],
-            "{trace:?}"
-        );
+        assert_eq!(frames(&trace), [(3, Some(33)), (1, Some(11))]);
         assert_eq!(cost(&trace, 2), (1, 1, 1));
+    }
+
+    /// What follows on one loop after the other must not pile up.
+    #[test]
+    fn an_import_in_the_place_of_its_caller_leaves_nothing() {
+        let mut recorder = Recorder::default();
+        recorder.enter(1, at(0), 100);
+        for fuel in (10..90).rev().step_by(2) {
+            recorder.enter(2, at(11), fuel);
+            recorder.leave(fuel - 1);
+        }
+        assert_eq!(recorder.stack.len(), 1);
+        recorder.end(Some(5));
+        let trace = recorder.finish(Place::new(22, true), None);
+        assert_eq!(frames(&trace), [(2, Some(22)), (1, Some(11))], "it was in the import");
+        assert_eq!(trace.profile.fuel(), 95);
+    }
+
+    #[test]
+    fn what_the_host_sets_aside_nobody_has_used() {
+        let mut recorder = Recorder::default();
+        recorder.fuel_is(1_000);
+        recorder.enter(1, at(0), 1_000);
+        recorder.leave(900);
+        recorder.fuel_is(100);
+        recorder.enter(1, at(0), 100);
+        recorder.leave(90);
+        recorder.end(Some(80));
+        let trace = recorder.finish(at(1), None);
+        assert_eq!(trace.profile.fuel(), 120, "an import in the place of the function has used the last ten");
     }
 
     #[test]
@@ -254,25 +314,12 @@ mod tests {
         let many = MOST_PATHS as u32 + 10;
         for function in 0..many {
             recorder.enter(function, at(0), u64::from(many - function));
-            recorder.leave(function, u64::from(many - function) - 1);
+            recorder.leave(u64::from(many - function) - 1);
         }
         let Trace { profile, .. } = recorder.finish(at(0), None);
         assert_eq!(profile.paths.len(), MOST_PATHS + 1);
         assert_eq!(profile.paths.last().map(|path| (path.function, path.calls, path.fuel)), Some((None, 10, 10)));
         assert_eq!(profile.fuel(), u64::from(many));
         assert_eq!(profile.functions.len(), many as usize);
-    }
-
-    #[test]
-    fn what_was_replaced_by_the_host_is_left_with_its_caller() {
-        let mut recorder = Recorder::default();
-        recorder.enter(1, at(0), 10);
-        recorder.enter(2, at(1), 9);
-        recorder.leave(1, 5);
-        recorder.leave(4, 5);
-        recorder.end(Some(5));
-        let trace = recorder.finish(at(2), None);
-        assert_eq!(trace.backtrace.runs[0].frames[0].function, 1);
-        assert_eq!(trace.profile.fuel(), 5);
     }
 }

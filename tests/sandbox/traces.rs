@@ -132,20 +132,38 @@ fn on_all(name: &str, input: &str, policy: &Policy) -> Vec<String> {
     let lines = backtrace::<Wasmtime>(name, input, policy);
     assert_eq!(backtrace::<Wasmi>(name, input, policy), lines, "{name}");
     assert_eq!(backtrace::<Tiered>(name, input, policy), lines, "{name}");
-    println!("{name} {input}: {lines:#?}");
     lines
 }
 
 #[test]
 fn a_trap_has_the_same_backtrace_on_each_backend() {
     let policy = Policy::default();
-    on_all("traps/c.wasm", "1/0", &policy);
-    on_all("traps/c.wasm", "r", &policy);
-    on_all("traps/c.wasm", "d", &policy);
-    on_all("traps/c.wasm", "b", &policy);
-    on_all("traps/c.wasm", "l", &policy.with(|rules| rules.limits.fuel = Some(100_000)).unwrap());
-    on_all("traps/rust.wasm", "9", &policy);
-    on_all("traps/go.wasm", "9", &policy);
+    let expected = ["divide ./trap.c:12", "evaluate ./trap.c:45", "process ./trap.c:49"];
+    assert_eq!(on_all("traps/c.wasm", "1/0", &policy), [&["trap-integer-division-by-zero"], &expected[..]].concat());
+    let panicking = ["core::panicking::panic_fmt", "core::panicking::panic_bounds_check"];
+    let expected = ["trap::Picker::pick", "trap::answer", "process"];
+    let expected = [&["trap-unreachable", "__rustc::rust_begin_unwind"], &panicking[..], &expected].concat();
+    assert_eq!(on_all("traps/rust.wasm", "9", &policy), expected);
+    let panicking = ["runtime.abort", "runtime.fatalpanic", "runtime.gopanic", "runtime.goPanicIndex"];
+    let expected = ["main.turn", "main.process", "process"];
+    let expected = [&["trap-unreachable"], &panicking[..], &expected].concat();
+    assert_eq!(on_all("traps/go.wasm", "9", &policy), expected);
+}
+
+#[test]
+fn other_faults_have_a_backtrace_too() {
+    let policy = Policy::default();
+    let mut lines = on_all("traps/c.wasm", "r", &policy);
+    assert!(lines[4].ends_with(" times"), "{lines:?}");
+    lines.remove(4);
+    let cycle = ["even ./trap.c:23", "odd ./trap.c:24", "even ./trap.c:23"];
+    assert_eq!(lines, [&["stack-overflow"], &cycle[..], &["evaluate ./trap.c:35", "process ./trap.c:49"]].concat());
+    let expected = ["deep ./trap.c:29", "deep ./trap.c:30", "4 times", "evaluate ./trap.c:37", "process ./trap.c:49"];
+    let expected = [&["trap-memory-out-of-bounds"], &expected[..], &["own stack"]].concat();
+    assert_eq!(on_all("traps/c.wasm", "d", &policy), expected);
+    assert_eq!(on_all("traps/c.wasm", "b", &policy), ["bad-output", "process ./trap.c:54"]);
+    let lines = on_all("traps/c.wasm", "l", &policy.with(|rules| rules.limits.fuel = Some(100_000)).unwrap());
+    assert!(lines.len() == 3 && lines[1].starts_with("evaluate ./trap.c:3"), "{lines:?}");
 }
 
 /// Calls its host, then traps.

@@ -16,7 +16,7 @@ use std::{
     process::ExitCode,
 };
 
-use hotcell::{SandboxOptions, Symbols, backends, trace::Profile, verdict::Escaped};
+use hotcell::{CancelToken, SandboxOptions, Symbols, backends, trace::Profile, verdict::Escaped};
 use serde::Serialize;
 
 use crate::{
@@ -68,16 +68,16 @@ pub(crate) fn profile(args: &ProfileArgs) -> ExitCode {
 fn measured(args: &ProfileArgs) -> Result<(Profiled, Option<Profiled>), Failure> {
     let policy = args.common.policy()?;
     let input = read_input(args.input.as_deref(), &policy)?;
-    let profiled = run(args, &args.module, &input)?;
-    let against = args.against.as_ref().map(|module| run(args, module, &input)).transpose()?;
+    let cancel = cancel_on_ctrl_c(&policy)?;
+    let profiled = run(args, &args.module, &input, cancel.clone())?;
+    let against = args.against.as_ref().map(|module| run(args, module, &input, cancel)).transpose()?;
     Ok((profiled, against))
 }
 
-fn run(args: &ProfileArgs, path: &Path, input: &[u8]) -> Result<Profiled, Failure> {
+fn run(args: &ProfileArgs, path: &Path, input: &[u8], cancel: Option<CancelToken>) -> Result<Profiled, Failure> {
     let policy = args.common.policy()?;
     let module = read_module(path, &policy)?;
     let convention = convention_of(false, &args.entry)(&module);
-    let cancel = cancel_on_ctrl_c(&policy)?;
     let options =
         SandboxOptions { wasi: wasi::config(path, &args.wasi, &args.arguments, &policy)?, ..SandboxOptions::default() };
     // Fuel is the same on each of them: the first is the fastest.

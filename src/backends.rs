@@ -1,13 +1,13 @@
 //! The backends of this build. The only file that depends on their features.
 
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
-use hotcell_core::Backend;
+use hotcell_core::{Backend, Imports};
 use hotcell_core::{Contract, Enforcement, Field, HostOptions, LoadError, Offered, Policy, PolicyError};
 use hotcell_wasi::WasiConfig;
 
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 use crate::Sandbox;
-use crate::any::{AnyImports, AnyPlugin};
+use crate::any::{AnyImports, AnyPlugin, AnyTraced};
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 use crate::builder::SandboxBuilder;
 
@@ -136,8 +136,7 @@ impl AnySandbox {
         config: hotcell_extism::ExtismConfig,
     ) -> Result<Box<dyn AnyPlugin>, LoadError> {
         on_any!(self, sandbox => {
-            let mut imports = sandbox.imports_for::<()>(bytes, true);
-            hotcell_extism::offer(&mut imports, config).expect("WASI has other names");
+            let imports = extism_imports(sandbox, bytes, config);
             Ok(Box::new(sandbox.load_with(bytes, &imports, &hotcell_extism::CONTRACT)?))
         })
     }
@@ -154,13 +153,80 @@ impl AnySandbox {
         contract: &Contract,
     ) -> Result<Box<dyn AnyPlugin<T>>, LoadError> {
         on_any!(self, sandbox => {
-            // An embedder that offers functions of WASI means its own.
-            let mut own = sandbox.imports_for::<T>(bytes, !imports.offers_from(hotcell_wasi::MODULE));
-            // The names are different, and none is one of WASI then.
-            imports.add_to(&mut own).expect("no name is taken");
-            Ok(Box::new(sandbox.load_with(bytes, &own, contract)?))
+            Ok(Box::new(sandbox.load_with(bytes, &any_imports(sandbox, bytes, imports), contract)?))
         })
     }
+}
+
+#[cfg_attr(
+    not(any(feature = "wasmtime", feature = "wasmi")),
+    expect(unused_variables, reason = "there is no backend, and so no sandbox")
+)]
+impl AnySandbox {
+    /// Loads a module [for tracing](crate::Sandbox::load_traced), without host functions of the embedder's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load_traced`](crate::Sandbox::load_traced).
+    pub fn load_traced(&self, bytes: &[u8], contract: &Contract) -> Result<Box<dyn AnyTraced>, LoadError> {
+        self.load_traced_with::<()>(bytes, &AnyImports::new(), contract)
+    }
+
+    /// Loads a module [for tracing](crate::Sandbox::load_traced), with host functions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load_traced`](crate::Sandbox::load_traced).
+    pub fn load_traced_with<T: Send + 'static>(
+        &self,
+        bytes: &[u8],
+        imports: &AnyImports<T>,
+        contract: &Contract,
+    ) -> Result<Box<dyn AnyTraced<T>>, LoadError> {
+        on_any!(self, sandbox => Ok(Box::new(sandbox.load_traced(bytes, &any_imports(sandbox, bytes, imports), contract)?)))
+    }
+
+    /// Loads one of Extism's plugins [for tracing](crate::Sandbox::load_traced).
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load_traced`](crate::Sandbox::load_traced).
+    #[cfg(feature = "extism")]
+    pub fn load_extism_traced(
+        &self,
+        bytes: &[u8],
+        config: hotcell_extism::ExtismConfig,
+    ) -> Result<Box<dyn AnyTraced>, LoadError> {
+        on_any!(self, sandbox => {
+            let imports = extism_imports(sandbox, bytes, config);
+            Ok(Box::new(sandbox.load_traced(bytes, &imports, &hotcell_extism::CONTRACT)?))
+        })
+    }
+}
+
+/// WASI, if that is wanted, and what the embedder offers.
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+fn any_imports<B: Backend, T: Send + 'static>(
+    sandbox: &Sandbox<B>,
+    bytes: &[u8],
+    imports: &AnyImports<T>,
+) -> Imports<T, B> {
+    // An embedder that offers functions of WASI means its own.
+    let mut own = sandbox.imports_for::<T>(bytes, !imports.offers_from(hotcell_wasi::MODULE));
+    // The names are different, and none is one of WASI then.
+    imports.add_to(&mut own).expect("no name is taken");
+    own
+}
+
+#[cfg(all(feature = "extism", any(feature = "wasmtime", feature = "wasmi")))]
+fn extism_imports<B: hotcell_extism::ExtismBackend>(
+    sandbox: &Sandbox<B>,
+    bytes: &[u8],
+    config: hotcell_extism::ExtismConfig,
+) -> Imports<(), B> {
+    let mut imports = sandbox.imports_for::<()>(bytes, true);
+    hotcell_extism::offer(&mut imports, config).expect("WASI has other names");
+    imports
 }
 
 type Make = fn(Policy, &SandboxOptions) -> Result<AnySandbox, PolicyError>;

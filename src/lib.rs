@@ -8,8 +8,10 @@ pub mod log;
 #[cfg(feature = "toml")]
 mod policy_file;
 mod sandbox;
+#[cfg(feature = "symbols")]
+mod symbols;
 
-pub use any::{AnyCx, AnyImports, AnyPlugin, AnySession};
+pub use any::{AnyCx, AnyImports, AnyPlugin, AnySession, AnyTraced};
 #[cfg(feature = "wasmi")]
 pub use backends::Wasmi;
 pub use backends::{AnySandbox, BackendInfo, DefaultBackend, SandboxOptions, backends, sandbox};
@@ -27,6 +29,8 @@ pub use builder::SandboxBuilder;
 #[cfg(feature = "toml")]
 pub use policy_file::{PolicyFileError, parse_policy};
 pub use sandbox::Sandbox;
+#[cfg(feature = "symbols")]
+pub use symbols::{Source, Symbols};
 
 #[cfg(feature = "extism")]
 pub use hotcell_extism as extism;
@@ -34,11 +38,11 @@ pub use hotcell_extism as extism;
 pub use hotcell_core::{
     Admitted, BackendError, Blame, Budget, CallError, CancelToken, Clock, Contract, Enforcement, Fault, Field, Guest,
     HostCx, HostError, HostOptions, Identity, Imports, Instant, LoadError, ModuleSummary, Offered, Output, Phase,
-    Plugin, Policy, PolicyError, Preset, Proposal, Rejection, Reply, Report, Rules, Session, Signature, TrapKind,
-    ValType, Value, Values, admit, backend,
+    Plugin, Policy, PolicyError, Preset, Proposal, Recorded, Rejection, Reply, Report, Rules, Session, Signature,
+    Traced, TrapKind, ValType, Value, Values, admit, backend,
     plugin::TypedFunc,
     policy::{self, Floats, Metering},
-    time, verdict,
+    time, trace, verdict,
 };
 
 #[cfg(feature = "json")]
@@ -57,6 +61,10 @@ mod pages {
     struct Guests;
     #[doc = include_str!("../docs/errors.md")]
     struct Errors;
+    #[doc = include_str!("../docs/debugging.md")]
+    struct Debugging;
+    #[doc = include_str!("../docs/profiling.md")]
+    struct Profiling;
     #[doc = include_str!("../docs/deployment.md")]
     struct Deployment;
     #[doc = include_str!("../docs/faq.md")]

@@ -1,4 +1,6 @@
-use hotcell_core::{Backend, Contract, Imports, LoadError, Loader, Plugin, Policy, PolicyError, admit::imports_from};
+use hotcell_core::{
+    Backend, Contract, Imports, LoadError, Loader, Plugin, Policy, PolicyError, Traced, admit::imports_from,
+};
 use hotcell_wasi::WasiConfig;
 
 use crate::{backends::DefaultBackend, builder::SandboxBuilder};
@@ -93,5 +95,19 @@ impl<B: Backend> Sandbox<B> {
         contract: &Contract,
     ) -> Result<Plugin<B, T>, LoadError> {
         self.loader.load(bytes, imports, contract)
+    }
+
+    /// Loads a module to see inside of it: where a call fails, and where its fuel goes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load_traced`].
+    pub fn load_traced<T: Send + 'static>(
+        &self,
+        bytes: &[u8],
+        imports: &Imports<T, B>,
+        contract: &Contract,
+    ) -> Result<Traced<B, T>, LoadError> {
+        self.loader.load_traced(bytes, imports, contract)
     }
 }

@@ -11,7 +11,11 @@ use hotcell::{
     },
 };
 
-use crate::{outcome::Failure, read::read_policy};
+use crate::{
+    outcome::Failure,
+    profile::{AFTER_HELP, ProfileArgs},
+    read::read_policy,
+};
 
 /// Runs untrusted WebAssembly plugins under one policy, with the same verdict on every engine.
 #[derive(Parser)]
@@ -97,6 +101,9 @@ Examples:
     /// Run the cases of a differential run in this process
     #[command(hide = true)]
     DifferentialChild(DifferentialArgs),
+    /// Show where a plugin's fuel goes
+    #[command(after_help = AFTER_HELP)]
+    Profile(ProfileArgs),
     /// Measure a plugin on every backend, and the number of calls from which a JIT pays
     #[command(after_help = "\
 Without a module, a small plugin that comes with the program is measured. Times are processor time; takes about half a
@@ -190,9 +197,19 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_variable)]
     pub config: Vec<(String, String)>,
     #[command(flatten)]
+    pub explain: ExplainArgs,
+    #[command(flatten)]
     pub cache: CacheArgs,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Whether a failed call is explained.
+#[derive(Args)]
+pub(crate) struct ExplainArgs {
+    /// Do not run a failed call again to see where it failed
+    #[arg(long)]
+    pub no_explain: bool,
 }
 
 /// What a guest gets of WASI beyond a sandbox without an outside.
@@ -219,6 +236,8 @@ pub(crate) struct CallArgs {
     /// Its arguments
     #[arg(value_name = "ARG")]
     pub arguments: Vec<String>,
+    #[command(flatten)]
+    pub explain: ExplainArgs,
     #[command(flatten)]
     pub cache: CacheArgs,
     #[command(flatten)]
@@ -484,7 +503,7 @@ fn parse_deadline_arg(text: &str) -> Result<Limit<Duration>, String> {
     parse_deadline(text).map(Limit)
 }
 
-fn parse_variable(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_variable(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

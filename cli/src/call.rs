@@ -10,6 +10,7 @@ use crate::{
     backends::open_sandbox,
     cache::{compile_for_the_next, compile_module},
     contract::Convention,
+    explain::Again,
     interrupt::cancel_on_ctrl_c,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
@@ -44,14 +45,24 @@ fn results(args: &CallArgs) -> Result<(Vec<Value>, Report, bool), Failure> {
     let module = read_module(&args.module, &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
     let options = args.cache.options(&args.common)?;
-    let sandbox = open_sandbox(args.common.backend.as_deref(), policy, &options)?;
+    let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &options)?;
     let contract = contract(args);
     let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let params = parse_arguments(plugin.summary(), &args.export, &args.arguments)?;
-    let outcome = plugin.call_values(&args.export, &params, cancel);
+    let outcome = plugin.call_values(&args.export, &params, cancel.clone());
     let tier = outcome.as_ref().map_or_else(|error| error.report.tier, |(_, report)| report.tier);
     compile_for_the_next(&options, &args.module, &args.common, &*plugin, tier);
-    let (values, report) = outcome?;
+    let (values, report) = match outcome {
+        Ok(results) => results,
+        Err(error) if args.explain.no_explain => return Err(error.into()),
+        Err(error) => {
+            let again = Again { module: &module, policy: &policy, options: &options };
+            return Err(again.explain(error, |sandbox| {
+                let traced = sandbox.load_traced(&module, &contract)?.repeated();
+                Ok(traced.call_values_with(&args.export, &params, (), cancel.clone()))
+            }));
+        }
+    };
     Ok((values, report, plugin.is_cached()))
 }
 

@@ -1,7 +1,8 @@
 //! Which contract a module is held to.
 
 use hotcell::{
-    AnyPlugin, AnySandbox, CallError, CancelToken, Contract, LoadError, ModuleSummary, Offered, Reply,
+    AnyPlugin, AnySandbox, AnyTraced, CallError, CancelToken, Contract, LoadError, ModuleSummary, Offered, Recorded,
+    Reply,
     admit::{COMMAND, ModuleKind},
     extism::{self, ExtismConfig, is_plugin},
 };
@@ -38,11 +39,35 @@ impl Convention {
     ) -> Result<Box<dyn AnyPlugin>, LoadError> {
         match self {
             Self::Own(contract) => sandbox.load(module, contract),
-            Self::Extism => {
-                let given = config.iter().cloned();
-                sandbox
-                    .load_extism(module, given.fold(ExtismConfig::default(), |all, (key, value)| all.with(key, value)))
-            }
+            Self::Extism => sandbox.load_extism(module, extism_config(config)),
+        }
+    }
+
+    /// Loads the module for tracing.
+    pub(crate) fn load_traced(
+        &self,
+        sandbox: &AnySandbox,
+        module: &[u8],
+        config: &[(String, String)],
+    ) -> Result<Box<dyn AnyTraced>, LoadError> {
+        match self {
+            Self::Own(contract) => sandbox.load_traced(module, contract),
+            Self::Extism => sandbox.load_extism_traced(module, extism_config(config)),
+        }
+    }
+
+    /// As [`call`](Self::call), of a module that is traced.
+    pub(crate) fn record(
+        &self,
+        traced: &dyn AnyTraced,
+        entry: &str,
+        input: &[u8],
+        cancel: Option<CancelToken>,
+    ) -> Recorded<Reply> {
+        match self {
+            Self::Own(Contract::Command) => traced.call_with(COMMAND, input, (), cancel),
+            Self::Own(_) => traced.call_with(entry, input, (), cancel),
+            Self::Extism => traced.call_extism(entry, input, (), cancel),
         }
     }
 
@@ -94,6 +119,10 @@ pub(crate) enum Kind {
     Own(ModuleKind),
     /// One of Extism's plugins.
     Extism,
+}
+
+fn extism_config(given: &[(String, String)]) -> ExtismConfig {
+    given.iter().cloned().fold(ExtismConfig::default(), |all, (key, value)| all.with(key, value))
 }
 
 impl Kind {

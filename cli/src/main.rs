@@ -12,10 +12,12 @@ mod call;
 mod conformance;
 mod contract;
 mod differential;
+mod explain;
 mod inspect;
 mod interrupt;
 mod outcome;
 mod policy;
+mod profile;
 mod progress;
 mod read;
 mod run;
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
             _ => conformance::run(&args),
         },
         Command::DifferentialChild(args) => differential::child(&args),
+        Command::Profile(args) => profile::profile(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Backends { json } => backends::show(json),
     }

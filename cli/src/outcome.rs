@@ -12,7 +12,7 @@ use hotcell::{
 };
 use serde::Serialize;
 
-use crate::contract::Kind;
+use crate::{contract::Kind, explain::Explanation};
 
 /// Version of the JSON object.
 pub(crate) const SCHEMA: u32 = 1;
@@ -25,11 +25,12 @@ pub(crate) struct Failure {
     offset: Option<u64>,
     rejections: Vec<JsonRejection>,
     report: Option<Box<Report>>,
+    explanation: Option<Explanation>,
 }
 
 impl Failure {
     fn new(code: &'static str, message: String) -> Self {
-        Self { code, phase: None, message, offset: None, rejections: Vec::new(), report: None }
+        Self { code, phase: None, message, offset: None, rejections: Vec::new(), report: None, explanation: None }
     }
 
     /// A file that cannot be read or written.
@@ -93,6 +94,26 @@ impl Failure {
         Self::new("io", format!("cannot draw the picture: {}", chain(error)))
     }
 
+    /// A profile without a call.
+    pub(crate) fn no_profile() -> Self {
+        Self::new("backend", "nothing was recorded".to_owned())
+    }
+
+    /// The verdict and its message, to end with once more.
+    pub(crate) fn again(&self) -> Self {
+        Self { phase: self.phase, ..Self::new(self.code, self.message.clone()) }
+    }
+
+    /// A plugin that uses more fuel than it may.
+    pub(crate) fn over_budget(message: String) -> Self {
+        Self::new("over-budget", message)
+    }
+
+    /// With where the guest was, and the offset of its trap.
+    pub(crate) fn explained(self, explanation: Explanation, offset: Option<u64>) -> Self {
+        Self { explanation: Some(explanation), offset, ..self }
+    }
+
     /// Prints the failure and returns its exit code.
     pub(crate) fn finish(&self, json: bool) -> ExitCode {
         if json {
@@ -108,6 +129,7 @@ impl Failure {
                 results: None,
                 kind: None,
                 rejections: &self.rejections,
+                explanation: self.explanation.as_ref(),
                 report: self.report.as_deref().map(JsonReport::from),
             });
             if printed.is_err() {
@@ -120,7 +142,10 @@ impl Failure {
             if let Some(report) = &self.report {
                 let _ = write!(io::stderr(), "{}", Written(report));
             }
-            let _ = writeln!(io::stderr(), "hotcell: {}{phase}{offset}: {}{report}", self.code, self.message);
+            let explanation = self.explanation.as_ref().map(|explanation| format!("\n{explanation}"));
+            let explanation = explanation.as_deref().unwrap_or_default().trim_end();
+            let _ =
+                writeln!(io::stderr(), "hotcell: {}{phase}{offset}: {}{explanation}{report}", self.code, self.message);
             for rejection in self.rejections.iter().skip(1) {
                 let _ = writeln!(io::stderr(), "hotcell: also {rejection}");
             }
@@ -183,6 +208,7 @@ pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCod
             results: success.results.clone(),
             kind: success.kind.map(Kind::name),
             rejections: &[],
+            explanation: None,
             report: Some(JsonReport { cached: Some(success.is_cached), ..success.report.into() }),
         };
         return exit(print_json(&object));
@@ -211,6 +237,7 @@ pub(crate) fn admitted(json: bool) -> ExitCode {
         results: None,
         kind: None,
         rejections: &[],
+        explanation: None,
         report: None,
     }))
 }
@@ -271,6 +298,9 @@ struct Json<'a> {
     /// Everything that is wrong with a module that was not admitted; the first is the verdict.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     rejections: &'a [JsonRejection],
+    /// Where a guest was that failed.
+    #[serde(flatten)]
+    explanation: Option<&'a Explanation>,
     report: Option<JsonReport>,
 }
 
@@ -298,7 +328,7 @@ impl std::fmt::Display for JsonRejection {
 }
 
 #[derive(Serialize)]
-struct JsonReport {
+pub(crate) struct JsonReport {
     backend: &'static str,
     backend_version: &'static str,
     /// The engine that answered, of a backend that has several.
@@ -353,7 +383,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// The one-line text form of a report.
-struct Line<'a>(&'a Report);
+pub(crate) struct Line<'a>(pub(crate) &'a Report);
 
 impl std::fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

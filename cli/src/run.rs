@@ -12,6 +12,7 @@ use crate::{
     backends::open_sandbox,
     cache::{compile_for_the_next, compile_module},
     contract::{Kind, convention_of},
+    explain::Again,
     interrupt::cancel_on_ctrl_c,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
@@ -62,12 +63,26 @@ fn answer(args: &RunArgs) -> Result<Answer, Failure> {
     let convention = convention_of(false, &args.entry)(&module);
     let input = read_input(args.input.as_deref(), &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
-    let options = SandboxOptions { wasi: wasi::config(args, &policy)?, ..args.cache.options(&args.common)? };
-    let sandbox = open_sandbox(args.common.backend.as_deref(), policy, &options)?;
+    let options = SandboxOptions {
+        wasi: wasi::config(&args.module, &args.wasi, &args.arguments, &policy)?,
+        ..args.cache.options(&args.common)?
+    };
+    let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &options)?;
     let load = || convention.load(&sandbox, &module, &args.config);
     let plugin = with_progress("compiling", args.common.quiet, load)?;
-    let outcome = convention.call(&*plugin, &args.entry, &input, cancel);
+    let outcome = convention.call(&*plugin, &args.entry, &input, cancel.clone());
     let tier = outcome.as_ref().map_or_else(|error| error.report.tier, |reply| reply.report.tier);
     compile_for_the_next(&options, &args.module, &args.common, &*plugin, tier);
-    Ok(Answer { reply: outcome?, kind: convention.kind(plugin.summary()), is_cached: plugin.is_cached() })
+    let reply = match outcome {
+        Ok(reply) => reply,
+        Err(error) if args.explain.no_explain => return Err(error.into()),
+        Err(error) => {
+            let again = Again { module: &module, policy: &policy, options: &options };
+            return Err(again.explain(error, |sandbox| {
+                let traced = convention.load_traced(sandbox, &module, &args.config)?.repeated();
+                Ok(convention.record(&*traced, &args.entry, &input, cancel.clone()))
+            }));
+        }
+    };
+    Ok(Answer { reply, kind: convention.kind(plugin.summary()), is_cached: plugin.is_cached() })
 }

@@ -101,10 +101,31 @@ pub(crate) fn admit_identified<'a>(
     offered: &Offered,
     contract: &Contract,
 ) -> Result<Admitted<'a>, Rejection> {
+    admit_as(identity, bytes, policy, offered, contract, false)
+}
+
+/// As [`admit`], for an engine that runs the module [traced](crate::trace). Nobody keeps its code.
+pub(crate) fn admit_traced<'a>(
+    bytes: &'a [u8],
+    policy: &Policy,
+    offered: &Offered,
+    contract: &Contract,
+) -> Result<Admitted<'a>, Rejection> {
+    admit_as(None, bytes, policy, offered, contract, true)
+}
+
+fn admit_as<'a>(
+    identity: Option<Identity<'a>>,
+    bytes: &'a [u8],
+    policy: &Policy,
+    offered: &Offered,
+    contract: &Contract,
+    is_traced: bool,
+) -> Result<Admitted<'a>, Rejection> {
     let validated = admit::examine(bytes, policy, offered, contract)?;
     Ok(Admitted {
         identity,
-        bytes: meter::for_engine(bytes, &validated, policy.rules())?,
+        bytes: meter::for_engine(bytes, &validated, policy.rules(), is_traced)?,
         summary: validated.summary,
         memory: contract.memory().map(Box::from),
         policy: policy.fingerprint(),

@@ -8,6 +8,7 @@
 //! * [`meter`]: the rewrite that makes fuel and stack the same numbers on every engine;
 //! * [`backend`]: the trait that an engine is put behind, and what a host function sees;
 //! * [`plugin`]: the byte contract, the ABI check, poison and report, written once for every backend;
+//! * [`trace`]: where a guest was when it failed, and where its fuel went;
 //! * [`verdict`]: rejections, faults and reports.
 
 #![no_std]
@@ -29,6 +30,7 @@ mod reserved;
 #[cfg(feature = "std")]
 pub mod ticker;
 pub mod time;
+pub mod trace;
 pub mod value;
 pub mod verdict;
 
@@ -39,7 +41,7 @@ pub use backend::{
     Store, Streams, TypedCall,
 };
 pub use identity::Identity;
-pub use plugin::{Guest, Loader, Plugin, Reply, Session};
+pub use plugin::{Guest, Loader, Plugin, Recorded, Reply, Session, Traced};
 pub use policy::{Policy, PolicyError, Preset, Proposal, Rules};
 pub use time::{CancelToken, Clock, Instant};
 pub use value::{ValType, Value, Values};

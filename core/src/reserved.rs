@@ -23,12 +23,25 @@ pub const GROW: &str = "grow";
 /// [trap](crate::policy::Unknown::Trap): `(i32) -> ()`. The argument is the import's index; it does not return.
 pub const MISSING: &str = "missing";
 
+/// Exports of the two globals that say where a [traced](crate::trace) guest is: the [`Place`] of its last step that could have
+/// ended it. Reserved.
+pub const PLACE: [&str; 2] = ["__hotcell_at", "__hotcell_at_high"];
+/// Export of a traced guest's first global, where that is a mutable i32: linkers keep there where the guest's own stack in linear
+/// memory ends. Reserved.
+pub const STACK_POINTER: &str = "__hotcell_stack_pointer";
+/// Name in [`HOST`] of the function that a traced guest calls when it enters a function of its own:
+/// `(i32, i32, i32, i64) -> ()`. The arguments are the function's index, the [`Place`] of the call, and the fuel counter.
+pub const ENTER: &str = "enter";
+/// Name in [`HOST`] of the function that a traced guest calls when it leaves one: `(i64) -> ()`. The argument is the fuel
+/// counter.
+pub const LEAVE: &str = "leave";
+
 /// The exports.
-pub(crate) const EXPORTS: [&str; 3] = [FUEL, STACK, START];
+pub(crate) const EXPORTS: [&str; 6] = [FUEL, STACK, START, PLACE[0], PLACE[1], STACK_POINTER];
 
 /// Whether a host function of these names would be taken for one of core's.
 pub(crate) fn is_import(module: &str, name: &str) -> bool {
-    module == HOST && [REFILL, GROW, MISSING].contains(&name)
+    module == HOST && [REFILL, GROW, MISSING, ENTER, LEAVE].contains(&name)
 }
 
 /// The export of the start function of a module that has one.
@@ -65,9 +78,49 @@ impl GrowthOf {
     }
 }
 
+/// Bits of the lower half of a place: a constant of 15 bits needs no room in any engine's table of constants.
+const LOW_BITS: u32 = 15;
+
+/// Where a traced guest is: an offset in its module, in two halves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) low: i32,
+    /// Negative: a call there has taken the place of its caller.
+    pub(crate) high: i32,
+}
+
+impl Place {
+    /// The offset, which is below 2^30: no module is larger.
+    pub(crate) fn new(offset: u32, is_tail_call: bool) -> Self {
+        let high = (offset >> LOW_BITS).cast_signed();
+        Self { low: (offset & ((1 << LOW_BITS) - 1)).cast_signed(), high: if is_tail_call { !high } else { high } }
+    }
+
+    pub(crate) fn is_tail_call(self) -> bool {
+        self.high < 0
+    }
+
+    /// The offset; zero where the guest is nowhere.
+    pub(crate) fn offset(self) -> u32 {
+        let high = if self.is_tail_call() { !self.high } else { self.high };
+        high.cast_unsigned() << LOW_BITS | self.low.cast_unsigned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_says_where_and_whether_it_is_a_tail_call() {
+        for offset in [0, 1, 32_767, 32_768, 65_536, (1 << 30) - 1] {
+            for is_tail_call in [false, true] {
+                let place = Place::new(offset, is_tail_call);
+                assert_eq!((place.offset(), place.is_tail_call()), (offset, is_tail_call));
+                assert!((-32_768..32_768).contains(&place.low) && (-32_768..32_768).contains(&place.high));
+            }
+        }
+    }
 
     #[test]
     fn a_guest_names_what_grows() {

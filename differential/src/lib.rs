@@ -20,6 +20,7 @@ pub mod generate;
 pub mod reference;
 pub mod smith;
 pub mod superseded;
+pub mod traced;
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use hotcell_core::{
     CallError, Contract, HostOptions, Imports, LoadError, Loader, ModuleSummary, Plugin, Policy, PolicyError, Session,
-    Value,
+    Traced, Value,
     admit::ExternType,
     backend::{Instance, Store},
     verdict::Usage,
@@ -54,6 +54,15 @@ impl<B: BackendUnderTest> Runner<B> {
     /// As [`Loader::load`].
     pub fn load_as(&self, wasm: &[u8], contract: &Contract) -> Result<Plugin<B, Host>, LoadError> {
         self.loader.load(wasm, &self.imports, contract)
+    }
+
+    /// As [`load`](Self::load), for tracing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load_traced`].
+    pub fn load_traced(&self, wasm: &[u8]) -> Result<Traced<B, Host>, LoadError> {
+        self.loader.load_traced(wasm, &self.imports, &Contract::None)
     }
 
     /// One call on a new instance.

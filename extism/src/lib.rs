@@ -54,7 +54,7 @@ pub use blocks::{free_block, new_block, read_block};
 pub use config::{ExtismConfig, LogLevel};
 pub use http::HttpResponse;
 pub use offer::{ExtismBackend, offer};
-pub use plugin::{Plugin, Session, call_in};
+pub use plugin::{Plugin, Session, call_in, call_traced};
 pub use signatures::signatures;
 
 use hotcell_core::{Contract, admit::imports_from};

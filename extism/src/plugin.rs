@@ -1,4 +1,6 @@
-use hotcell_core::{Backend, CallError, CancelToken, Plugin as CorePlugin, Reply, Session as CoreSession};
+use hotcell_core::{
+    Backend, CallError, CancelToken, Plugin as CorePlugin, Recorded, Reply, Session as CoreSession, Traced,
+};
 
 use crate::convention;
 
@@ -104,4 +106,16 @@ impl<B: Backend, T: Send + 'static> AsMut<CoreSession<B, T>> for Session<B, T> {
     fn as_mut(&mut self) -> &mut CoreSession<B, T> {
         &mut self.0
     }
+}
+
+/// Calls `entry` with `input`, of a plugin that was loaded [for tracing](hotcell_core::Loader::load_traced) with the imports of
+/// [`offer`](crate::offer).
+pub fn call_traced<B: Backend, T: Send + 'static>(
+    traced: &Traced<B, T>,
+    entry: &str,
+    input: &[u8],
+    state: T,
+    cancel: Option<CancelToken>,
+) -> Recorded<Reply> {
+    traced.call_by(|guest, input| convention::call(guest, entry, input), input, state, cancel)
 }

@@ -1,8 +1,10 @@
 //! Plugins and sessions on a backend that was chosen at run time: object-safe, with host functions that do not know it.
 
 mod imports;
+mod traced;
 
 pub use imports::{AnyCx, AnyImports};
+pub use traced::AnyTraced;
 
 use hotcell_core::{
     Backend, CallError, CancelToken, Fault, ModuleSummary, Plugin, Reply, Report, Session, Value, backend::BadPointer,

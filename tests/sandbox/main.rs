@@ -15,4 +15,5 @@ mod metering;
 mod parity;
 mod shapes;
 mod tiered;
+mod traces;
 mod wasmi_fences;

@@ -3,6 +3,7 @@
 mod cache;
 mod call;
 mod environment;
+mod inside;
 mod inspect;
 mod measure;
 mod outcomes;

@@ -217,7 +217,9 @@ impl Accounts {
         if effect != Effect::Step {
             self.count_host_call()?;
         }
-        self.superseding.has_effects |= effect == Effect::World;
+        if effect == Effect::World {
+            self.begin_effect()?;
+        }
         // What a host function takes is the guest's time.
         if matches!(self.budget.deadline, Some(Deadline::In(_))) {
             self.time_left();

@@ -10,6 +10,8 @@ use crate::{
 /// What a host function sees: its state, the guest's memory, and the budget.
 pub struct HostCx<'a, B: SandboxBackend, T: Send + 'static> {
     caller: B::Caller<'a, T>,
+    /// Whether it has called the guest back.
+    has_called: bool,
 }
 
 impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
@@ -145,6 +147,11 @@ impl<B: SandboxBackend, T: Send + 'static> HostCx<'_, B, T> {
         }
         if let Err(denied) = accounts.enter_guest_again() {
             return Err(self.stop(denied));
+        }
+        if core::mem::replace(&mut self.has_called, true)
+            && let Some(recorder) = &mut self.caller.data_mut().recorder
+        {
+            recorder.call_again();
         }
         let outcome = self.caller.call_values(export, params);
         self.accounts().leave_guest_again();
@@ -286,7 +293,7 @@ where
     B: SandboxBackend,
     T: Send + 'static,
 {
-    let mut cx = HostCx::<B, T> { caller };
+    let mut cx = HostCx::<B, T> { caller, has_called: false };
     let accounts = cx.accounts();
     accounts.filling_ended();
     if let Err(fault) = accounts.begin_host_call(effect) {

@@ -6,6 +6,7 @@ use super::{
     Backend, HostCx, HostError, HostFn, HostStop, Store,
     host::{Effect, host_call},
     slices::refill,
+    tracing,
 };
 use crate::{
     admit::{FuncType, Offered, Signature},
@@ -44,6 +45,7 @@ impl<T: Send + 'static, B: Backend> Imports<T, B> {
                 Err(HostStop)
             },
         );
+        tracing::define::<T, B>(&mut native);
         Self { native, offered: Offered::default(), engine: backend.engine() }
     }
 

@@ -23,6 +23,7 @@ mod store;
 mod streams;
 mod superseding;
 mod ticks;
+mod tracing;
 
 pub use accounts::{Accounts, Budget, Deadline, MOST_FUEL};
 pub use enforcement::{Enforcement, Field, check_enforceable};

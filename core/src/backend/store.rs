@@ -1,6 +1,6 @@
 //! What every store carries, and what core reaches of it.
 
-use alloc::{borrow::ToOwned, vec::Vec};
+use alloc::{borrow::ToOwned, boxed::Box, vec::Vec};
 
 use super::{
     Accounts, Budget, Deadline, HostOptions, HostStop, MOST_FUEL, Streams, extensions::Extensions, slices, ticks::Ticks,
@@ -8,6 +8,7 @@ use super::{
 use crate::{
     policy::Policy,
     time::CancelToken,
+    trace::Recorder,
     value::Value,
     verdict::{Fault, Tier},
 };
@@ -69,6 +70,8 @@ pub struct StoreData<T> {
     ticks: Ticks,
     pub(crate) streams: Streams,
     pub(crate) extensions: Extensions,
+    /// Of a traced guest.
+    pub(crate) recorder: Option<Box<Recorder>>,
 }
 
 impl<T> StoreData<T> {
@@ -82,6 +85,7 @@ impl<T> StoreData<T> {
             ticks: Ticks::new(policy.is_interruptible()),
             streams: Streams::new(policy),
             extensions: Extensions::default(),
+            recorder: None,
         };
         data.begin();
         data
@@ -215,6 +219,12 @@ pub(crate) fn cause<T, S: Store<T> + ?Sized>(store: &mut S, fault: Fault) -> Fau
     if matches!(fault, Fault::StackOverflow) && data.metered_by == MeteredBy::Guest && !data.accounts.is_parked() {
         // The engine had no room for a frame that the guest's counter has none for either. Parks the fault.
         let _ = slices::refill(store, -1);
+    }
+    if store.data().recorder.is_some() {
+        let fuel = store.fuel();
+        if let Some(recorder) = &mut store.data_mut().recorder {
+            recorder.end(fuel);
+        }
     }
     let data = store.data_mut();
     let (parked, cells) = (data.accounts.take_parked(), data.stack_cells);

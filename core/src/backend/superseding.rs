@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::Accounts;
+use crate::verdict::Fault;
 
 /// Whether an operation is to begin again.
 #[derive(Default)]
@@ -17,7 +18,11 @@ pub(super) struct Superseding {
     ready: Option<Arc<AtomicBool>>,
     has_happened: bool,
     /// Something outside of the instance was changed.
-    pub(super) has_effects: bool,
+    has_effects: bool,
+    /// The operation has happened before, and is to change nothing outside of its instance.
+    is_repeated: bool,
+    /// It would have.
+    was_refused: bool,
 }
 
 impl Accounts {
@@ -49,6 +54,28 @@ impl Accounts {
         let is_ready = self.superseding.ready.as_ref().is_some_and(|ready| ready.load(Ordering::Acquire));
         self.superseding.has_happened = is_ready && !self.superseding.has_effects;
         self.superseding.has_happened
+    }
+
+    /// The operation has happened before: it ends where it would change something outside of its instance.
+    pub(crate) fn repeat(&mut self) {
+        self.superseding.is_repeated = true;
+    }
+
+    /// Whether it ended there.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.superseding.was_refused
+    }
+
+    /// A host function is to change something outside of the instance.
+    #[inline]
+    pub(super) fn begin_effect(&mut self) -> Result<(), Fault> {
+        self.superseding.has_effects = true;
+        if self.superseding.is_repeated {
+            self.superseding.was_refused = true;
+            // Nobody sees this fault.
+            return Err(Fault::Cancelled);
+        }
+        Ok(())
     }
 
     /// Whether the operation ended to begin again.

@@ -45,10 +45,17 @@ impl Written {
     }
 }
 
+/// A body of the guest.
+pub(super) struct OwnBody<'a> {
+    /// Index of its function, in the module as it came.
+    pub(super) function: u32,
+    pub(super) body: &'a FunctionBody<'a>,
+    pub(super) shape: BodyShape,
+}
+
 /// Rewrites one body. One that `takes_stack` gets the stack counter as an additional last parameter.
 pub(super) fn rewrite_body(
-    body: &FunctionBody<'_>,
-    shape: BodyShape,
+    &OwnBody { function, body, shape }: &OwnBody<'_>,
     takes_stack: bool,
     context: &Context<'_>,
     block_types: &mut BlockTypes,
@@ -66,6 +73,8 @@ pub(super) fn rewrite_body(
     let mut operators = Vec::with_capacity(bytes.len() * 2);
     let mut emitter = Emitter { out: &mut operators, context, locals: &mut locals, block_types, unlikely: Vec::new() };
     if context.counts {
+        emitter.tell_enter(function);
+        emitter.place(offset(start), false);
         emitter.enter(runs.entry_cost() + cost::entry(frame.cells, shape), frame.cells, takes_stack);
         let whole = emitter.block_types.of(&[], &ty.results);
         InstructionSink::new(emitter.out).block(whole);
@@ -82,12 +91,19 @@ pub(super) fn rewrite_body(
         // The guest's last `end` closes the block around its body. With tail calls any function may return to the host
         // in place of an exported one. Without, a function that takes the stack is called through its entrance.
         let may_return_to_host = (shape.is_exported && !takes_stack) || context.has_tail_calls();
+        emitter.place(offset(begin + bytes.len() - 1), false);
         emitter.leave(may_return_to_host.then_some(frame.cells));
+        emitter.tell_leave();
         InstructionSink::new(emitter.out).end();
     }
     let unlikely = emitter.unlikely;
     let slots = u64::from(locals.count()) + u64::from(shape.height) + OWN_OPERANDS;
     Written { slots, ..Written::new(&frame.groups, locals.added(), &operators, unlikely) }
+}
+
+fn offset(at: usize) -> u32 {
+    // A module is far smaller than 4 GiB.
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// Upper bound of operands that the rewrite pushes on top of the guest's.
@@ -96,6 +112,8 @@ const OWN_OPERANDS: u64 = 6;
 impl What {
     fn emit(self, emitter: &mut Emitter<'_>, runs: &Runs, encoded: &[u8], frame_cells: i64) {
         match self {
+            Self::Place { at, is_tail_call } => emitter.place(at, is_tail_call),
+            Self::Replaced => emitter.tell_replaced(),
             Self::Run(run) => emitter.charge(runs.cost(run)),
             Self::CheckedRun(run) => emitter.charge_and_check(runs.cost(run), runs.ahead(run)),
             Self::RunAfterCall(run) => emitter.resume(runs.cost(run)),

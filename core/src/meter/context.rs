@@ -2,13 +2,24 @@
 
 use alloc::vec::Vec;
 
-use wasm_encoder::ValType;
+use wasm_encoder::{SectionId, ValType};
 
-use super::{asking, bulk::Pieces, emit::Counters, growth::Grower, linkage::Linkages, walk::Width};
+use super::{
+    asking,
+    bulk::Pieces,
+    emit::Counters,
+    growth::Grower,
+    linkage::Linkages,
+    tracing::{self, Tracing},
+    walk::Width,
+};
 use crate::{
     admit::{Bulk, FuncType, Growth, Validated},
     value,
 };
+
+/// Id of the code section.
+const CODE: u8 = SectionId::Code as u8;
 
 /// The facts of a module that the rewrite needs.
 pub(super) struct Context<'a> {
@@ -18,6 +29,8 @@ pub(super) struct Context<'a> {
     /// length: a longer operator must trap, not run out of fuel, which has no limit then.
     pub(super) clamps: bool,
     pub(super) counters: Counters,
+    /// Present in diagnostic mode, and only where the guest counts.
+    pub(super) tracing: Option<Tracing>,
     pub(super) linkages: Linkages,
     validated: &'a Validated,
     /// The functions that run bulk operators in pieces, then those that grow, in the order of their indices after all
@@ -37,12 +50,14 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(validated: &'a Validated, counts: bool, canonicalises: bool) -> Self {
+    pub(super) fn new(validated: &'a Validated, counts: bool, canonicalises: bool, is_traced: bool) -> Self {
         let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let fuel = index(validated.globals.len());
         let imports = usize::from(counts)
             + usize::from(!validated.growths.is_empty())
             + usize::from(!validated.missing.is_empty());
+        let before_enter = imports;
+        let imports = imports + if is_traced { tracing::ITEMS } else { 0 };
         let types = validated.types.len() + imports;
         let mut linkages = match counts {
             true => Linkages::of(validated, index(imports), types),
@@ -62,11 +77,17 @@ impl<'a> Context<'a> {
         let imported = linkages.kept();
         let (before_grow, before_missing) =
             (usize::from(counts), usize::from(counts) + usize::from(!growers.is_empty()));
+        let code = validated.section(CODE).map_or(0, |section| section.content.start);
+        let tracing = is_traced.then(|| {
+            let enter_type = validated.types.len() + before_enter;
+            Tracing::new(fuel + 2, index(imported + before_enter), index(enter_type), code)
+        });
         Self {
             counts,
             canonicalises,
             clamps: !counts && has_wide_bulk(validated),
             counters: Counters { fuel, stack: fuel + 1, refill: index(imported), ask, ask_at_entry: ask + 1 },
+            tracing,
             grow: index(imported + before_grow),
             missing: index(imported + before_missing),
             refill_type: index(validated.types.len()),

@@ -24,14 +24,17 @@ mod limits;
 mod linkage;
 mod nan;
 mod runs;
+mod sections;
 mod temporaries;
+mod tracing;
 mod walk;
 
 pub use cost::{BYTES_PER_UNIT, FRAME_CELLS};
+pub(crate) use tracing::types as tracing_types;
 
 pub use crate::{
     policy::{CELL_BYTES, COST_VERSION},
-    reserved::{FUEL, GROW, HOST, MISSING, REFILL, STACK, START},
+    reserved::{ENTER, FUEL, GROW, HOST, LEAVE, MISSING, PLACE, REFILL, STACK, STACK_POINTER, START},
 };
 
 use alloc::{borrow::Cow, vec::Vec};
@@ -44,23 +47,25 @@ use wasmparser::{BinaryReader, FunctionBody, ImportSectionReader};
 
 use self::{
     block_types::BlockTypes,
-    body::{Written, rewrite_body},
-    context::{Context, encoded, has_wide_bulk},
+    body::{OwnBody, Written, rewrite_body},
+    context::{Context, has_wide_bulk},
     limits::Rewritten,
     linkage::{Linkage, entrance, with_parameter},
+    sections::{Items, append},
+    tracing::Tracing,
 };
 use crate::{
-    admit::{BodyShape, FuncType, Section, Validated},
+    admit::{FuncType, Section, Validated},
     fences::LARGE_BODY,
     policy::{Floats, Metering, Rules},
     value,
     verdict::Rejection,
 };
 
-/// Opcode of a function type.
-const FUNCTION_TYPE: u8 = 0x60;
+/// Exports of a traced module in addition: where it is, and its stack pointer.
+const MOST_TRACING_EXPORTS: usize = tracing::ITEMS + 1;
 
-/// Returns the binary for the engine.
+/// Returns the binary for the engine. One that `is_traced` also tells what it does; without `metering = exact`, it cannot.
 ///
 /// # Errors
 ///
@@ -69,6 +74,7 @@ pub(crate) fn for_engine<'a>(
     bytes: &'a [u8],
     validated: &Validated,
     rules: &Rules,
+    is_traced: bool,
 ) -> Result<Cow<'a, [u8]>, Rejection> {
     let counts = rules.metering == Metering::Exact;
     let canonicalises = rules.floats == Floats::Canonical;
@@ -80,7 +86,7 @@ pub(crate) fn for_engine<'a>(
         limits::check_as_it_is(validated)?;
         return Ok(Cow::Borrowed(bytes));
     }
-    let context = Context::new(validated, counts, canonicalises);
+    let context = Context::new(validated, counts, canonicalises, is_traced && counts);
     let mut block_types = BlockTypes::new(context.types_before_blocks());
     Rewrite { bytes, validated, context }.module(&mut block_types).map(Cow::Owned)
 }
@@ -147,20 +153,23 @@ impl Rewrite<'_> {
     fn rewritten(&self, block_types: &BlockTypes) -> Rewritten {
         let (counters, start) = (usize::from(self.context.counts), usize::from(self.validated.start.is_some()));
         let (grows, misses) = (usize::from(self.context.grows()), usize::from(!self.context.missing().is_empty()));
+        let traces = self.context.tracing.map_or(0, |_| tracing::ITEMS);
+        let told: u64 = tracing::types().iter().map(|ty| limits::function_size(ty.params.len(), 0)).sum();
         let functions =
             self.validated.bodies.len() + self.context.linkages.split().len() + self.context.own_functions();
         // The counters; the refill function, with one parameter; the growth function, with three and a result; the
         // start function, with none.
         let type_size = counters as u64 * (2 + limits::function_size(1, 0))
             + grows as u64 * limits::function_size(3, 1)
-            + misses as u64 * limits::function_size(1, 0);
+            + misses as u64 * limits::function_size(1, 0)
+            + if traces > 0 { told + MOST_TRACING_EXPORTS as u64 } else { 0 };
         Rewritten {
             types: self.context.types_before_blocks() + block_types.types().len(),
             // Those in whose place the module has functions count twice.
-            imports: counters + grows + misses,
+            imports: counters + grows + misses + traces,
             functions,
-            globals: self.validated.globals.len() + 2 * counters,
-            exports: 2 * counters + start,
+            globals: self.validated.globals.len() + 2 * counters + traces,
+            exports: 2 * counters + start + if traces > 0 { MOST_TRACING_EXPORTS } else { 0 },
             type_size: type_size + start as u64 * limits::function_size(0, 0),
         }
     }
@@ -243,6 +252,9 @@ impl Rewrite<'_> {
         if !self.context.missing().is_empty() {
             types.add_type(&FuncType { params: [value::ValType::I32].to_vec(), results: Vec::new() });
         }
+        if self.context.tracing.is_some() {
+            tracing::types().iter().for_each(|ty| types.add_type(ty));
+        }
         for ty in self.context.linkages.types() {
             types.add_type(&with_parameter(self.context.function_type(ty)));
         }
@@ -279,6 +291,9 @@ impl Rewrite<'_> {
         if !self.context.missing().is_empty() {
             import(MISSING, self.context.missing_type);
         }
+        for (name, ty) in self.context.tracing.into_iter().flat_map(Tracing::imports) {
+            import(name, ty);
+        }
         imports
     }
 
@@ -313,6 +328,12 @@ impl Rewrite<'_> {
                 });
             }
         }
+        for _ in self.context.tracing.into_iter().flat_map(Tracing::globals) {
+            globals.add(|out| {
+                GlobalType { val_type: ValType::I32, mutable: true, shared: false }.encode(out);
+                ConstExpr::i32_const(0).encode(out);
+            });
+        }
         globals
     }
 
@@ -328,6 +349,12 @@ impl Rewrite<'_> {
         if self.context.counts {
             export(FUEL, ExportKind::Global, self.context.counters.fuel);
             export(STACK, ExportKind::Global, self.context.counters.stack);
+        }
+        if let Some(tracing) = self.context.tracing {
+            let stack_pointer = tracing::stack_pointer(self.validated).map(|global| (STACK_POINTER, global));
+            for (name, global) in tracing.globals().into_iter().chain(stack_pointer) {
+                export(name, ExportKind::Global, global);
+            }
         }
         if let Some(start) = self.validated.start {
             export(START, ExportKind::Func, self.context.linkages.index(start));
@@ -350,8 +377,8 @@ impl Rewrite<'_> {
         let first = self.context.linkages.index(u32::try_from(self.validated.imported_functions).unwrap_or(u32::MAX));
         for (index, shape) in self.validated.bodies.iter().enumerate() {
             let written = match self.context.linkages.of_defined(index) {
-                Linkage::Global => self.body(&bodies[index], *shape, false, block_types),
-                Linkage::Parameter => self.body(&bodies[index], *shape, true, block_types),
+                Linkage::Global => self.body(&bodies[index], index, false, block_types),
+                Linkage::Parameter => self.body(&bodies[index], index, true, block_types),
                 Linkage::Split(body) => {
                     let ty = self.context.function_type(shape.ty);
                     entrance(ty, *shape, body, self.context.counters, self.validated.has_tail_calls)
@@ -360,7 +387,7 @@ impl Rewrite<'_> {
             code.add(first, &written)?;
         }
         for &index in self.context.linkages.split() {
-            code.add(first, &self.body(&bodies[index], self.validated.bodies[index], true, block_types))?;
+            code.add(first, &self.body(&bodies[index], index, true, block_types))?;
         }
         for pieces in &self.context.pieces {
             code.add(first, &pieces.body(self.context.counters))?;
@@ -375,16 +402,16 @@ impl Rewrite<'_> {
     }
 
     /// Rewrites one body, or copies it.
-    fn body(
-        &self,
-        body: &BinaryReader<'_>,
-        shape: BodyShape,
-        takes_stack: bool,
-        block_types: &mut BlockTypes,
-    ) -> Written {
+    fn body(&self, body: &BinaryReader<'_>, index: usize, takes_stack: bool, block_types: &mut BlockTypes) -> Written {
+        let shape = self.validated.bodies[index];
         let Context { counts, canonicalises, clamps, .. } = self.context;
         if counts || canonicalises || clamps || self.context.linkages.renumbers() || shape.words > LARGE_BODY {
-            return rewrite_body(&FunctionBody::new(body.clone()), shape, takes_stack, &self.context, block_types);
+            let own = OwnBody {
+                function: u32::try_from(self.validated.imported_functions + index).unwrap_or(u32::MAX),
+                body: &FunctionBody::new(body.clone()),
+                shape,
+            };
+            return rewrite_body(&own, takes_stack, &self.context, block_types);
         }
         let mut body = body.clone();
         let Ok(bytes) = body.read_bytes(body.bytes_remaining()) else {
@@ -442,47 +469,3 @@ const NO_BODIES: [u8; 1] = [0];
 
 /// Bytes in front of the contents of two sections, at most: an id, a size and a count each.
 const SECTION_HEADERS: usize = 2 * (1 + 5 + 5);
-
-/// Encoded items of a section.
-#[derive(Default)]
-struct Items {
-    count: u32,
-    bytes: Vec<u8>,
-}
-
-impl Items {
-    fn add(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.count += 1;
-        encode(&mut self.bytes);
-    }
-
-    fn add_type(&mut self, ty: &FuncType) {
-        self.add(|out| {
-            out.push(FUNCTION_TYPE);
-            for types in [&ty.params, &ty.results] {
-                types.len().encode(out);
-                types.iter().for_each(|ty| encoded(*ty).encode(out));
-            }
-        });
-    }
-}
-
-/// Writes a section with the existing content and the new items; no section when there are neither.
-fn append(module: &mut Vec<u8>, id: SectionId, content: Option<&[u8]>, new: Items) {
-    let (count, items) = match content {
-        None if new.count == 0 => return,
-        None => (0, &[][..]),
-        Some(content) => {
-            let mut reader = BinaryReader::new(content, 0);
-            let Ok(count) = reader.read_var_u32() else {
-                unreachable!("admission has read this section");
-            };
-            (count, &content[reader.original_position()..])
-        }
-    };
-    let mut data = Vec::with_capacity(items.len() + new.bytes.len() + 5);
-    (count + new.count).encode(&mut data);
-    data.extend_from_slice(items);
-    data.extend_from_slice(&new.bytes);
-    RawSection { id: id as u8, data: &data }.append_to(module);
-}

@@ -13,6 +13,7 @@ use super::{
     linkage::Callee,
     nan::{Float, hides_nan_bits, open_nan},
     runs::{RunId, Runs},
+    tracing,
 };
 use crate::{
     admit::{BodyShape, Bulk, Growth, is_straight},
@@ -116,6 +117,13 @@ pub(super) enum What {
         through: BlockType,
     },
     Canonicalise(Float),
+    /// Notes where a traced guest is.
+    Place {
+        at: u32,
+        is_tail_call: bool,
+    },
+    /// Another function takes the place of a traced one.
+    Replaced,
 }
 
 /// An open block.
@@ -212,7 +220,7 @@ impl<'a> Walk<'a> {
             context,
             block_types,
             shape,
-            is_large: shape.words > LARGE_BODY,
+            is_large: shape.words > context.tracing.map_or(LARGE_BODY, |_| LARGE_BODY / tracing::GROWTH),
             moved,
             start: operators.original_position(),
             edits: Vec::new(),
@@ -245,6 +253,9 @@ impl<'a> Walk<'a> {
         {
             self.edit(at, 0, What::Canonicalise(float));
         }
+        if self.context.tracing.is_some() && self.is_reachable {
+            self.note_place(operator, at, opcode);
+        }
         self.renumber(operator, at, end);
         if self.is_reachable {
             self.charge(cost::operator(operator, self.shape.locals));
@@ -259,8 +270,24 @@ impl<'a> Walk<'a> {
             self.control(operator, at, end);
         }
         if self.run_cost >= cost::LONG_RUN && self.is_reachable && !self.blocks.is_empty() {
-            self.begin_run(end, What::CheckedRun);
+            self.begin_checked_run(end);
         }
+    }
+
+    /// Notes where the guest is, in front of an operator that may end it.
+    fn note_place(&mut self, operator: &Operator<'_>, at: usize, opcode: u8) {
+        if tracing::may_end(opcode) {
+            let is_tail_call = matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. });
+            self.place(at, is_tail_call);
+            if is_tail_call {
+                self.edit(at, 0, What::Replaced);
+            }
+        }
+    }
+
+    fn place(&mut self, offset: usize, is_tail_call: bool) {
+        let at = u32::try_from(offset).unwrap_or(u32::MAX);
+        self.edit(offset, 0, What::Place { at, is_tail_call });
     }
 
     /// Edits operators whose function or local has another index now. Also in unreachable code, which is validated too.
@@ -396,7 +423,7 @@ impl<'a> Walk<'a> {
             O::Loop { blockty } => {
                 self.open(Kind::Loop, *blockty);
                 if self.is_reachable {
-                    self.begin_run(end, What::CheckedRun);
+                    self.begin_checked_run(end);
                 }
             }
             O::If { blockty } => self.open_if(*blockty, at, end),
@@ -587,6 +614,14 @@ impl<'a> Walk<'a> {
             self.edit(at, 0, what(run));
         }
         run
+    }
+
+    /// Begins a run where fuel is checked.
+    fn begin_checked_run(&mut self, at: usize) {
+        if self.context.tracing.is_some() {
+            self.place(at, false);
+        }
+        self.begin_run(at, What::CheckedRun);
     }
 
     /// Adds an edit that charges and checks fuel in the middle of a run.

@@ -23,11 +23,11 @@ pub(super) fn check<B: Backend, T: Send + 'static>(
     let left = instance.fuel();
     let withheld = left.map_or(0, |left| left.saturating_sub(ABI_FUEL));
     if let Some(left) = left {
-        instance.set_fuel(left - withheld);
+        set_fuel::<B, T>(instance, left - withheld);
     }
     let outcome = call::<B, (), u32, T>(instance, &func, ());
     if let Some(left) = instance.fuel() {
-        instance.set_fuel(left + withheld);
+        set_fuel::<B, T>(instance, left + withheld);
     }
     match outcome {
         Ok(found) if abi.versions().contains(&found) => Ok(()),
@@ -35,5 +35,13 @@ pub(super) fn check<B: Backend, T: Send + 'static>(
         Err(Fault::Trap(_) | Fault::StackOverflow) => Err(answer(None)),
         Err(Fault::OutOfFuel) if left.is_none_or(|left| left >= ABI_FUEL) => Err(answer(None)),
         Err(fault) => Err(fault),
+    }
+}
+
+/// Sets the fuel left, which nobody has used.
+fn set_fuel<B: Backend, T: Send + 'static>(instance: &mut B::Instance<T>, fuel: u64) {
+    instance.set_fuel(fuel);
+    if let Some(recorder) = &mut instance.data_mut().recorder {
+        recorder.fuel_is(fuel);
     }
 }

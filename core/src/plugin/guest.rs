@@ -110,7 +110,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         outcome
     }
 
-    fn call_by_within(
+    pub(super) fn call_by_within(
         &mut self,
         convention: impl FnOnce(&mut Guest<'_, B, T>, &[u8]) -> Result<Vec<u8>, (Phase, Fault)>,
         input: &[u8],

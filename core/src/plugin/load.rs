@@ -1,14 +1,15 @@
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use super::{
     Reply,
     session::{Lives, Session},
     slots::Slots,
     trace,
+    traced::Traced,
 };
 use crate::{
     Admitted, Identity,
-    admission::admit_identified,
+    admission::{admit_identified, admit_traced},
     admit::{ALLOC, Contract, Exports, INITIALIZE, ModuleKind, ModuleSummary, Offered},
     backend::{
         Backend, Budget, Field, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData,
@@ -76,19 +77,41 @@ impl<B: Backend> Loader<B> {
         imports: &Imports<T, B>,
         contract: &Contract,
     ) -> Result<Plugin<B, T>, LoadError> {
-        let loaded = self.load_silently(bytes, imports, contract);
+        let loaded = self.module(bytes, imports.offered(), contract).and_then(|(module, is_cached)| {
+            self.plugin(&module, is_cached, imports, contract).map_err(LoadError::from)
+        });
         trace::load(B::ID, loaded.as_ref().map(drop));
         loaded
     }
 
-    fn load_silently<T: Send + 'static>(
+    /// Loads a module to see inside of it: as [`load`](Self::load), but it is [traced](crate::trace), and no code is kept or
+    /// taken from where it is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), and [`BackendError::NotTraced`] where the policy does not say `metering = exact`. The rewritten
+    /// module is larger, and may exceed a limit of the engines where it does not otherwise.
+    pub fn load_traced<T: Send + 'static>(
         &self,
         bytes: &[u8],
         imports: &Imports<T, B>,
         contract: &Contract,
-    ) -> Result<Plugin<B, T>, LoadError> {
-        let (module, is_cached) = self.module(bytes, imports.offered(), contract)?;
-        let linked = self.link(&module, imports)?;
+    ) -> Result<Traced<B, T>, LoadError> {
+        if !self.policy.is_exact() {
+            return Err(BackendError::NotTraced.into());
+        }
+        let admitted = admit_traced(bytes, &self.policy, imports.offered(), contract)?;
+        Ok(Traced::new(self.plugin(&self.compile(&admitted)?, false, imports, contract)?))
+    }
+
+    fn plugin<T: Send + 'static>(
+        &self,
+        module: &Module<B>,
+        is_cached: bool,
+        imports: &Imports<T, B>,
+        contract: &Contract,
+    ) -> Result<Plugin<B, T>, BackendError> {
+        let linked = self.link(module, imports)?;
         let abi = self.policy.rules().abi.as_ref();
         let entry = match contract.base() {
             Contract::Bytes { entry } => Some(entry.as_str()),
@@ -312,8 +335,15 @@ impl<B: Backend, T: Send + 'static> Loaded<B, T> {
         lives: Lives,
     ) -> Result<B::Instance<T>, InstantiateError> {
         let mut data = StoreData::new(state, budget, &self.policy, &self.options);
-        if lives == Lives::Once {
-            data.accounts.allow_superseding();
+        match lives {
+            Lives::Once => data.accounts.allow_superseding(),
+            Lives::On => {}
+            Lives::Traced { is_repeated } => {
+                data.recorder = Some(Box::default());
+                if is_repeated {
+                    data.accounts.repeat();
+                }
+            }
         }
         instantiate(&*self.backend, &self.linked, &self.policy, self.options.max_instances, data)
     }

@@ -12,6 +12,7 @@ mod memory;
 mod session;
 mod slots;
 mod trace;
+mod traced;
 
 pub use abi::ABI_FUEL;
 pub use guest::Guest;
@@ -20,6 +21,7 @@ pub use json::{Json, JsonError};
 pub use last_words::ERROR;
 pub use load::{Linked, Loader, Module, Plugin};
 pub use session::{Session, TypedFunc};
+pub use traced::{Recorded, Traced};
 
 use alloc::vec::Vec;
 

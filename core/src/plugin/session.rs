@@ -44,11 +44,13 @@ pub(super) enum Lives {
     Once,
     /// For a session.
     On,
+    /// For one operation, which is recorded. One that is repeated changes nothing outside of its instance.
+    Traced { is_repeated: bool },
 }
 
 /// An operation that has begun; its report starts here.
 pub(super) struct Operation {
-    begin: Instant,
+    pub(super) begin: Instant,
 }
 
 /// A function of a session, whose type is checked once.
@@ -110,7 +112,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     /// Takes a slot and instantiates.
-    fn new(
+    pub(super) fn new(
         plugin: &Plugin<B, T>,
         state: T,
         cancel: Option<CancelToken>,
@@ -154,7 +156,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     /// What comes before any call: the start function, and the ABI check where the contract asks for it.
-    fn greet(&mut self, operation: &Operation) -> Result<(), CallError> {
+    pub(super) fn greet(&mut self, operation: &Operation) -> Result<(), CallError> {
         let started = self.plugin.linked.start(&mut self.instance);
         started.map_err(|fault| self.error(Phase::Instantiate, fault, operation))?;
         if self.plugin.checks_abi {

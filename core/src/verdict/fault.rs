@@ -332,6 +332,9 @@ pub enum BackendError {
     /// A function was resolved in another session than the one it is called in.
     #[error("the function belongs to another session")]
     OtherSession,
+    /// Only a guest that counts by itself can tell what it does.
+    #[error("only a guest under `metering = exact` can be traced")]
+    NotTraced,
 }
 
 impl BackendError {
@@ -340,7 +343,7 @@ impl BackendError {
         match self {
             Self::Engine { .. } => "backend",
             Self::CompileLimit { .. } => "compile-limit",
-            Self::Mismatch { .. } | Self::OtherEngine | Self::OtherSession => "policy-mismatch",
+            Self::Mismatch { .. } | Self::OtherEngine | Self::OtherSession | Self::NotTraced => "policy-mismatch",
         }
     }
 
@@ -349,7 +352,7 @@ impl BackendError {
         match self {
             Self::Engine { .. } => Blame::Engine,
             Self::CompileLimit { .. } => Blame::Module,
-            Self::Mismatch { .. } | Self::OtherEngine | Self::OtherSession => Blame::Caller,
+            Self::Mismatch { .. } | Self::OtherEngine | Self::OtherSession | Self::NotTraced => Blame::Caller,
         }
     }
 }

@@ -77,4 +77,6 @@ mod pages {
     #[cfg(feature = "wasmi")]
     #[doc = include_str!("../docs/embedded.md")]
     struct Embedded;
+    #[doc = include_str!("../docs/browser.md")]
+    struct Browser;
 }

@@ -40,14 +40,33 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
 pub trait Clock: Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> Instant;
+
+    /// Whether no time passes on it. A policy with a deadline is refused then.
+    fn stands_still(&self) -> bool {
+        false
+    }
 }
 
-/// The operating system's monotonic clock.
-#[cfg(feature = "std")]
+/// No clock, for a host that has none: all reports say that no time passed, and no policy may have a deadline.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoClock;
+
+impl Clock for NoClock {
+    fn now(&self) -> Instant {
+        Instant(0)
+    }
+
+    fn stands_still(&self) -> bool {
+        true
+    }
+}
+
+/// The operating system's monotonic clock. wasm32-unknown-unknown has none.
+#[cfg(all(feature = "std", not(all(target_family = "wasm", target_os = "unknown"))))]
 #[derive(Debug)]
 pub struct SystemClock(std::time::Instant);
 
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", not(all(target_family = "wasm", target_os = "unknown"))))]
 impl SystemClock {
     /// A clock whose origin is the current time.
     pub fn new() -> Self {
@@ -55,14 +74,14 @@ impl SystemClock {
     }
 }
 
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", not(all(target_family = "wasm", target_os = "unknown"))))]
 impl Default for SystemClock {
     fn default() -> Self {
         Self::new()
     }
 }
 
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", not(all(target_family = "wasm", target_os = "unknown"))))]
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
         Instant(nanoseconds(self.0.elapsed()))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that the library compiles for targets without a JIT, with and without an operating system.
+# Checks that the library compiles for targets without a JIT, with and without an operating system, and inside WebAssembly.
 #
 #   examples/embedded/check-targets.sh
 #
@@ -11,7 +11,7 @@ export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # The facade with wasmi alone: needs std.
-STD=(aarch64-apple-ios aarch64-linux-android)
+STD=(aarch64-apple-ios aarch64-linux-android wasm32-unknown-unknown wasm32-wasip1)
 # hotcell-core and hotcell-wasmi: no_std and alloc, on processors with atomic instructions.
 NO_STD=(thumbv7em-none-eabihf riscv32imac-unknown-none-elf)
 

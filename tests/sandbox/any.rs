@@ -1,7 +1,10 @@
 //! An application whose engine is chosen by name: host functions, state, sessions and cancellation are the same on each.
 
+use std::sync::Arc;
+
 use hotcell::{
-    AnyImports, CancelToken, Contract, HostError, Policy, SandboxOptions, Value, backends, policy::Unknown, sandbox,
+    AnyImports, CancelToken, Contract, HostError, HostOptions, Policy, SandboxOptions, Value, backends,
+    policy::Unknown, sandbox, time::NoClock,
 };
 
 const GUEST: &str = r#"(module
@@ -101,5 +104,17 @@ fn what_no_host_offers_may_trap_by_policy_too() {
         let plugin = sandbox.load(&wasm, &Contract::None).unwrap();
         let error = plugin.call_values("far", &[], None).unwrap_err();
         assert_eq!(error.to_string(), "call: the guest called `env::log`, which the host does not offer");
+    }
+}
+
+#[test]
+fn a_clock_that_stands_still_keeps_no_deadline() {
+    let options = SandboxOptions { host: HostOptions::new(Arc::new(NoClock)), ..SandboxOptions::default() };
+    let patient = Policy::strict().with(|rules| rules.limits.deadline = None).unwrap();
+    for backend in backends() {
+        let refused = backend.sandbox(Policy::strict(), &options).err().unwrap();
+        assert!(refused.to_string().contains("limits.deadline"), "{refused}");
+        assert_eq!(refused.code(), "unsupported");
+        backend.sandbox(patient.clone(), &options).unwrap();
     }
 }

@@ -72,10 +72,20 @@ impl HostOptions {
 
 #[cfg(feature = "std")]
 impl Default for HostOptions {
-    /// The operating system's clock.
+    /// The operating system's clock; [none](crate::time::NoClock) on wasm32-unknown-unknown.
     fn default() -> Self {
-        Self::new(Arc::new(crate::time::SystemClock::new()))
+        Self::new(default_clock())
     }
+}
+
+#[cfg(all(feature = "std", not(all(target_family = "wasm", target_os = "unknown"))))]
+fn default_clock() -> Arc<dyn Clock> {
+    Arc::new(crate::time::SystemClock::new())
+}
+
+#[cfg(all(feature = "std", target_family = "wasm", target_os = "unknown"))]
+fn default_clock() -> Arc<dyn Clock> {
+    Arc::new(crate::time::NoClock)
 }
 
 /// An engine, configured for one policy.

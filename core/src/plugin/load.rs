@@ -12,8 +12,8 @@ use crate::{
     admission::{admit_identified, admit_traced},
     admit::{ALLOC, Contract, Exports, INITIALIZE, ModuleKind, ModuleSummary, Offered},
     backend::{
-        Backend, Budget, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData, TypedCall,
-        call, check_enforceable, give,
+        Backend, Budget, Field, HostOptions, Imports, InstantiateError, MeteredBy, NotInstantiated, StoreData,
+        TypedCall, call, check_enforceable, give,
     },
     policy::{Fingerprint, Policy, PolicyError},
     reserved,
@@ -35,9 +35,14 @@ impl<B: Backend> Loader<B> {
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] names the field that the backend cannot enforce.
+    /// [`PolicyError`] names the field that the backend cannot enforce; with a clock that
+    /// [stands still](crate::Clock::stands_still), the deadline.
     pub fn new(policy: Policy, host: &HostOptions, options: &B::Options) -> Result<Self, PolicyError> {
         check_enforceable::<B>(&policy)?;
+        if policy.rules().limits.deadline.is_some() && host.clock.stands_still() {
+            let reason = "no time passes on the host's clock: give another one, with `HostOptions::clock`";
+            return Err(PolicyError::NotEnforceable { backend: B::ID, field: Field::Deadline.key(), reason });
+        }
         Ok(Self {
             backend: Arc::new(B::new(&policy, host, options)?),
             policy: Arc::new(policy),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
-use hotcell_core::{Backend, Imports};
 use hotcell_core::{
     Admitted, BackendError, Contract, Enforcement, Field, HostOptions, LoadError, Offered, Policy, PolicyError,
 };
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+use hotcell_core::{Backend, Imports};
 use hotcell_wasi::WasiConfig;
 
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]

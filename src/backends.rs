@@ -1,8 +1,12 @@
 //! The backends of this build. The only file that depends on their features.
 
+use std::sync::Arc;
+
+use hotcell_core::{
+    Admitted, BackendError, Contract, Enforcement, Field, HostOptions, LoadError, Offered, Policy, PolicyError,
+};
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 use hotcell_core::{Backend, Imports};
-use hotcell_core::{Contract, Enforcement, Field, HostOptions, LoadError, Offered, Policy, PolicyError};
 use hotcell_wasi::WasiConfig;
 
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
@@ -110,9 +114,30 @@ impl AnySandbox {
         on_any!(self, sandbox => hotcell_core::SandboxBackend::finish_compiling(sandbox.backend()))
     }
 
+    /// Like [`Sandbox::named`](crate::Sandbox::named).
+    pub fn named(&self, name: impl Into<Arc<str>>) -> Self {
+        match *self {
+            #[cfg(feature = "wasmtime")]
+            Self::Wasmtime(ref sandbox) => Self::Wasmtime(sandbox.named(name)),
+            #[cfg(feature = "wasmi")]
+            Self::Wasmi(ref sandbox) => Self::Wasmi(sandbox.named(name)),
+            #[cfg(feature = "tiered")]
+            Self::Tiered(ref sandbox) => Self::Tiered(sandbox.named(name)),
+        }
+    }
+
     /// What modules may import for which the embedder offers nothing.
     pub fn offered(&self) -> Offered {
         on_any!(self, sandbox => sandbox.imports::<()>().offered().clone())
+    }
+
+    /// Compiles a module that was admitted, and keeps nothing: whether its backend takes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::compile`](hotcell_core::Loader::compile).
+    pub fn compile(&self, admitted: &Admitted<'_>) -> Result<(), BackendError> {
+        on_any!(self, sandbox => sandbox.compile(admitted))
     }
 
     /// Loads a module without host functions of the embedder's.

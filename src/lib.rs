@@ -7,6 +7,8 @@ mod builder;
 pub mod log;
 #[cfg(feature = "toml")]
 mod policy_file;
+#[cfg(feature = "reload")]
+pub mod reload;
 mod sandbox;
 #[cfg(feature = "symbols")]
 mod symbols;
@@ -28,6 +30,8 @@ pub use builder::HasWasmtime;
 pub use builder::SandboxBuilder;
 #[cfg(feature = "toml")]
 pub use policy_file::{PolicyFileError, parse_policy};
+#[cfg(feature = "reload")]
+pub use reload::PluginDir;
 pub use sandbox::Sandbox;
 #[cfg(feature = "symbols")]
 pub use symbols::{Source, Symbols};
@@ -67,6 +71,9 @@ mod pages {
     struct Profiling;
     #[doc = include_str!("../docs/deployment.md")]
     struct Deployment;
+    #[cfg(feature = "reload")]
+    #[doc = include_str!("../docs/service.md")]
+    struct Service;
     #[doc = include_str!("../docs/faq.md")]
     struct Faq;
     #[cfg(feature = "extism")]

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use hotcell_core::{
-    Backend, Contract, Imports, LoadError, Loader, Plugin, Policy, PolicyError, Traced, admit::imports_from,
+    Admitted, Backend, BackendError, Contract, Imports, LoadError, Loader, Plugin, Policy, PolicyError, Traced,
+    admit::imports_from,
 };
 use hotcell_wasi::WasiConfig;
 
@@ -48,6 +51,16 @@ impl<B: Backend> Sandbox<B> {
     /// The backend.
     pub fn backend(&self) -> &B {
         self.loader.backend()
+    }
+
+    /// The same sandbox, whose plugins have this name in events, messages, reports and numbers. They share its instances and its
+    /// engine with those of the others.
+    pub fn named(&self, name: impl Into<Arc<str>>) -> Self {
+        Self { loader: self.loader.named(name), wasi: self.wasi.clone() }
+    }
+
+    pub(crate) fn compile(&self, admitted: &Admitted<'_>) -> Result<(), BackendError> {
+        self.loader.compile(admitted).map(drop)
     }
 
     pub(crate) fn with(loader: Loader<B>, wasi: Option<WasiConfig>) -> Self {

@@ -3,18 +3,18 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use hotcell::{
     Policy, Preset, Rules,
-    policy::{
-        Abi, Metering, Unknown, Wasi,
-        text::{parse_bytes, parse_deadline, parse_unlimited},
-    },
+    policy::{Abi, Metering, Unknown, Wasi, text::parse_bytes},
 };
 
 use crate::{
+    new::Language,
     outcome::Failure,
     profile::{AFTER_HELP, ProfileArgs},
     read::read_policy,
+    values::{Limit, parse_abi, parse_deadline_arg, parse_unlimited_arg, parse_variable},
 };
 
 /// Runs untrusted WebAssembly plugins under one policy, with the same verdict on every engine.
@@ -27,7 +27,9 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  hotcell new rust shout                                    a plugin to start from
   hotcell run guests/markdown.wasm --input README.md        Markdown in, HTML out
+  hotcell plugin.wasm --text hello                          the same as `hotcell run`, with the input in the line
   hotcell run plugin.wasm --input - --fuel 1000000          read stdin, stop after a million instructions
   hotcell call math.wat fib 20                              call one export with a number
   hotcell inspect plugin.wasm                               what it needs, and whether the policy admits it
@@ -53,11 +55,12 @@ Examples:
     Run(RunArgs),
     /// Call one export with typed arguments and print its results, one per line
     #[command(after_help = "\
-Arguments are read by the export's own signature (i32, i64, f32, f64). Put `--` before a negative number.
+Arguments are read by the export's own signature (i32, i64, f32, f64): -1, 1_000_000, 0xff, 0.5, -inf, nan. Results are printed
+as numbers, one in each line.
 
 Examples:
   hotcell call math.wasm fib 20
-  hotcell call math.wasm add -- -1 5")]
+  hotcell call math.wasm add -1 5")]
     Call(CallArgs),
     /// Compile modules for later runs, into the user's cache
     #[command(after_help = "\
@@ -113,6 +116,32 @@ Examples:
   hotcell bench
   hotcell bench guests/markdown.wasm --input README.md --svg markdown.svg")]
     Bench(BenchArgs),
+    /// Write a plugin to start from
+    #[command(after_help = "\
+The directory NAME gets the sources of a plugin that turns text to upper case, and the commands that build and run it.
+
+Examples:
+  hotcell new rust shout
+  hotcell new c shout")]
+    New {
+        /// The language
+        language: Language,
+        /// The directory to make, and the plugin's name
+        name: PathBuf,
+    },
+    /// Print a script that completes this program's commands in a shell
+    #[command(after_help = "\
+Example:
+  hotcell completions bash > ~/.local/share/bash-completion/completions/hotcell")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages of the program and its commands
+    Man {
+        /// A directory that exists
+        directory: PathBuf,
+    },
     /// Show the backends of this build and what they enforce
     Backends {
         /// Print one JSON object
@@ -177,11 +206,14 @@ pub(crate) struct DifferentialArgs {
 
 #[derive(Args)]
 pub(crate) struct RunArgs {
-    /// The plugin: a binary (.wasm) or text (.wat)
+    /// The plugin: a binary (.wasm) or text (.wat); `-` is standard input
     pub module: PathBuf,
     /// File with the input. Standard input if not given or `-`; nothing where that is a terminal and not named
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
+    /// The input itself, as text
+    #[arg(long, conflicts_with = "input")]
+    pub text: Option<String>,
     /// File for the reply; `-` is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
@@ -229,12 +261,12 @@ pub(crate) struct WasiArgs {
 
 #[derive(Args)]
 pub(crate) struct CallArgs {
-    /// The module: a binary (.wasm) or text (.wat)
+    /// The module: a binary (.wasm) or text (.wat); `-` is standard input
     pub module: PathBuf,
     /// The export to call
     pub export: String,
     /// Its arguments
-    #[arg(value_name = "ARG")]
+    #[arg(value_name = "ARG", allow_hyphen_values = true)]
     pub arguments: Vec<String>,
     #[command(flatten)]
     pub explain: ExplainArgs,
@@ -311,7 +343,7 @@ pub(crate) struct CacheShowArgs {
 
 #[derive(Args)]
 pub(crate) struct InspectArgs {
-    /// The module: a binary (.wasm) or text (.wat)
+    /// The module: a binary (.wasm) or text (.wat); `-` is standard input
     pub module: PathBuf,
     /// The entry of the byte contract
     #[arg(long, default_value = "process")]
@@ -319,6 +351,9 @@ pub(crate) struct InspectArgs {
     /// Require no contract: allow any exports
     #[arg(long, conflicts_with = "entry")]
     pub no_contract: bool,
+    /// Offer every function that the module imports, as a host would that has them
+    #[arg(long)]
+    pub offer: bool,
     /// Only admission: print the verdict, exit with its code, compile nothing
     #[arg(long)]
     pub check: bool,
@@ -357,10 +392,10 @@ pub(crate) struct Common {
     #[arg(long, value_enum)]
     pub preset: Option<PresetArg>,
     /// Instructions for the whole operation
-    #[arg(long, value_name = "N|unlimited", value_parser = parse_unlimited_arg)]
+    #[arg(long, value_name = "1M|unlimited", value_parser = parse_unlimited_arg)]
     pub fuel: Option<Limit<u64>>,
     /// Wall-clock time for the whole operation
-    #[arg(long, value_name = "30s|none", value_parser = parse_deadline_arg)]
+    #[arg(long, value_name = "SECONDS|500ms|none", value_parser = parse_deadline_arg)]
     pub deadline: Option<Limit<Duration>>,
     /// Memories and tables together
     #[arg(long, value_name = "64MiB", value_parser = parse_bytes)]
@@ -393,10 +428,6 @@ pub(crate) struct Common {
     #[arg(long)]
     pub quiet: bool,
 }
-
-/// A limit that may be given as none.
-#[derive(Clone, Copy)]
-pub(crate) struct Limit<N>(Option<N>);
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum PresetArg {
@@ -493,25 +524,4 @@ impl From<MeteringArg> for Metering {
             MeteringArg::Engine => Self::Engine,
         }
     }
-}
-
-fn parse_unlimited_arg(text: &str) -> Result<Limit<u64>, String> {
-    parse_unlimited(text).map(Limit)
-}
-
-fn parse_deadline_arg(text: &str) -> Result<Limit<Duration>, String> {
-    parse_deadline(text).map(Limit)
-}
-
-pub(crate) fn parse_variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-fn parse_abi(text: &str) -> Result<Abi, String> {
-    let form = || "write EXPORT=VERSION, for example __hotcell_abi_version=1 or abi_version=1-3".to_owned();
-    let (export, versions) = text.split_once('=').ok_or_else(form)?;
-    let (min, max) = versions.split_once('-').unwrap_or((versions, versions));
-    let version = |text: &str| text.parse().map_err(|_| form());
-    Ok(Abi { export: export.to_owned(), min: version(min)?, max: version(max)? })
 }

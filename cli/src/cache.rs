@@ -25,13 +25,14 @@ use crate::{
     contract::{ConventionOf, convention_of},
     outcome::{Failure, SCHEMA, exit, exit_with, print_json},
     progress::with_progress,
-    read::read_module,
+    read::{STDIN, read_module},
+    terminal::WARNING,
 };
 
 /// The backend whose code is kept.
 const COMPILED: &str = "wasmtime";
 /// The subcommand under which the program compiles for the next run.
-const BEHIND: &str = "compile-behind";
+pub(crate) const BEHIND: &str = "compile-behind";
 /// How long that may take: far more than admission and a worker do.
 const MOST_BEHIND: Duration = Duration::from_secs(60);
 
@@ -64,7 +65,7 @@ impl CacheArgs {
         }
         let warn = |message: String| {
             if !common.quiet && !common.json {
-                let _ = writeln!(io::stderr(), "hotcell: warning: {message}");
+                let _ = writeln!(anstream::stderr(), "hotcell: {WARNING}warning{WARNING:#}: {message}");
             }
         };
         match self.place.open() {
@@ -108,7 +109,7 @@ pub(crate) fn compile_for_the_next(
         return;
     }
     // A pipe or a device has something else for whoever reads it next, or nothing, and lets them wait for it.
-    let is_file = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let is_file = |path: &Path| path != Path::new(STDIN) && fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
     if !is_file(module) || !common.policy.as_deref().is_none_or(is_file) {
         return;
     }

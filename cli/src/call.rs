@@ -3,7 +3,7 @@ use std::{
     process::ExitCode,
 };
 
-use hotcell::{Contract, ModuleSummary, Report, ValType, Value, admit::ExternType, verdict::Escaped};
+use hotcell::{Contract, ModuleSummary, Report, Value, admit::ExternType, verdict::Escaped};
 
 use crate::{
     args::CallArgs,
@@ -14,38 +14,41 @@ use crate::{
     interrupt::cancel_on_ctrl_c,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
-    read::read_module,
+    read::{name_of, read_module},
+    values::{parse_value, shown},
 };
 
 /// `hotcell call`
 pub(crate) fn call(args: &CallArgs) -> ExitCode {
     let json = args.common.json;
-    let (values, report, is_cached) = match results(args) {
-        Ok(results) => results,
+    let Answer { values, report, is_cached } = match answer(args) {
+        Ok(answer) => answer,
         Err(failure) => return failure.finish(json),
     };
-    let results: Vec<String> = values.iter().map(Value::to_string).collect();
     if !json {
         let mut out = io::stdout().lock();
-        let written = results.iter().try_for_each(|result| writeln!(out, "{result}")).and_then(|()| out.flush());
+        let written = values.iter().try_for_each(|value| writeln!(out, "{}", shown(value))).and_then(|()| out.flush());
         if written.is_err() {
             return exit(written);
         }
     }
-    succeed(
-        &Success { output: None, results: Some(results), kind: None, report: &report, is_cached },
-        json,
-        args.common.quiet,
-    )
+    let results = Some(values.iter().map(Value::to_string).collect());
+    succeed(&Success { output: None, results, kind: None, report: &report, is_cached }, json, args.common.quiet)
 }
 
-/// The results, what the call used, and whether the module's code was compiled before.
-fn results(args: &CallArgs) -> Result<(Vec<Value>, Report, bool), Failure> {
+struct Answer {
+    values: Vec<Value>,
+    report: Report,
+    /// Whether the module's code was compiled before.
+    is_cached: bool,
+}
+
+fn answer(args: &CallArgs) -> Result<Answer, Failure> {
     let policy = args.common.policy()?;
     let module = read_module(&args.module, &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
     let options = args.cache.options(&args.common)?;
-    let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &options)?;
+    let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &options)?.named(name_of(&args.module));
     let contract = contract(args);
     let plugin = with_progress("compiling", args.common.quiet, || sandbox.load(&module, &contract))?;
     let params = parse_arguments(plugin.summary(), &args.export, &args.arguments)?;
@@ -63,7 +66,7 @@ fn results(args: &CallArgs) -> Result<(Vec<Value>, Report, bool), Failure> {
             }));
         }
     };
-    Ok((values, report, plugin.is_cached()))
+    Ok(Answer { values, report, is_cached: plugin.is_cached() })
 }
 
 /// The version is checked only if one was given: most modules that are called this way are not plugins.
@@ -106,40 +109,4 @@ fn parse_arguments(summary: &ModuleSummary, name: &str, arguments: &[String]) ->
         .zip(arguments)
         .map(|(ty, text)| parse_value(*ty, text).ok_or_else(|| wrong(format!("`{}` is no {ty}", Escaped(text)))))
         .collect()
-}
-
-/// Parses a number of this type: integers signed or unsigned, decimal or `0x`.
-fn parse_value(ty: ValType, text: &str) -> Option<Value> {
-    let integer = |text: &str| match text.strip_prefix("0x") {
-        Some(hex) => i128::from_str_radix(hex, 16).ok(),
-        None => text.parse::<i128>().ok(),
-    };
-    Some(match ty {
-        ValType::I32 => {
-            let value = integer(text)?;
-            Value::I32(i32::try_from(value).or_else(|_| u32::try_from(value).map(u32::cast_signed)).ok()?)
-        }
-        ValType::I64 => {
-            let value = integer(text)?;
-            Value::I64(i64::try_from(value).or_else(|_| u64::try_from(value).map(u64::cast_signed)).ok()?)
-        }
-        ValType::F32 => Value::F32(text.parse::<f32>().ok()?.to_bits()),
-        ValType::F64 => Value::F64(text.parse::<f64>().ok()?.to_bits()),
-        ValType::V128 | ValType::FuncRef | ValType::OtherRef => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn integers_may_be_signed_or_unsigned() {
-        assert_eq!(parse_value(ValType::I32, "-1"), Some(Value::I32(-1)));
-        assert_eq!(parse_value(ValType::I32, "4294967295"), Some(Value::I32(-1)));
-        assert_eq!(parse_value(ValType::I32, "4294967296"), None);
-        assert_eq!(parse_value(ValType::I64, "0xffffffffffffffff"), Some(Value::I64(-1)));
-        assert_eq!(parse_value(ValType::F64, "0.5"), Some(Value::F64(0.5f64.to_bits())));
-        assert_eq!(parse_value(ValType::F32, "x"), None);
-    }
 }

@@ -1,12 +1,13 @@
 use std::{
     io::{self, Write},
+    iter,
     process::ExitCode,
 };
 
 use bytesize::ByteSize;
 use hotcell::{
-    ModuleSummary, Policy, Proposal, SandboxOptions, admit,
-    admit::{ExternType, Memory, Table, proposals_used, summarize},
+    Admitted, BackendInfo, ModuleSummary, Offered, Policy, Proposal, SandboxOptions, Signature, admit,
+    admit::{ExternType, Import, Memory, Table, proposals_used, summarize},
     policy::Metering,
     verdict::Escaped,
 };
@@ -14,16 +15,20 @@ use serde::Serialize;
 
 use crate::{
     args::InspectArgs,
-    backends::{chosen, open_sandbox},
+    backends::chosen,
     cache::limited,
     contract::{Convention, convention_of},
-    outcome::{self, Failure, JsonRejection, SCHEMA, exit, print_json},
+    json::{JsonRejection, SCHEMA},
+    outcome::{self, Failure, exit, print_json},
     progress::with_progress,
     read::read_module,
+    terminal::wrapped,
 };
 
 /// Maximum number of imports or exports in text output.
 const SHOWN: usize = 50;
+/// Width of the first column of text output.
+const INDENT: usize = 13;
 
 /// The results for a module.
 #[derive(Serialize)]
@@ -32,7 +37,10 @@ struct Inspection {
     /// `None` if the bytes are not a module.
     #[serde(skip_serializing_if = "Option::is_none")]
     module: Option<Module>,
-    backends: Vec<Verdict>,
+    /// The same for every backend.
+    admission: Verdict,
+    /// None where the module is not admitted: no engine sees it.
+    backends: Vec<Compiled>,
 }
 
 #[derive(Serialize)]
@@ -65,16 +73,23 @@ struct Item {
     ty: String,
 }
 
-/// The verdict of one backend on the module under the policy.
+/// Whether the policy admits the module.
 #[derive(Serialize)]
 struct Verdict {
-    backend: &'static str,
     code: &'static str,
     message: String,
     offset: Option<u64>,
     /// Everything that is wrong with a module that was not admitted; the first is the verdict.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejections: Vec<JsonRejection>,
+}
+
+/// What one backend did with the module.
+#[derive(Serialize)]
+struct Compiled {
+    backend: &'static str,
+    code: &'static str,
+    message: String,
 }
 
 /// `hotcell inspect`
@@ -87,54 +102,89 @@ pub(crate) fn inspect(args: &InspectArgs) -> ExitCode {
         Ok(read) => read,
         Err(failure) => return failure.finish(json),
     };
-    let convention = convention_of(args.no_contract, &args.entry)(&module);
-    if args.check {
-        return match check(args, &policy, &module, &convention) {
-            Ok(()) => outcome::admitted(json),
-            Err(failure) => failure.finish(json),
-        };
-    }
     let backends = match chosen(args.common.backend.as_deref()) {
         Ok(backends) => backends,
         Err(failure) => return failure.finish(json),
     };
-    let inspection = Inspection {
-        schema: SCHEMA,
-        module: describe(&module),
-        backends: backends
-            .iter()
-            .map(|backend| {
-                let load = || {
-                    let sandbox = backend.sandbox(policy.clone(), &limited())?;
-                    Ok::<_, Failure>(convention.load(&sandbox, &module, &[]).map(drop)?)
-                };
-                verdict(backend.id, with_progress("compiling", args.common.quiet, load))
-            })
-            .collect(),
+    let convention = convention_of(args.no_contract, &args.entry)(&module);
+    let offered = match offered(args, &backends, &policy, &module, &convention) {
+        Ok(offered) => offered,
+        Err(failure) => return failure.finish(json),
+    };
+    let admitted = admit(&module, &policy, &offered, convention.contract());
+    if args.check {
+        return match admitted {
+            Ok(_) => outcome::admitted(json),
+            Err(rejection) => Failure::from(rejection).finish(json),
+        };
+    }
+    let compile = |backend: &BackendInfo, admitted: &Admitted<'_>| {
+        let sandbox = backend.sandbox(policy.clone(), &limited())?;
+        Ok::<_, Failure>(sandbox.compile(admitted)?)
+    };
+    let module = describe(&module);
+    let inspection = match admitted {
+        Ok(admitted) => Inspection {
+            schema: SCHEMA,
+            module,
+            admission: Verdict::ok(),
+            backends: (backends.iter())
+                .map(|backend| {
+                    let compiled = with_progress("compiling", args.common.quiet, || compile(backend, &admitted));
+                    Compiled::of(backend.id, compiled)
+                })
+                .collect(),
+        },
+        Err(rejection) => {
+            Inspection { schema: SCHEMA, module, admission: Verdict::of(rejection.into()), backends: Vec::new() }
+        }
     };
     let printed = if json { print_json(&inspection) } else { print(&inspection, &policy) };
-    let refused = inspection.backends.iter().find(|verdict| verdict.code != "ok");
-    match refused {
-        Some(verdict) if printed.is_ok() => outcome::exit_with(verdict.code),
+    let mut codes = iter::once(inspection.admission.code).chain(inspection.backends.iter().map(|backend| backend.code));
+    match codes.find(|code| *code != "ok") {
+        Some(code) if printed.is_ok() => outcome::exit_with(code),
         _ => exit(printed),
     }
 }
 
-/// Admission alone.
-fn check(args: &InspectArgs, policy: &Policy, module: &[u8], convention: &Convention) -> Result<(), Failure> {
-    let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &SandboxOptions::default())?;
-    admit(module, policy, &convention.offered(&sandbox), convention.contract())?;
-    Ok(())
+/// What the module may import: what the program offers, and with `--offer` all functions that it imports.
+fn offered(
+    args: &InspectArgs,
+    backends: &[BackendInfo],
+    policy: &Policy,
+    module: &[u8],
+    convention: &Convention,
+) -> Result<Offered, Failure> {
+    // Each offers the same, and one of them may not be able to hold the policy.
+    let sandboxes = backends.iter().map(|backend| backend.sandbox(policy.clone(), &SandboxOptions::default()));
+    let sandbox = sandboxes.reduce(Result::or).transpose()?;
+    let mut offered = sandbox.map(|sandbox| convention.offered(&sandbox)).unwrap_or_default();
+    if args.offer
+        && let Some(summary) = everything().and_then(|everything| summarize(module, &everything).ok())
+    {
+        for Import { module, name, ty, .. } in summary.imports {
+            if let ExternType::Function(ty) = ty {
+                // What has the name already is offered by the program itself.
+                let _ = offered.offer(Signature { module, name, ty: (*ty).clone() });
+            }
+        }
+    }
+    Ok(offered)
 }
 
-/// A summary of the module, if it can be parsed with every proposal on.
-fn describe(module: &[u8]) -> Option<Module> {
+/// A policy that parses as much as can be parsed.
+fn everything() -> Option<Policy> {
     let everything = Policy::ceiling().with(|rules| {
         rules.proposals = Proposal::ALL.iter().copied().collect();
         rules.limits.memory_bytes = 1 << 46;
         rules.limits.table_elements = u32::MAX.into();
     });
-    let everything = everything.ok()?;
+    everything.ok()
+}
+
+/// A summary of the module, if it can be parsed with every proposal on.
+fn describe(module: &[u8]) -> Option<Module> {
+    let everything = everything()?;
     let summary = summarize(module, &everything).ok()?;
     let proposals = proposals_used(module, &everything).iter().map(Proposal::name).collect();
     let ModuleSummary { memories, tables, imports, exports, .. } = &summary;
@@ -168,15 +218,25 @@ fn describe(module: &[u8]) -> Option<Module> {
     })
 }
 
-fn verdict(backend: &'static str, loaded: Result<(), Failure>) -> Verdict {
-    match loaded {
-        Ok(()) => {
-            let message = "admitted and compiled".to_owned();
-            Verdict { backend, code: "ok", message, offset: None, rejections: Vec::new() }
-        }
-        Err(failure) => {
-            let (code, message, offset, rejections) = failure.into_parts();
-            Verdict { backend, code, message, offset, rejections }
+impl Verdict {
+    fn ok() -> Self {
+        Self { code: "ok", message: "admitted".to_owned(), offset: None, rejections: Vec::new() }
+    }
+
+    fn of(failure: Failure) -> Self {
+        let (code, message, offset, rejections) = failure.into_parts();
+        Self { code, message, offset, rejections }
+    }
+}
+
+impl Compiled {
+    fn of(backend: &'static str, compiled: Result<(), Failure>) -> Self {
+        match compiled {
+            Ok(()) => Self { backend, code: "ok", message: "compiled".to_owned() },
+            Err(failure) => {
+                let (code, message, ..) = failure.into_parts();
+                Self { backend, code, message }
+            }
         }
     }
 }
@@ -230,15 +290,22 @@ fn print(inspection: &Inspection, policy: &Policy) -> io::Result<()> {
         }
     }
     writeln!(out, "policy       {} ({})", policy.rules().preset.name(), policy.fingerprint())?;
-    for Verdict { backend, code, message, offset, rejections } in &inspection.backends {
-        let offset = offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
-        writeln!(out, "{backend:<12} {code}{offset}: {message}")?;
-        for rejection in rejections.iter().skip(1) {
-            writeln!(out, "        also {rejection}")?;
-        }
+    print_verdict(&mut out, &inspection.admission)?;
+    for Compiled { backend, code, message } in &inspection.backends {
+        writeln!(out, "{}", wrapped(&format!("{backend:<12} {code}: {message}"), INDENT))?;
     }
     writeln!(out, "\n{}", may_differ(policy))?;
     out.flush()
+}
+
+/// Everything that is wrong, once, each with what to do about it.
+fn print_verdict(out: &mut impl Write, Verdict { code, message, offset, rejections }: &Verdict) -> io::Result<()> {
+    let offset = offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
+    writeln!(out, "{}", wrapped(&format!("{:<12} {code}{offset}: {message}", "admission"), INDENT))?;
+    for rejection in rejections.iter().skip(1) {
+        writeln!(out, "{}", wrapped(&format!("{:<12} also {rejection}", ""), INDENT))?;
+    }
+    Ok(())
 }
 
 /// In the words of the README.

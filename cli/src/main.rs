@@ -13,17 +13,29 @@ mod conformance;
 mod contract;
 mod differential;
 mod explain;
+mod flags;
+mod generate;
+mod guest_output;
 mod inspect;
 mod interrupt;
+mod json;
+mod new;
 mod outcome;
 mod policy;
 mod profile;
 mod progress;
 mod read;
+mod recognise;
 mod run;
+mod terminal;
+mod values;
 mod wasi;
 
-use std::process::ExitCode;
+use std::{
+    env,
+    io::{self, Write},
+    process::{self, ExitCode},
+};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 
@@ -33,7 +45,16 @@ fn main() -> ExitCode {
     // A process that compiles for this one does no more than that.
     #[cfg(all(feature = "wasmtime", unix))]
     hotcell::serve_compile_worker();
-    match Cli::parse().command {
+    let args = values::with_implied_run(env::args_os(), cache::BEHIND);
+    let command = Cli::try_parse_from(args).unwrap_or_else(|error| {
+        let _ = error.print();
+        if error.kind() == ErrorKind::InvalidSubcommand {
+            let _ =
+                writeln!(io::stderr(), "\nA file is run by its path, and there is none of this name: hotcell ./FILE");
+        }
+        process::exit(error.exit_code())
+    });
+    match command.command {
         Command::Run(args) => run::run(&args),
         Command::Call(args) => call::call(&args),
         Command::Compile(args) => cache::compile(&args),
@@ -54,6 +75,9 @@ fn main() -> ExitCode {
         Command::DifferentialChild(args) => differential::child(&args),
         Command::Profile(args) => profile::profile(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::New { language, name } => new::new(language, &name),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { directory } => generate::man(&directory),
         Command::Backends { json } => backends::show(json),
     }
 }

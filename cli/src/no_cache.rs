@@ -10,6 +10,9 @@ use crate::{
     outcome::Failure,
 };
 
+/// The subcommand of builds that keep code.
+pub(crate) const BEHIND: &str = "compile-behind";
+
 impl CacheArgs {
     /// What a command that runs a module says to its backend.
     pub(crate) fn options(&self, _common: &Common) -> Result<SandboxOptions, Failure> {

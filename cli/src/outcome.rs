@@ -8,14 +8,20 @@ use std::{
 };
 
 use hotcell::{
-    CallError, Fault, LoadError, Output, Phase, PolicyError, PolicyFileError, Rejection, Report, verdict::Escaped,
+    BackendError, CallError, Fault, LoadError, Phase, PolicyError, PolicyFileError, Rejection, Report,
+    verdict::{Escaped, ReachedLimit, Reason},
 };
 use serde::Serialize;
 
-use crate::{contract::Kind, explain::Explanation};
-
-/// Version of the JSON object.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) use crate::json::SCHEMA;
+use crate::{
+    contract::Kind,
+    explain::Explanation,
+    flags::with_flag,
+    guest_output::{GuestLines, text},
+    json::{Json, JsonRejection, JsonReport},
+    terminal::ERROR,
+};
 
 /// A verdict other than success.
 pub(crate) struct Failure {
@@ -24,13 +30,15 @@ pub(crate) struct Failure {
     message: String,
     offset: Option<u64>,
     rejections: Vec<JsonRejection>,
+    limit: Option<Box<ReachedLimit>>,
     report: Option<Box<Report>>,
     explanation: Option<Explanation>,
 }
 
 impl Failure {
     fn new(code: &'static str, message: String) -> Self {
-        Self { code, phase: None, message, offset: None, rejections: Vec::new(), report: None, explanation: None }
+        let (phase, offset, limit, report, explanation) = (None, None, None, None, None);
+        Self { code, phase, message, offset, rejections: Vec::new(), limit, report, explanation }
     }
 
     /// A file that cannot be read or written.
@@ -58,10 +66,15 @@ impl Failure {
     pub(crate) fn input_too_large(len: Option<u64>, allowed: u64) -> Self {
         let fault = Fault::InputTooLarge { len: len.unwrap_or(allowed + 1), allowed };
         let message = match len {
-            Some(_) => format!("{fault} (limits.input_bytes)"),
+            Some(_) => fault.to_string(),
             None => format!("the input is longer than the {allowed} bytes that the policy allows (limits.input_bytes)"),
         };
-        Self { phase: Some(Phase::Alloc.name()), ..Self::new(fault.code(), message) }
+        Self { phase: Some(Phase::Alloc.name()), ..Self::new(fault.code(), with_flag(&message, "limits.input_bytes")) }
+    }
+
+    /// A file that is something else than a module.
+    pub(crate) fn not_a_module(message: &'static str) -> Self {
+        Rejection::new(Some(0), Reason::NotWebAssembly { message }).into()
     }
 
     /// Text that does not assemble.
@@ -117,44 +130,45 @@ impl Failure {
     /// Prints the failure and returns its exit code.
     pub(crate) fn finish(&self, json: bool) -> ExitCode {
         if json {
-            let verdict = verdict(self.code);
+            let report = self.report.as_deref().map(|report| JsonReport::new(report, None));
             let printed = print_json(&Json {
-                schema: SCHEMA,
-                verdict,
-                code: self.code,
-                phase: self.phase,
-                message: &self.message,
                 offset: self.offset,
-                output: None,
-                results: None,
-                kind: None,
+                limit: self.limit.as_deref().map(Into::into),
                 rejections: &self.rejections,
                 explanation: self.explanation.as_ref(),
-                report: self.report.as_deref().map(JsonReport::from),
+                report,
+                ..Json::new(verdict(self.code), self.code, self.phase, &self.message)
             });
             if printed.is_err() {
                 return ExitCode::from(1);
             }
         } else {
-            let phase = self.phase.map(|phase| format!(" in {phase}")).unwrap_or_default();
-            let offset = self.offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
-            let report = self.report.as_deref().map(|report| format!("\n{}", Line(report))).unwrap_or_default();
-            if let Some(report) = &self.report {
-                let _ = write!(io::stderr(), "{}", Written(report));
-            }
-            let explanation = self.explanation.as_ref().map(|explanation| format!("\n{explanation}"));
-            let explanation = explanation.as_deref().unwrap_or_default().trim_end();
-            let _ =
-                writeln!(io::stderr(), "hotcell: {}{phase}{offset}: {}{explanation}{report}", self.code, self.message);
-            for rejection in self.rejections.iter().skip(1) {
-                let _ = writeln!(io::stderr(), "hotcell: also {rejection}");
-            }
+            let _ = self.print();
         }
         ExitCode::from(exit_code(self.code))
     }
-}
 
-impl Failure {
+    fn print(&self) -> io::Result<()> {
+        let phase = self.phase.map(|phase| format!(" in {phase}")).unwrap_or_default();
+        let offset = self.offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
+        let mut err = io::BufWriter::new(anstream::stderr().lock());
+        if let Some(report) = &self.report {
+            write!(err, "{}", GuestLines(report))?;
+        }
+        writeln!(err, "hotcell: {ERROR}{}{ERROR:#}{phase}{offset}: {}", self.code, self.message)?;
+        if let Some(explanation) = &self.explanation {
+            let explanation = explanation.to_string();
+            explanation.trim_end().lines().try_for_each(|line| writeln!(err, "{line}"))?;
+        }
+        if let Some(report) = self.report.as_deref() {
+            writeln!(err, "{}", Line(report))?;
+        }
+        for rejection in self.rejections.iter().skip(1) {
+            writeln!(err, "hotcell: also {rejection}")?;
+        }
+        err.flush()
+    }
+
     /// Code, message, offset, and all reasons of a rejection.
     pub(crate) fn into_parts(self) -> (&'static str, String, Option<u64>, Vec<JsonRejection>) {
         (self.code, self.message, self.offset, self.rejections)
@@ -178,6 +192,12 @@ impl From<Rejection> for Failure {
     }
 }
 
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        LoadError::from(error).into()
+    }
+}
+
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
@@ -189,34 +209,33 @@ impl From<LoadError> for Failure {
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
-        let message = chain(&error.fault);
-        Self { phase: Some(error.phase.name()), report: Some(error.report), ..Self::new(error.fault.code(), message) }
+        let message = sources(error.message(), &error);
+        let message = error.fault.limit().map_or(message.clone(), |key| with_flag(&message, key));
+        let CallError { fault, phase, limit, report } = error;
+        Self { phase: Some(phase.name()), limit, report: Some(report), ..Self::new(fault.code(), message) }
     }
 }
 
 /// Prints a success: `human` as text, or the JSON object.
 pub(crate) fn succeed(success: &Success<'_>, json: bool, quiet: bool) -> ExitCode {
     if json {
-        let object = Json {
-            schema: SCHEMA,
-            verdict: "ok",
-            code: "ok",
-            phase: Some("call"),
-            message: "ok",
-            offset: None,
-            output: success.output.map(base64),
+        let report = JsonReport::new(success.report, Some(success.is_cached));
+        return exit(print_json(&Json {
+            output_base64: success.output.map(base64),
+            output_text: success.output.and_then(text),
             results: success.results.clone(),
             kind: success.kind.map(Kind::name),
-            rejections: &[],
-            explanation: None,
-            report: Some(JsonReport { cached: Some(success.is_cached), ..success.report.into() }),
-        };
-        return exit(print_json(&object));
+            report: Some(report),
+            ..Json::new("ok", "ok", Some("call"), "ok")
+        }));
     }
     if !quiet {
         let cached = if success.is_cached { ", code from the cache" } else { "" };
         let kind = success.kind.map_or("", Kind::words);
-        let _ = writeln!(io::stderr(), "{}{}{kind}{cached}", Written(success.report), Line(success.report));
+        let line = Line(success.report);
+        let mut err = io::BufWriter::new(io::stderr().lock());
+        let _ = writeln!(err, "{}{line}{kind}{cached}", GuestLines(success.report));
+        let _ = err.flush();
     }
     ExitCode::SUCCESS
 }
@@ -226,20 +245,7 @@ pub(crate) fn admitted(json: bool) -> ExitCode {
     if !json {
         return exit(writeln!(io::stdout(), "admitted"));
     }
-    exit(print_json(&Json {
-        schema: SCHEMA,
-        verdict: "ok",
-        code: "ok",
-        phase: Some("admit"),
-        message: "admitted",
-        offset: None,
-        output: None,
-        results: None,
-        kind: None,
-        rejections: &[],
-        explanation: None,
-        report: None,
-    }))
+    exit(print_json(&Json::new("ok", "ok", Some("admit"), "admitted")))
 }
 
 /// The result of a call.
@@ -280,114 +286,12 @@ pub(crate) fn is_watched(quiet: bool) -> bool {
     !quiet && io::stderr().is_terminal()
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
-    schema: u32,
-    verdict: &'static str,
-    code: &'static str,
-    phase: Option<&'static str>,
-    message: &'a str,
-    offset: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    results: Option<Vec<String>>,
-    /// What the module was run as.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    /// Everything that is wrong with a module that was not admitted; the first is the verdict.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    rejections: &'a [JsonRejection],
-    /// Where a guest was that failed.
-    #[serde(flatten)]
-    explanation: Option<&'a Explanation>,
-    report: Option<JsonReport>,
-}
-
-/// One reason why a module was not admitted.
-#[derive(Serialize)]
-pub(crate) struct JsonRejection {
-    code: &'static str,
-    offset: Option<u64>,
-    message: String,
-    hints: Vec<&'static str>,
-}
-
-impl From<&Rejection> for JsonRejection {
-    fn from(rejection: &Rejection) -> Self {
-        let Rejection { offset, reason, .. } = rejection;
-        Self { code: rejection.code(), offset: *offset, message: reason.to_string(), hints: reason.hints() }
-    }
-}
-
-impl std::fmt::Display for JsonRejection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let offset = self.offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
-        write!(f, "{}{offset}: {}", self.code, self.message)
-    }
-}
-
-#[derive(Serialize)]
-pub(crate) struct JsonReport {
-    backend: &'static str,
-    backend_version: &'static str,
-    /// The engine that answered, of a backend that has several.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tier: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cached: Option<bool>,
-    policy: String,
-    fuel_used: Option<u64>,
-    peak_memory_bytes: u64,
-    refused_growths: u64,
-    host_calls: u64,
-    /// What the guest wrote to its standard streams, where that is not its reply.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stdout: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stderr: Option<String>,
-    /// Bytes of both that were not kept.
-    #[serde(skip_serializing_if = "is_zero")]
-    dropped_bytes: u64,
-    guest_time_us: u128,
-    host_time_us: u128,
-}
-
-impl From<&Report> for JsonReport {
-    fn from(report: &Report) -> Self {
-        Self {
-            backend: report.backend,
-            backend_version: report.tier.map_or(report.backend_version, |tier| tier.version),
-            tier: report.tier.map(|tier| tier.backend),
-            cached: None,
-            policy: report.policy.to_string(),
-            fuel_used: report.usage.fuel_used,
-            peak_memory_bytes: report.usage.peak_memory_bytes,
-            refused_growths: report.usage.refused_growths,
-            host_calls: report.usage.host_calls,
-            stdout: written(&report.output.stdout),
-            stderr: written(&report.output.stderr),
-            dropped_bytes: report.output.dropped_stdout.saturating_add(report.output.dropped_stderr),
-            guest_time_us: report.guest_time.as_micros(),
-            host_time_us: report.host_time.as_micros(),
-        }
-    }
-}
-
-fn written(bytes: &[u8]) -> Option<String> {
-    (!bytes.is_empty()).then(|| base64(bytes))
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
 /// The one-line text form of a report.
 pub(crate) struct Line<'a>(pub(crate) &'a Report);
 
 impl std::fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Report { backend, backend_version, tier, usage, guest_time, .. } = self.0;
+        let Report { backend, backend_version, tier, load_time, usage, guest_time, .. } = self.0;
         let (engine, version) = tier.map_or((*backend, *backend_version), |tier| (tier.backend, tier.version));
         write!(f, "{engine} {version}: {guest_time:.1?}")?;
         if let Some(fuel) = usage.fuel_used {
@@ -395,27 +299,9 @@ impl std::fmt::Display for Line<'_> {
         }
         write!(f, ", {} peak memory", bytesize::ByteSize(usage.peak_memory_bytes))?;
         if usage.refused_growths > 0 {
-            write!(f, ", {} growths refused", usage.refused_growths)?;
+            write!(f, ", {} growths refused (limits.memory_bytes, --max-memory)", usage.refused_growths)?;
         }
-        Ok(())
-    }
-}
-
-/// What the guest wrote to its standard streams, line by line.
-struct Written<'a>(&'a Report);
-
-impl std::fmt::Display for Written<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Output { stdout, stderr, dropped_stdout, dropped_stderr } = &self.0.output;
-        for (bytes, dropped) in [(stdout, dropped_stdout), (stderr, dropped_stderr)] {
-            for line in String::from_utf8_lossy(bytes).lines() {
-                writeln!(f, "guest: {}", Escaped(line))?;
-            }
-            if *dropped > 0 {
-                writeln!(f, "guest: and {dropped} bytes more")?;
-            }
-        }
-        Ok(())
+        write!(f, ", loaded in {load_time:.1?}")
     }
 }
 
@@ -446,14 +332,19 @@ fn exit_code(code: &str) -> u8 {
     class(code).1
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// Bytes as text of letters.
+pub(crate) fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// An error with its sources. Our messages are safe to show; those of the sources may not be.
 fn chain(error: &dyn Error) -> String {
-    let mut message = error.to_string();
+    sources(error.to_string(), error)
+}
+
+/// A message for an error, and its sources.
+fn sources(mut message: String, error: &dyn Error) -> String {
     let mut source = error.source();
     while let Some(error) = source {
         message = format!("{message}: {}", Escaped(&error.to_string()));

@@ -1,11 +1,6 @@
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-    process::ExitCode,
-};
+use std::{fs, path::Path, process::ExitCode};
 
-use hotcell::{Reply, SandboxOptions};
+use hotcell::{Policy, Reply, SandboxOptions};
 
 use crate::{
     args::RunArgs,
@@ -16,7 +11,8 @@ use crate::{
     interrupt::cancel_on_ctrl_c,
     outcome::{Failure, Success, exit, succeed},
     progress::with_progress,
-    read::{read_input, read_module},
+    read::{STDIN, check_input, name_of, read_input, read_module},
+    terminal::write_reply,
     wasi,
 };
 
@@ -32,13 +28,12 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
         Ok(answer) => answer,
         Err(failure) => return failure.finish(json),
     };
-    let to_stdout = args.output == Path::new("-");
+    let to_stdout = args.output == Path::new(STDIN);
     if !to_stdout && let Err(error) = fs::write(&args.output, &reply.bytes) {
         return Failure::file("write", &args.output, &error).finish(json);
     }
     if to_stdout && !json {
-        let mut out = io::stdout().lock();
-        let written = out.write_all(&reply.bytes).and_then(|()| out.flush());
+        let written = write_reply(&reply.bytes, !args.common.quiet);
         if written.is_err() {
             return exit(written);
         }
@@ -61,13 +56,13 @@ fn answer(args: &RunArgs) -> Result<Answer, Failure> {
     let policy = args.common.policy()?;
     let module = read_module(&args.module, &policy)?;
     let convention = convention_of(false, &args.entry)(&module);
-    let input = read_input(args.input.as_deref(), &policy)?;
+    let input = input(args, &policy)?;
     let cancel = cancel_on_ctrl_c(&policy)?;
     let options = SandboxOptions {
         wasi: wasi::config(&args.module, &args.wasi, &args.arguments, &policy)?,
         ..args.cache.options(&args.common)?
     };
-    let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &options)?;
+    let sandbox = open_sandbox(args.common.backend.as_deref(), policy.clone(), &options)?.named(name_of(&args.module));
     let load = || convention.load(&sandbox, &module, &args.config);
     let plugin = with_progress("compiling", args.common.quiet, load)?;
     let outcome = convention.call(&*plugin, &args.entry, &input, cancel.clone());
@@ -85,4 +80,19 @@ fn answer(args: &RunArgs) -> Result<Answer, Failure> {
         }
     };
     Ok(Answer { reply, kind: convention.kind(plugin.summary()), is_cached: plugin.is_cached() })
+}
+
+/// Standard input has one thing: the module, where that is there.
+fn input(args: &RunArgs, policy: &Policy) -> Result<Vec<u8>, Failure> {
+    let module_is_stdin = args.module == Path::new(STDIN);
+    match (&args.text, args.input.as_deref()) {
+        (Some(text), _) => check_input(text.clone().into_bytes(), policy),
+        (None, None) if module_is_stdin => Ok(Vec::new()),
+        (None, Some(path)) if module_is_stdin && path == Path::new(STDIN) => Err(Failure::arguments(
+            "wrong-arguments",
+            "the module and the input cannot both be standard input: give the input with --text, or name a file"
+                .to_owned(),
+        )),
+        (None, path) => read_input(path, policy),
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hotcell::{Policy, WasiConfig, wasi::ConfigError};
 
-use crate::{args::WasiArgs, outcome::Failure};
+use crate::{args::WasiArgs, outcome::Failure, read::name_of};
 
 /// What the guest gets beyond the sandbox; none where nothing is asked for.
 pub(crate) fn config(
@@ -19,7 +19,7 @@ pub(crate) fn config(
 }
 
 fn granted(module: &Path, args: &WasiArgs, given: &[String], policy: &Policy) -> Result<WasiConfig, ConfigError> {
-    let name = module.file_stem().unwrap_or(Path::new("plugin").as_os_str()).to_string_lossy();
+    let name = name_of(module);
     let arguments = [&*name].into_iter().chain(given.iter().map(String::as_str));
     let mut config = WasiConfig::sandbox().random_seed(policy.rules().random_seed).args(arguments)?;
     for (name, value) in &args.env {

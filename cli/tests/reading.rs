@@ -111,10 +111,10 @@ fn inputs() {
             let stdin = File::open(ZERO).unwrap().into();
             ends_with_input(&args.each_ref().map(|arg| &**arg), stdin, 1, "input-too-large", words);
         };
-        let unknown = format!("longer than the {allowed} bytes that the policy allows (limits.input_bytes)");
+        let unknown = format!("longer than the {allowed} bytes that the policy allows (limits.input_bytes");
         ends(ZERO, &unknown);
         ends("-", &unknown);
-        ends(&long, &format!("is {} bytes, the policy allows {allowed} (limits.input_bytes)", 1u64 << 40));
+        ends(&long, &format!("is {} bytes, the policy allows {allowed} (limits.input_bytes", 1u64 << 40));
     }
     let bench = ["bench", module, "--input", ZERO, "--quiet"];
     ends(&bench, 1, "input-too-large", "limits.input_bytes");

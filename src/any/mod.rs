@@ -6,6 +6,8 @@ mod traced;
 pub use imports::{AnyCx, AnyImports};
 pub use traced::AnyTraced;
 
+use std::time::Duration;
+
 use hotcell_core::{
     Backend, CallError, CancelToken, Fault, ModuleSummary, Plugin, Reply, Report, Session, Value, backend::BadPointer,
     verdict::Usage,
@@ -15,6 +17,12 @@ use hotcell_core::{
 pub trait AnyPlugin<T: Send + 'static = ()>: Send + Sync {
     /// A summary of the module.
     fn summary(&self) -> &ModuleSummary;
+
+    /// Like [`Plugin::name`].
+    fn name(&self) -> Option<&str>;
+
+    /// Like [`Plugin::load_time`].
+    fn load_time(&self) -> Duration;
 
     /// Like [`Plugin::is_cached`].
     fn is_cached(&self) -> bool;
@@ -103,6 +111,14 @@ pub trait AnyPlugin<T: Send + 'static = ()>: Send + Sync {
 impl<B: Backend, T: Send + 'static> AnyPlugin<T> for Plugin<B, T> {
     fn summary(&self) -> &ModuleSummary {
         self.summary()
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.name()
+    }
+
+    fn load_time(&self) -> Duration {
+        self.load_time()
     }
 
     fn is_cached(&self) -> bool {

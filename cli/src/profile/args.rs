@@ -50,7 +50,7 @@ pub(crate) struct ProfileArgs {
     #[arg(long, value_name = "BUDGETS.toml")]
     pub save: Option<PathBuf>,
     /// A key that an Extism plugin reads as its configuration
-    #[arg(long, value_name = "KEY=VALUE", value_parser = crate::args::parse_variable)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = crate::values::parse_variable)]
     pub config: Vec<(String, String)>,
     #[command(flatten)]
     pub wasi: WasiArgs,

@@ -74,7 +74,7 @@ fn everything_that_is_wrong_is_listed() {
             assert!(told.contains(word), "{command} {word}: {told}");
         }
         let object = json(&output(args.iter().chain(&["--json"])));
-        let verdict = if command == "run" { &object } else { &object["backends"][0] };
+        let verdict = if command == "run" { &object } else { &object["admission"] };
         let listed = verdict["rejections"].as_array().unwrap();
         assert_eq!(listed.iter().map(|rejection| rejection["code"].as_str().unwrap()).collect::<Vec<_>>(), codes);
         assert_eq!(listed[0]["message"], verdict["message"]);
@@ -82,6 +82,27 @@ fn everything_that_is_wrong_is_listed() {
     }
     let admitted = file("admitted.wat", guest(ECHO));
     assert_eq!(json(&output(["run", path_text(&admitted), "--json"])).get("rejections"), None);
+}
+
+#[test]
+fn what_is_wrong_is_listed_once() {
+    let module = file("once.wat", r#"(module (import "env" "log" (func (param i32))) (memory 1))"#);
+    let told = text(&output(["inspect", path_text(&module)]).stdout);
+    assert_eq!(told.matches("export-missing: does not export `alloc`").count(), 1, "{told}");
+    assert_eq!(told.matches("import-denied").count(), 1, "{told}");
+    assert!(told.contains("offer them as host functions"), "{told}");
+}
+
+#[test]
+fn a_module_for_another_host_is_inspected_with_offer() {
+    let module = file("offer.wat", guest(&format!(r#"(import "env" "log" (func (param i32))) {ECHO}"#)));
+    for (flags, exit) in [(&[][..], 3), (&["--check"], 3), (&["--offer"], 0), (&["--offer", "--check"], 0)] {
+        let told = output(["inspect", path_text(&module)].iter().chain(flags));
+        assert_eq!(exit_code(&told), exit, "{flags:?}: {}", text(&told.stdout));
+    }
+    let object = json(&output(["inspect", path_text(&module), "--offer", "--json"]));
+    assert_eq!(object["backends"].as_array().unwrap().len(), 3);
+    assert_eq!(object["admission"]["code"], "ok");
 }
 
 #[test]

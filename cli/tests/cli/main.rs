@@ -2,10 +2,13 @@
 
 mod cache;
 mod call;
+mod comfort;
 mod environment;
 mod inside;
 mod inspect;
+mod json_page;
 mod measure;
+mod new;
 mod outcomes;
 mod run;
 
@@ -50,7 +53,7 @@ fn json(output: &Output) -> Value {
     let value: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}:\n{}\n{}", text(&output.stdout), text(&output.stderr)));
     assert!(value.is_object());
-    assert_eq!(value["schema"], 1);
+    assert_eq!(value["schema"], 2);
     value
 }
 

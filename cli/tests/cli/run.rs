@@ -13,7 +13,12 @@ fn run_takes_a_file_or_standard_input_or_nothing() {
         let report = text(&from_file.stderr);
         assert_eq!(report.lines().count(), 1, "{report}");
         // The engine that answered.
-        assert!(BACKENDS.iter().any(|engine| report.starts_with(engine)) && report.contains("fuel"), "{report}");
+        assert!(
+            BACKENDS.iter().any(|engine| report.starts_with(engine))
+                && report.contains("fuel, ")
+                && report.contains(", loaded in "),
+            "{report}"
+        );
         assert!(backend == "tiered" || report.starts_with(backend), "{report}");
 
         let mut child = hotcell(base.into_iter().chain(["--input", "-", "--quiet"]))
@@ -104,19 +109,20 @@ fn json_of_a_run_that_worked() {
         assert_eq!(object["phase"], "call");
         assert!(object["message"].is_string());
         assert_eq!(object["offset"], Value::Null);
-        assert_eq!(STANDARD.decode(object["output"].as_str().unwrap()).unwrap(), "\0\u{e9}".as_bytes());
+        assert_eq!(STANDARD.decode(object["output_base64"].as_str().unwrap()).unwrap(), "\0\u{e9}".as_bytes());
+        assert_eq!((&object["output_text"], &object["report"]["name"]), (&"\0\u{e9}".into(), &"json".into()));
         assert!(object.get("results").is_none());
         let report = &object["report"];
         assert_eq!(report["backend"], backend);
         for field in ["backend_version", "policy"] {
             assert!(report[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {report}");
         }
-        for field in ["fuel_used", "peak_memory_bytes", "guest_time_us", "host_time_us"] {
+        for field in ["fuel_used", "peak_memory_bytes", "load_time_us", "guest_time_us", "host_time_us"] {
             assert!(report[field].is_u64(), "{field}: {report}");
         }
         assert_eq!(report["peak_memory_bytes"], 1 << 16);
         assert_eq!(report["tier"].is_string(), backend == "tiered");
-        for field in ["backend", "backend_version", "tier", "cached", "guest_time_us"] {
+        for field in ["backend", "backend_version", "tier", "cached", "load_time_us", "guest_time_us"] {
             object["report"].as_object_mut().unwrap().remove(field);
         }
         object

@@ -138,7 +138,7 @@ fn no_memory<B: BackendUnderTest>() -> Outcome {
     ensure_eq!(session.write(0, b"").denied()?, missing);
     ensure_eq!(session.grow_memory(0), None);
     match session.call_values("look", &[Value::I32(0)]).denied()? {
-        Fault::HostFunction { source } => ensure_eq!(source.downcast_ref::<BadPointer>(), Some(&missing)),
+        Fault::HostFunction { source, .. } => ensure_eq!(source.downcast_ref::<BadPointer>(), Some(&missing)),
         fault => return Err(fault.into()),
     }
     Ok(())

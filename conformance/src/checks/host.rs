@@ -405,7 +405,7 @@ fn error_source<B: BackendUnderTest>() -> Outcome {
     ensure_eq!(verdict(&error), ("host-function", Phase::Call));
     ensure_eq!(error.source().present()?.downcast_ref(), Some(&Refused { number: 5 }));
     match error.fault {
-        Fault::HostFunction { source } => ensure_eq!(source.downcast_ref(), Some(&Refused { number: 5 })),
+        Fault::HostFunction { source, .. } => ensure_eq!(source.downcast_ref(), Some(&Refused { number: 5 })),
         fault => return Err(fault.into()),
     }
     let error = plugin.call("process", b"1").denied()?;

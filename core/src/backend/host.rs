@@ -273,7 +273,7 @@ impl fmt::Display for HostStop {
 
 impl core::error::Error for HostStop {}
 
-/// Runs a host function with that effect: counts the call, catches a panic where the target unwinds, and looks at the clock when it
+/// Runs the host function of that name (`module::name`) and effect: counts the call, catches a panic where the target unwinds, and looks at the clock when it
 /// returns.
 ///
 /// # Errors
@@ -287,6 +287,7 @@ impl core::error::Error for HostStop {}
 pub(super) fn host_call<B, T, R>(
     caller: B::Caller<'_, T>,
     effect: Effect,
+    name: &str,
     f: impl FnOnce(&mut HostCx<'_, B, T>) -> Result<R, HostError>,
 ) -> Result<R, HostStop>
 where
@@ -307,7 +308,7 @@ where
     }
     match outcome {
         Ok(Ok(results)) if !accounts.is_parked() => Ok(results),
-        outcome => Err(stop(accounts, outcome.map(|result| result.map(drop)))),
+        outcome => Err(stop(accounts, name, outcome.map(|result| result.map(drop)))),
     }
 }
 
@@ -328,16 +329,16 @@ fn check_clock(accounts: &mut Accounts) {
 }
 
 #[cold]
-fn stop(accounts: &mut Accounts, outcome: Result<Result<(), HostError>, String>) -> HostStop {
+fn stop(accounts: &mut Accounts, name: &str, outcome: Result<Result<(), HostError>, String>) -> HostStop {
     match outcome {
         Ok(Ok(()) | Err(HostError(None))) => {}
-        Ok(Err(HostError(Some(source)))) => accounts.park(fault(source)),
-        Err(message) => accounts.park(Fault::HostFunctionPanicked { message }),
+        Ok(Err(HostError(Some(source)))) => accounts.park(fault(name, source)),
+        Err(message) => accounts.park(Fault::HostFunctionPanicked { import: name.into(), message }),
     }
     HostStop
 }
 
-fn fault(source: BoxError) -> Fault {
+fn fault(name: &str, source: BoxError) -> Fault {
     if let Some(&Exit(code)) = source.downcast_ref() {
         return Fault::GuestExit { code };
     }
@@ -346,7 +347,7 @@ fn fault(source: BoxError) -> Fault {
             let Complaint(message) = *complaint;
             Fault::GuestError { message }
         }
-        Err(source) => Fault::HostFunction { source },
+        Err(source) => Fault::HostFunction { import: name.into(), source },
     }
 }
 

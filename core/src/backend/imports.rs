@@ -91,8 +91,9 @@ impl<T: Send + 'static, B: Backend> Imports<T, B> {
         F: Fn(&mut HostCx<'_, B, T>, P) -> Result<R, HostError> + Send + Sync + 'static,
     {
         self.offer(module, name, FuncType::of::<P, R>())?;
+        let full = alloc::format!("{module}::{name}");
         <B as HostFn<P, R>>::define(&mut self.native, module, name, move |caller, params| {
-            host_call::<B, T, _>(caller, effect, |cx| f(cx, params))
+            host_call::<B, T, _>(caller, effect, &full, |cx| f(cx, params))
         });
         Ok(self)
     }
@@ -143,8 +144,9 @@ impl<T: Send + 'static, B: Backend> Imports<T, B> {
     {
         self.offer(module, name, ty.clone())?;
         let types = ty.results.clone();
+        let full = alloc::format!("{module}::{name}");
         B::define_values(&mut self.native, module, name, &ty, move |caller, params, results| {
-            host_call::<B, T, _>(caller, effect, |cx| {
+            host_call::<B, T, _>(caller, effect, &full, |cx| {
                 for (result, ty) in results.iter_mut().zip(&types) {
                     *result = Value::zero(*ty);
                 }

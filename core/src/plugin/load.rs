@@ -1,4 +1,5 @@
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use core::time::Duration;
 
 use super::{
     Reply,
@@ -17,7 +18,7 @@ use crate::{
     },
     policy::{Fingerprint, Policy, PolicyError},
     reserved,
-    time::CancelToken,
+    time::{CancelToken, Instant},
     value::{Value, Values},
     verdict::{BackendError, CallError, Fault, LoadError, Report, Usage},
 };
@@ -28,6 +29,20 @@ pub struct Loader<B> {
     policy: Arc<Policy>,
     options: HostOptions,
     slots: Slots,
+    name: Option<Arc<str>>,
+}
+
+impl<B> Clone for Loader<B> {
+    fn clone(&self) -> Self {
+        let Self { backend, policy, options, slots, name } = self;
+        Self {
+            backend: backend.clone(),
+            policy: policy.clone(),
+            options: options.clone(),
+            slots: slots.clone(),
+            name: name.clone(),
+        }
+    }
 }
 
 impl<B: Backend> Loader<B> {
@@ -47,8 +62,14 @@ impl<B: Backend> Loader<B> {
             backend: Arc::new(B::new(&policy, host, options)?),
             policy: Arc::new(policy),
             options: host.clone(),
-            slots: Slots::new(host.max_instances),
+            slots: Slots::new(host.max_instances, B::ID),
+            name: None,
         })
+    }
+
+    /// The same loader, whose plugins have this name in events, messages, reports and numbers.
+    pub fn named(&self, name: impl Into<Arc<str>>) -> Self {
+        Self { name: Some(name.into()), ..self.clone() }
     }
 
     /// The backend.
@@ -77,10 +98,13 @@ impl<B: Backend> Loader<B> {
         imports: &Imports<T, B>,
         contract: &Contract,
     ) -> Result<Plugin<B, T>, LoadError> {
+        let begin = self.options.clock.now();
         let loaded = self.module(bytes, imports.offered(), contract).and_then(|(module, is_cached)| {
-            self.plugin(&module, is_cached, imports, contract).map_err(LoadError::from)
+            self.plugin(&module, is_cached, imports, contract, begin).map_err(LoadError::from)
         });
-        trace::load(B::ID, loaded.as_ref().map(drop));
+        let outcome =
+            loaded.as_ref().map(|plugin| trace::Loaded { is_cached: plugin.is_cached(), time: plugin.load_time() });
+        trace::load(B::ID, self.name.as_deref(), outcome);
         loaded
     }
 
@@ -100,16 +124,19 @@ impl<B: Backend> Loader<B> {
         if !self.policy.is_exact() {
             return Err(BackendError::NotTraced.into());
         }
+        let begin = self.options.clock.now();
         let admitted = admit_traced(bytes, &self.policy, imports.offered(), contract)?;
-        Ok(Traced::new(self.plugin(&self.compile(&admitted)?, false, imports, contract)?))
+        Ok(Traced::new(self.plugin(&self.compile(&admitted)?, false, imports, contract, begin)?))
     }
 
+    /// A plugin of a module that began to load at `begin`.
     fn plugin<T: Send + 'static>(
         &self,
         module: &Module<B>,
         is_cached: bool,
         imports: &Imports<T, B>,
         contract: &Contract,
+        begin: Instant,
     ) -> Result<Plugin<B, T>, BackendError> {
         let linked = self.link(module, imports)?;
         let abi = self.policy.rules().abi.as_ref();
@@ -129,6 +156,8 @@ impl<B: Backend> Loader<B> {
             policy: self.policy.clone(),
             options: self.options.clone(),
             slots: self.slots.clone(),
+            name: self.name.clone(),
+            load_time: self.options.clock.now().since(begin),
         })))
     }
 
@@ -311,7 +340,9 @@ pub(super) struct Loaded<B: Backend, T: Send + 'static> {
     pub(super) options: HostOptions,
     slots: Slots,
     pub(super) linked: Linked<T, B>,
+    pub(super) name: Option<Arc<str>>,
     is_cached: bool,
+    pub(super) load_time: Duration,
     pub(super) checks_abi: bool,
     pub(super) is_command: bool,
     pub(super) abi: Option<B::Export>,
@@ -358,6 +389,16 @@ impl<B: Backend, T: Send + 'static> Plugin<B, T> {
     /// The policy it runs under.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
+    }
+
+    /// The name that it was [given](Loader::named).
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// How long it took to load: admission, compilation and linking.
+    pub fn load_time(&self) -> Duration {
+        self.0.load_time
     }
 
     /// Whether the backend had compiled the module before, and neither admitted nor compiled it again.

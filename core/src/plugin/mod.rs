@@ -9,6 +9,7 @@ mod json;
 mod last_words;
 mod load;
 mod memory;
+mod numbers;
 mod session;
 mod slots;
 mod trace;

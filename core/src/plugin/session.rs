@@ -17,7 +17,7 @@ use crate::{
     backend::{Backend, Budget, Deadline, Instance, Store, TypedCall, call},
     time::{CancelToken, Instant, nanoseconds},
     value::{Value, Values},
-    verdict::{BackendError, CallError, Fault, Output, Phase, Report, Tier, Usage},
+    verdict::{BackendError, CallError, Fault, Output, Phase, ReachedLimit, Report, Tier, Usage},
 };
 
 /// A live instance. Calls run in sequence, each under its own budget; a failed call poisons the instance, which then
@@ -79,10 +79,10 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
             let report = session.report(&operation);
             match session.check_time(&report) {
                 Ok(()) => Ok(session),
-                Err(fault) => Err(CallError { fault, phase: Phase::Instantiate, report: Box::new(report) }),
+                Err(fault) => Err(plugin.0.failed(Phase::Instantiate, fault, report)),
             }
         });
-        opened.inspect_err(|error| trace::call(&error.report, Err((error.phase, &error.fault))))
+        opened.inspect_err(|error| trace::call(&error.report, Err(error)))
     }
 
     /// A session for one operation: instantiation, ABI check and `run` share one budget. Where the backend has a faster
@@ -141,7 +141,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         let budget = Budget::new(&plugin.policy, plugin.linked.exports(), operation.begin, cancel.clone());
         let instance = plugin.instantiate(budget, state, lives).map_err(|error| {
             let report = plugin.report(operation, error.usage, Duration::ZERO, None);
-            CallError { fault: error.fault, phase: Phase::Instantiate, report: Box::new(report) }
+            plugin.failed(Phase::Instantiate, error.fault, report)
         })?;
         Ok(Self {
             instance,
@@ -235,7 +235,10 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         });
         match outcome {
             Ok(bytes) => Ok(Reply { bytes, report }),
-            Err((phase, fault)) => Err(CallError { fault: self.in_its_words(fault), phase, report: Box::new(report) }),
+            Err((phase, fault)) => {
+                let fault = self.in_its_words(fault);
+                Err(self.plugin.failed(phase, fault, report))
+            }
         }
     }
 
@@ -360,7 +363,7 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
         let outcome = outcome.and_then(|values| self.check_time(&report).map(|()| values));
         match outcome {
             Ok(values) => Ok((values, report)),
-            Err(fault) => Err(CallError { fault, phase: Phase::Call, report: Box::new(report) }),
+            Err(fault) => Err(self.plugin.failed(Phase::Call, fault, report)),
         }
     }
 
@@ -471,7 +474,8 @@ impl<B: Backend, T: Send + 'static> Session<B, T> {
     }
 
     fn error(&mut self, phase: Phase, fault: Fault, operation: &Operation) -> CallError {
-        CallError { fault: self.in_its_words(fault), phase, report: Box::new(self.final_report(operation)) }
+        let (fault, report) = (self.in_its_words(fault), self.final_report(operation));
+        self.plugin.failed(phase, fault, report)
     }
 
     /// With what the guest has written.
@@ -499,7 +503,9 @@ impl<B: Backend, T: Send + 'static> Loaded<B, T> {
             backend: B::ID,
             backend_version: B::version(),
             tier,
+            name: self.name.clone(),
             policy: self.policy.fingerprint(),
+            load_time: self.load_time,
             usage,
             output: Output::default(),
             guest_time: total.saturating_sub(host_time),
@@ -509,6 +515,11 @@ impl<B: Backend, T: Send + 'static> Loaded<B, T> {
 
     fn error(&self, phase: Phase, fault: Fault, operation: &Operation, usage: Option<Usage>) -> CallError {
         let report = self.report(operation, usage.unwrap_or_default(), Duration::ZERO, None);
-        CallError { fault, phase, report: Box::new(report) }
+        self.failed(phase, fault, report)
+    }
+
+    fn failed(&self, phase: Phase, fault: Fault, report: Report) -> CallError {
+        let limit = ReachedLimit::of(&fault, &self.policy.rules().limits);
+        CallError { fault, phase, limit: limit.map(Box::new), report: Box::new(report) }
     }
 }

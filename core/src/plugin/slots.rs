@@ -4,31 +4,45 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use super::numbers;
 use crate::verdict::Fault;
 
 /// Counts live instances, up to the embedder's limit.
 #[derive(Clone, Debug)]
-pub(super) struct Slots {
-    taken: Arc<AtomicU32>,
+pub(super) struct Slots(Arc<Counted>);
+
+#[derive(Debug)]
+struct Counted {
+    taken: AtomicU32,
     allowed: u32,
+    backend: &'static str,
 }
 
 impl Slots {
-    pub(super) fn new(allowed: u32) -> Self {
-        Self { taken: Arc::default(), allowed }
+    pub(super) fn new(allowed: u32, backend: &'static str) -> Self {
+        numbers::slots(backend, allowed.into());
+        Self(Arc::new(Counted { taken: AtomicU32::default(), allowed, backend }))
     }
 
     /// Takes a slot, without waiting.
     fn take(&self) -> Result<(), Fault> {
-        let allowed = self.allowed;
-        self.taken
+        let Counted { taken, allowed, backend } = &*self.0;
+        let allowed = *allowed;
+        taken
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < allowed).then_some(taken + 1))
-            .map(drop)
+            .map(|_| numbers::instances(backend, 1.0))
             .map_err(|_| Fault::Busy { allowed })
     }
 
     fn give_back(&self) {
-        self.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        numbers::instances(self.0.backend, -1.0);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        numbers::slots(self.backend, -f64::from(self.allowed));
     }
 }
 
@@ -70,12 +84,12 @@ mod tests {
 
     #[test]
     fn one_more_is_busy_until_one_is_given_back() {
-        let slots = Arc::new(Slots::new(2));
+        let slots = Arc::new(Slots::new(2, "test"));
         let first = Slot::take(&slots).unwrap();
         let _second = Slot::take(&slots).unwrap();
         assert_eq!(Slot::take(&slots).unwrap_err().code(), "busy");
         drop(first);
         Slot::take(&slots).unwrap();
-        Slot::take(&Arc::new(Slots::new(0))).unwrap_err();
+        Slot::take(&Arc::new(Slots::new(0, "test"))).unwrap_err();
     }
 }

@@ -14,41 +14,62 @@ use serde::{
 
 use crate::verdict::Escaped;
 
-/// Reads a size: `65536`, `64KiB`, `256 MiB`, `1GB`.
+/// Reads a size: `65536`, `65,536 bytes`, `64KiB`, `256 MiB`, `1GB`, `1M`.
 ///
 /// # Errors
 ///
 /// A message that names the text and shows the form.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    text.parse::<bytesize::ByteSize>()
+    let size = without_groups(text.strip_suffix(" bytes").unwrap_or(text));
+    size.parse::<bytesize::ByteSize>()
         .map(|size| size.as_u64())
         .map_err(|_| format!("`{}` is not a size; write for example 65536, 64KiB or 256MiB", Escaped(text)))
 }
 
-/// Reads a duration: `500ms`, `30s`, `2min`.
+/// Reads a duration: `500ms`, `30s`, `2min`, `1.5s`, or a number of seconds.
 ///
 /// # Errors
 ///
 /// A message that names the text and shows the form.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|_| format!("`{}` is not a duration; write for example 500ms or 30s", Escaped(text)))
+    let in_units = || {
+        let unit = text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len());
+        let seconds = match text[unit..].trim() {
+            "" | "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "\u{b5}s" => 1e-6,
+            "ns" => 1e-9,
+            _ => return None,
+        };
+        let number: f64 = text[..unit].trim().parse().ok()?;
+        Duration::try_from_secs_f64(number * seconds).ok()
+    };
+    (humantime::parse_duration(text).ok().or_else(in_units))
+        .ok_or_else(|| format!("`{}` is not a duration; write for example 500ms, 30s or 5 for seconds", Escaped(text)))
 }
 
-/// Reads a number, or `unlimited`.
+/// Reads a number, or `unlimited`: `1000000`, `1_000_000`, `1,000,000 units`, `1M`.
 ///
 /// # Errors
 ///
 /// A message that names the text and shows the form.
 pub fn parse_unlimited(text: &str) -> Result<Option<u64>, String> {
-    match text {
-        "unlimited" => Ok(None),
-        number => number
-            .replace('_', "")
-            .parse()
-            .map(Some)
-            .map_err(|_| format!("`{}` is not a number; write for example 1000000, or unlimited", Escaped(text))),
+    if text == "unlimited" {
+        return Ok(None);
     }
+    let number = without_groups([" units", " calls"].iter().find_map(|unit| text.strip_suffix(unit)).unwrap_or(text));
+    let thousands = ["", "k", "M", "G", "T"].iter().rposition(|suffix| number.ends_with(suffix)).unwrap_or(0);
+    let digits = if thousands == 0 { &*number } else { &number[..number.len() - 1] };
+    let value: Option<u64> =
+        digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1000u64.pow(thousands as u32)));
+    value
+        .map(Some)
+        .ok_or_else(|| format!("`{}` is not a number; write for example 1000000, 1M, or unlimited", Escaped(text)))
+}
+
+/// A number without what separates its groups of digits.
+fn without_groups(text: &str) -> String {
+    text.replace([',', '_'], "")
 }
 
 /// Reads a duration, or `none`.

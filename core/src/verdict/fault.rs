@@ -1,7 +1,10 @@
-use alloc::{boxed::Box, string::String};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+};
 use core::{fmt, ops::RangeInclusive};
 
-use super::{Blame, Escaped, Phase, Rejection, Report};
+use super::{Blame, Escaped, Phase, ReachedLimit, Rejection, Report};
 use crate::{backend::BadPointer, policy::Fingerprint};
 
 /// An error of a foreign type, kept as the source of ours.
@@ -94,6 +97,10 @@ impl fmt::Display for AbiFault {
     }
 }
 
+const STACK_OVERFLOW: &str = "the guest's stack is exhausted";
+const OUT_OF_FUEL: &str = "out of fuel";
+const DEADLINE_EXCEEDED: &str = "the deadline has passed";
+
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -102,22 +109,25 @@ pub enum Fault {
     #[error("{0}")]
     Trap(TrapKind),
     /// The guest's frames need more stack than the policy allows.
-    #[error("the guest's stack is exhausted")]
+    #[error("{} ({})", STACK_OVERFLOW, Self::STACK)]
     StackOverflow,
     /// The fuel is used up.
-    #[error("out of fuel")]
+    #[error("{} ({})", OUT_OF_FUEL, Self::FUEL)]
     OutOfFuel,
     /// The deadline has passed.
-    #[error("the deadline has passed")]
+    #[error("{} ({})", DEADLINE_EXCEEDED, Self::DEADLINE)]
     DeadlineExceeded,
     /// The guest called host functions more often than the policy allows.
-    #[error("more than {allowed} calls of host functions")]
+    #[error("more than {allowed} calls of host functions ({})", Self::HOST_CALLS)]
     HostCallLimit {
         /// What the policy allows.
         allowed: u64,
     },
     /// A host function called back into the guest deeper than the policy allows.
-    #[error("a host function called back into the guest at depth {depth}, the policy allows {allowed}")]
+    #[error(
+        "a host function called back into the guest at depth {depth}, the policy allows {allowed} ({})",
+        Self::REENTRY
+    )]
     ReentryDenied {
         /// The depth that the call would have had.
         depth: u32,
@@ -145,7 +155,7 @@ pub enum Fault {
         memory: u64,
     },
     /// The reply is larger than the policy allows.
-    #[error("the reply is {len} bytes, the policy allows {allowed}")]
+    #[error("the reply is {len} bytes, the policy allows {allowed} ({})", Self::OUTPUT)]
     OutputTooLarge {
         /// The reply's length, from the guest.
         len: u32,
@@ -156,14 +166,18 @@ pub enum Fault {
     #[error("{0}")]
     Abi(AbiFault),
     /// A host function refused or failed.
-    #[error("a host function failed")]
+    #[error("the host function `{}` failed", Escaped(.import))]
     HostFunction {
+        /// Its name as `module::name`.
+        import: String,
         /// The host function's error.
         source: BoxError,
     },
     /// A host function panicked.
-    #[error("a host function panicked: {}", Escaped(.message))]
+    #[error("the host function `{}` panicked: {}", Escaped(.import), Escaped(.message))]
     HostFunctionPanicked {
+        /// Its name as `module::name`.
+        import: String,
         /// The panic's message.
         message: String,
     },
@@ -192,7 +206,7 @@ pub enum Fault {
     #[error("an earlier call on this instance failed")]
     Poisoned,
     /// The input is larger than the policy allows.
-    #[error("the input is {len} bytes, the policy allows {allowed}")]
+    #[error("the input is {len} bytes, the policy allows {allowed} ({})", Self::INPUT)]
     InputTooLarge {
         /// Bytes given.
         len: u64,
@@ -235,6 +249,38 @@ pub enum Fault {
 }
 
 impl Fault {
+    pub(super) const FUEL: &str = "limits.fuel";
+    pub(super) const DEADLINE: &str = "limits.deadline";
+    pub(super) const STACK: &str = "limits.stack_bytes";
+    pub(super) const HOST_CALLS: &str = "limits.host_calls";
+    pub(super) const REENTRY: &str = "limits.reentry";
+    pub(super) const OUTPUT: &str = "limits.output_bytes";
+    pub(super) const INPUT: &str = "limits.input_bytes";
+
+    /// The key of the policy's limit that was reached, such as `limits.fuel`.
+    pub fn limit(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::OutOfFuel => Self::FUEL,
+            Self::DeadlineExceeded => Self::DEADLINE,
+            Self::StackOverflow => Self::STACK,
+            Self::HostCallLimit { .. } => Self::HOST_CALLS,
+            Self::ReentryDenied { .. } => Self::REENTRY,
+            Self::OutputTooLarge { .. } => Self::OUTPUT,
+            Self::InputTooLarge { .. } => Self::INPUT,
+            _ => return None,
+        })
+    }
+
+    /// The words of a fault that does not know its limit's number.
+    fn without_number(&self) -> Option<&'static str> {
+        match self {
+            Self::StackOverflow => Some(STACK_OVERFLOW),
+            Self::OutOfFuel => Some(OUT_OF_FUEL),
+            Self::DeadlineExceeded => Some(DEADLINE_EXCEEDED),
+            _ => None,
+        }
+    }
+
     /// The stable kebab-case code.
     pub fn code(&self) -> &'static str {
         match self {
@@ -283,7 +329,7 @@ impl Fault {
             | Self::GuestError { .. }
             | Self::Abi(_) => Blame::Guest,
             // The host function only passes on the guest's mistake.
-            Self::HostFunction { source } if source.is::<BadPointer>() => Blame::Guest,
+            Self::HostFunction { source, .. } if source.is::<BadPointer>() => Blame::Guest,
             Self::HostFunction { .. } | Self::HostFunctionPanicked { .. } => Blame::HostFunction,
             Self::Cancelled
             | Self::Busy { .. }
@@ -364,13 +410,18 @@ pub struct CallError {
     pub fault: Fault,
     /// Where.
     pub phase: Phase,
+    /// The policy's limit that was reached, if that is why.
+    pub limit: Option<Box<ReachedLimit>>,
     /// What was used.
     pub report: Box<Report>,
 }
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.phase, self.fault)
+        if let Some(name) = &self.report.name {
+            write!(f, "{}: ", Escaped(name))?;
+        }
+        write!(f, "{}: {}", self.phase, self.message())
     }
 }
 
@@ -384,6 +435,14 @@ impl CallError {
     /// The stable kebab-case code.
     pub fn code(&self) -> &'static str {
         self.fault.code()
+    }
+
+    /// The fault in words, with the number of the limit that was reached.
+    pub fn message(&self) -> String {
+        match (self.fault.without_number(), self.limit.as_deref()) {
+            (Some(words), Some(ReachedLimit { key, allowed })) => alloc::format!("{words}: {allowed} ({key})"),
+            _ => self.fault.to_string(),
+        }
     }
 }
 

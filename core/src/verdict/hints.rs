@@ -107,6 +107,26 @@ pub(super) fn of_proposal(proposal: &str) -> Option<&'static str> {
     })
 }
 
+/// The hint for a module that is too much, by the limit's key.
+pub(super) fn of_limit(limit: &str) -> Option<&'static str> {
+    match limit {
+        "limits.memory_bytes" => Some("raise it in the policy (`--max-memory`), or let the module ask for less memory"),
+        limit if limit.starts_with("limits.") => Some("raise it in the policy, or let the module ask for less"),
+        "module.bytes" => {
+            Some("raise it in the policy, or build a smaller module: with -Os, without debugging sections")
+        }
+        limit if limit.starts_with("module.") => Some("raise it in the policy, or build a smaller module"),
+        _ => None,
+    }
+}
+
+pub(super) const UNKNOWN_IMPORT: &str =
+    "offer them as host functions, let a call of one trap (`--trap-unknown`), or build the module without them";
+pub(super) const OTHER_IMPORT: &str = "offer it with the module's type, or build the module for the host's";
+pub(super) const MISSING_EXPORT: &str = "export it, as the page about writing a guest has it; an entry of another name is named with \
+                                         `--entry`, and `--no-abi` asks for no version";
+pub(super) const OTHER_EXPORT: &str = "export it with that type, or under another name";
+
 /// The hint for a component.
 pub(super) const COMPONENT: &str = "build a core module: for wasm32-wasip1 or wasm32-unknown-unknown in place of wasm32-wasip2 (Rust), \
                                     -target=wasip1 (TinyGo), GOOS=wasip1 (Go), without the step that makes a component";

@@ -4,12 +4,14 @@
 mod escape;
 mod fault;
 mod hints;
+mod limit;
 mod rejection;
 mod report;
 
 pub use escape::Escaped;
 pub use fault::{AbiFault, BackendError, BoxError, CallError, Fault, LoadError, TrapKind};
 pub(crate) use hints::of_imports;
+pub use limit::ReachedLimit;
 pub use rejection::{DeniedImport, Reason, Rejection};
 pub use report::{Output, Report, Tier, Usage};
 

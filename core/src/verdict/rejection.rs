@@ -159,7 +159,12 @@ impl Reason {
         match self {
             Self::NotACoreModule { version: COMPONENT } => [hints::COMPONENT].into(),
             Self::ProposalDenied { proposal, .. } => hints::of_proposal(proposal).into_iter().collect(),
+            Self::ImportDenied { hints, .. } if hints.is_empty() => [hints::UNKNOWN_IMPORT].into(),
             Self::ImportDenied { hints, .. } => hints.clone(),
+            Self::ImportMismatch { .. } => [hints::OTHER_IMPORT].into(),
+            Self::ExportMissing { .. } => [hints::MISSING_EXPORT].into(),
+            Self::ExportMismatch { .. } => [hints::OTHER_EXPORT].into(),
+            Self::LimitExceeded { limit, .. } => hints::of_limit(limit).into_iter().collect(),
             _ => Vec::new(),
         }
     }

@@ -1,4 +1,4 @@
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use crate::policy::Fingerprint;
@@ -51,8 +51,12 @@ pub struct Report {
     pub backend_version: &'static str,
     /// Which engine of the backend answered, where it has several.
     pub tier: Option<Tier>,
+    /// The plugin's [name](crate::Plugin::name).
+    pub name: Option<Arc<str>>,
     /// Fingerprint of the policy.
     pub policy: Fingerprint,
+    /// How long the plugin took to load, once for all its calls.
+    pub load_time: Duration,
     /// What was used.
     pub usage: Usage,
     /// What the guest wrote to its standard streams.

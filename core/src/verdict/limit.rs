@@ -49,7 +49,7 @@ impl fmt::Display for Amount {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Preset;
+    use crate::policy::Policy;
 
     #[test]
     fn digits_come_in_groups_of_three() {
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_limit_says_what_it_is() {
-        let limits = Limits::preset(Preset::Strict);
+        let limits = Policy::strict().rules().limits.clone();
         let of = |fault| ReachedLimit::of(&fault, &limits).map(|ReachedLimit { key, allowed }| (key, allowed));
         for (fault, key, allowed) in [
             (Fault::OutOfFuel, "limits.fuel", "100,000,000 units"),

@@ -266,7 +266,7 @@ pub(crate) struct CallArgs {
     /// The export to call
     pub export: String,
     /// Its arguments
-    #[arg(value_name = "ARG", allow_hyphen_values = true)]
+    #[arg(value_name = "ARG")]
     pub arguments: Vec<String>,
     #[command(flatten)]
     pub explain: ExplainArgs,

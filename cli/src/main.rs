@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     // A process that compiles for this one does no more than that.
     #[cfg(all(feature = "wasmtime", unix))]
     hotcell::serve_compile_worker();
-    let args = values::with_implied_run(env::args_os(), cache::BEHIND);
+    let args = values::normalised(env::args_os(), cache::BEHIND);
     let command = Cli::try_parse_from(args).unwrap_or_else(|error| {
         let _ = error.print();
         if error.kind() == ErrorKind::InvalidSubcommand {

@@ -40,7 +40,8 @@ pub(crate) fn parse_abi(text: &str) -> Result<Abi, String> {
 
 /// Parses a number of this type, in any form that a person or this program writes.
 pub(crate) fn parse_value(ty: ValType, text: &str) -> Option<Value> {
-    let text = text.strip_prefix(&*ty.to_string()).and_then(|text| text.strip_prefix(':')).unwrap_or(text);
+    let text = &text.replacen(MINUS, "-", 1);
+    let text = text.strip_prefix(&*ty.to_string()).and_then(|text| text.strip_prefix(':')).unwrap_or(text.as_str());
     Some(match ty {
         ValType::I32 => {
             let value = parse_integer(text)?;
@@ -97,8 +98,28 @@ pub(crate) fn shown(value: &Value) -> String {
     text.split_once(':').map_or(text.clone(), |(_, number)| number.to_owned())
 }
 
+/// A minus that does not look like the beginning of a flag.
+const MINUS: char = '\u{2212}';
+
+/// The command line as the parser takes it: with `run` in the place where a file stands for it, and with the minus of what
+/// `call` is given written so that it is no flag's.
+pub(crate) fn normalised(args: impl Iterator<Item = OsString>, behind: &str) -> Vec<OsString> {
+    let mut args = with_implied_run(args, behind);
+    if args.iter().take(3).any(|arg| arg == "call") {
+        for arg in args.iter_mut().take_while(|arg| *arg != "--") {
+            let number = arg.to_str().and_then(|text| text.strip_prefix('-')).filter(|rest| {
+                rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') || matches!(*rest, "inf" | "nan")
+            });
+            if let Some(number) = number {
+                *arg = format!("{MINUS}{number}").into();
+            }
+        }
+    }
+    args
+}
+
 /// The command line, with `run` in the place where a file stands for it: `hotcell FILE`.
-pub(crate) fn with_implied_run(args: impl Iterator<Item = OsString>, behind: &str) -> Vec<OsString> {
+fn with_implied_run(args: impl Iterator<Item = OsString>, behind: &str) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.collect();
     let at = if args.get(1).is_some_and(|arg| arg == behind) { 2 } else { 1 };
     let Some(first) = args.get(at).and_then(|first| first.to_str()) else { return args };

@@ -109,7 +109,9 @@ fn every_class_has_its_exit_code() {
             assert_eq!(found, verdict, "{name} on {backend}: {object}");
             // An input that is too large is seen before anything is loaded.
             assert_eq!(object["report"].is_object(), name != "too-large" && verdict[2] != "admit");
-            assert_eq!(object["offset"].is_u64(), verdict[2] == "admit" && !["text", "no-exports"].contains(&name));
+            if verdict[2] == "admit" {
+                assert_eq!(object["offset"].is_u64(), !["text", "no-exports"].contains(&name));
+            }
         }
     }
 }

@@ -8,13 +8,19 @@ use super::*;
 
 /// How many processes compile for the next run with this cache.
 fn compiling(cache: &Path) -> usize {
-    let command = |process: io::Result<fs::DirEntry>| fs::read(process.ok()?.path().join("cmdline")).ok();
-    let lines = fs::read_dir("/proc").unwrap().filter_map(command);
-    let is_one = |line: &Vec<u8>| {
+    let process = |process: io::Result<fs::DirEntry>| {
+        let path = process.ok()?.path();
+        let line = fs::read(path.join("cmdline")).ok()?;
         let mut words = line.split(|byte| *byte == 0).skip(1);
-        words.next() == Some(b"compile-behind") && words.any(|word| word == path_text(cache).as_bytes())
+        let is_one = words.next() == Some(b"compile-behind") && words.any(|word| word == path_text(cache).as_bytes());
+        let stat = fs::read_to_string(path.join("stat")).ok().filter(|_| is_one)?;
+        // Behind the name, which is in parentheses: the state, and the parent.
+        let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?.to_owned();
+        Some((path.file_name()?.to_str()?.to_owned(), parent))
     };
-    lines.filter(is_one).count()
+    let all: Vec<_> = fs::read_dir("/proc").unwrap().filter_map(process).collect();
+    // Until it is another program, the child of one looks like it.
+    all.iter().filter(|(_, parent)| all.iter().all(|(number, _)| number != parent)).count()
 }
 
 /// A run on the interpreter, whose module may be compiled for the next.

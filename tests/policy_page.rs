@@ -64,9 +64,9 @@ fn number(text: &str) -> Option<u128> {
         "true" => Some(1),
         "false" => Some(0),
         text => {
-            // A size may end in `m`, too.
-            let read = parse_duration(text).map(|duration| duration.as_nanos());
-            let read = read.or_else(|_| parse_bytes(text).map(u128::from));
+            // A size may end in `m`, too, and a number without a unit would be seconds.
+            let read = text.parse().ok().or_else(|| parse_duration(text).ok().map(|duration| duration.as_nanos()));
+            let read = read.ok_or(()).or_else(|()| parse_bytes(text).map(u128::from));
             Some(read.unwrap_or_else(|error| panic!("{text}: {error}")))
         }
     }

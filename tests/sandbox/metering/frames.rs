@@ -109,7 +109,7 @@ fn a_large_frame_in_place_of_another_fits() {
     });
     let both = Both::new(&allowed);
     let mut codes = BTreeMap::<_, u32>::new();
-    for count in (2_000..4_200).step_by(100) {
+    for count in (660..1_400).step_by(32) {
         let body = constants(count);
         let module = plain(&format!(
             r#"(func $sink (param i64)) (func $other {body}) (table funcref (elem $other))

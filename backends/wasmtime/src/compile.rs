@@ -21,10 +21,9 @@ pub(crate) fn compile(
 ) -> Result<Module, BackendError> {
     let module = match options {
         #[cfg(all(feature = "worker", unix))]
-        Options { worker: Some(worker), .. } => limited(engine, options, worker, admitted),
-        _ => in_process(engine, admitted.bytes()),
-    }
-    .map_err(named)?;
+        Options { worker: Some(worker), .. } => limited(engine, options, worker, admitted)?,
+        _ => in_process(engine, admitted.bytes())?,
+    };
     #[cfg(all(feature = "cache", unix))]
     if let (Some(cache), Some(identity)) = (&options.cache, admitted.identity())
         && let (Ok(summary), Ok(code)) = (postcard::to_allocvec(admitted.summary()), module.serialize())
@@ -57,20 +56,6 @@ fn entry_name(engine: &SharedEngine, identity: &Identity<'_>) -> crate::EntryNam
     let version = crate::VERSION.as_bytes();
     let settings = engine.code_settings().encode();
     crate::EntryName::of(&[identity.module(), identity.settings(), version, &settings, &compatibility])
-}
-
-/// What Cranelift says where a function has more values than it has numbers for virtual registers, 2^21 on each target. How
-/// many a function needs is not known before.
-const TOO_MANY_VALUES: &str = "Code for function is too large";
-
-/// The compiler's own limit is one of the module's, not a defect.
-fn named(error: BackendError) -> BackendError {
-    match &error {
-        BackendError::Engine { source, .. } if format!("{source:?}").contains(TOO_MANY_VALUES) => {
-            BackendError::CompileLimit { allowed: "the values that the compiler has numbers for in a function".into() }
-        }
-        _ => error,
-    }
 }
 
 /// Compiles `bytes` in this process.
@@ -155,24 +140,4 @@ pub(crate) fn compiled_by_us(engine: &SharedEngine, compiled: &[u8]) -> wasmtime
     // started by us, and answers through a pipe that only we read; an entry of the cache was written by a process that had
     // the key, is held against its seal as a whole, and was read into this process's own memory before that.
     unsafe { Module::deserialize(engine.engine(), compiled) }
-}
-
-#[cfg(test)]
-mod tests {
-    use hotcell_core::{Contract, HostOptions, LoadError, Loader, Policy};
-
-    use crate::Wasmtime;
-
-    #[test]
-    fn a_function_of_too_many_values_is_over_a_limit() {
-        let policy = Policy::ceiling();
-        let loader = Loader::<Wasmtime>::new(policy, &HostOptions::default(), &Default::default()).unwrap();
-        let text = format!("(module (func (param i32) (result i32) local.get 0 {}))", "i32.eqz ".repeat(2_200_000));
-        let loaded = loader.load(&wat::parse_str(&text).unwrap(), &loader.imports::<()>(), &Contract::None);
-        match loaded {
-            Err(LoadError::Backend(error)) => assert_eq!(error.code(), "compile-limit", "{error}"),
-            Err(other) => panic!("{other}"),
-            Ok(_) => panic!("the compiler has more numbers than it had"),
-        }
-    }
 }

@@ -52,14 +52,16 @@ fn sandbox(policy: Policy) -> Sandbox<Wasmtime> {
     Sandbox::builder(policy).compile_worker(worker()).build().unwrap()
 }
 
-/// A chain of pure operators that each of many arms needs: the compiler repeats it in each.
-fn chains(operators: usize, arms: usize) -> Vec<u8> {
-    let step = "(local.set 1 (i64.mul (i64.add (local.get 1) (i64.const 3)) (local.get 2)))".repeat(operators / 2);
-    let arm = |number| format!("(if (i32.eq (local.get 0) (i32.const {number})) (then (local.set 2 (local.get 1))))");
-    let arms: String = (0..arms).map(arm).collect();
+/// Locals that differ at many joins: a compiler merges each of them at each, and takes the square of the joins for it.
+fn merges(locals: usize, joins: usize) -> Vec<u8> {
+    let labels: String = (1..=joins).map(|label| format!("{label} ")).collect();
+    let sets: String = (1..locals).map(|local| format!("global.get $g local.set {local} ")).collect();
+    let uses: String = (1..locals).map(|local| format!("local.get {local} global.set $g ")).collect();
+    let (blocks, ends) = ("block ".repeat(joins), "end ".repeat(joins));
     let text = format!(
-        r#"(module (func (export "f") (param i32) (result i64) (local i64 i64)
-            (local.set 1 (i64.extend_i32_u (local.get 0))) (local.set 2 (local.get 1)) {step} {arms} (local.get 2)))"#
+        r#"(module (global $g (mut i32) (i32.const 0)) (func (export "f") (param i32) (local {})
+            {blocks} local.get 0 if local.get 0 br_table {labels} end {sets} {ends} {uses}))"#,
+        "i32 ".repeat(locals - 1)
     );
     wat::parse_str(text).unwrap()
 }
@@ -95,7 +97,7 @@ fn bombs_end_at_the_limits_and_nobody_waits() {
         for preset in [Policy::strict(), Policy::default(), Policy::ceiling()] {
             let (begin, others) = (Instant::now(), calls.load(Ordering::Relaxed));
             let sandbox = sandbox(policy(preset));
-            let outcome = sandbox.load_with(&chains(8_000, 1_200), &sandbox.imports::<()>(), &Contract::None);
+            let outcome = sandbox.load_with(&merges(300, 990), &sandbox.imports::<()>(), &Contract::None);
             let error = outcome.err().expect("no compiler does this within the limits");
             assert_eq!((error.code(), error.phase(), error.blame()), ("compile-limit", Phase::Compile, Blame::Module));
             assert!(begin.elapsed() < HANG);
@@ -110,9 +112,9 @@ fn bombs_end_at_the_limits_and_nobody_waits() {
 fn what_cannot_be_compiled_stays_on_the_interpreter() {
     let sandbox = SandboxBuilder::<Tiered>::new(policy(Policy::strict())).compile_worker(worker()).build().unwrap();
     let imports = sandbox.imports::<()>();
-    let plugin = sandbox.load_with(&chains(8_000, 1_200), &imports, &Contract::None).unwrap();
+    let plugin = sandbox.load_with(&merges(300, 990), &imports, &Contract::None).unwrap();
     sandbox.backend().finish_compiling();
-    // Its frame may be charged for more copies than a stack holds.
+    // Its frame may be charged for more merges than a stack holds.
     let report = match plugin.call_values("f", &[Value::I32(1)], (), None) {
         Ok((_, report)) => report,
         Err(error) => *error.report,

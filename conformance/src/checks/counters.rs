@@ -78,8 +78,8 @@ fn fuel<B: BackendUnderTest>() -> Outcome {
             // Entry and loop; five operators per iteration.
             ("loop", 1, 2 + 5),
             ("loop", 1_000_000, 2 + 5_000_000),
-            // 10,946 leaves of 6 units and 10,945 inner calls of 16.
-            ("fib", 20, 240_796),
+            // 10,946 leaves of 8 units and 10,945 inner calls of 18.
+            ("fib", 20, 10_946 * 8 + 10_945 * 18),
             // Seventeen operators per iteration, of which three are bulk operators: two of 65,536 bytes in a memory,
             // and one of 64 elements in a table. Entry costs 1 more, because the frame has more than 16 cells.
             ("bulk", 100, 3 + 100 * (17 + 3 + 2 * 65_536 / 16 + 64)),
@@ -150,8 +150,8 @@ fn host<B: BackendUnderTest>() -> Outcome {
 }
 
 fn stack<B: BackendUnderTest>() -> Outcome {
-    // One local, two operands at the maximum height, 8 cells for the engine, and one for its eight operators.
-    const FRAME: u64 = 1 + 2 + 8 + 1;
+    // One local, two operands at the maximum height, 8 cells for the engine, and two for its eight operators.
+    const FRAME: u64 = 1 + 2 + 8 + 2;
     let text = r#"(module (func $down (export "down") (param i32)
         (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1)))))))"#;
     for frames in [50, 100, 5_000] {

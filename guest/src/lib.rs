@@ -75,6 +75,8 @@ extern crate alloc as alloc_crate;
 
 #[cfg(target_arch = "wasm32")]
 mod allocator;
+#[cfg(feature = "arrow")]
+pub mod arrow;
 #[cfg(target_arch = "wasm32")]
 mod exports;
 mod failure;

@@ -10,7 +10,7 @@ use std::{
 
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
-    common::tree_node::TreeNodeRecursion,
+    common::{runtime::SpawnedTask, tree_node::TreeNodeRecursion},
     error::Result,
     execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext},
     physical_expr::PhysicalExpr,
@@ -142,9 +142,7 @@ impl ExecutionPlan for QueryExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let reader = self.query.read();
         let mut builder = RecordBatchReceiverStream::builder(self.schema(), WAITING_BATCHES);
-        if reader.has_deadline() {
-            tokio::spawn(reader.watch());
-        }
+        let watch = reader.has_deadline().then(|| SpawnedTask::spawn(reader.watch()));
         let mut input = self.input.execute(partition, context)?;
         let sender = builder.tx();
         builder.spawn(async move {
@@ -156,7 +154,7 @@ impl ExecutionPlan for QueryExec {
             }
             Ok(())
         });
-        Ok(Box::pin(Read { input: builder.build(), _reader: reader }))
+        Ok(Box::pin(Read { input: builder.build(), _reader: reader, _watch: watch }))
     }
 }
 
@@ -185,6 +183,8 @@ impl RecordBatchStream for Scoped {
 struct Read {
     input: SendableRecordBatchStream,
     _reader: Reader,
+    /// Ends with its reader.
+    _watch: Option<SpawnedTask<()>>,
 }
 
 impl Stream for Read {

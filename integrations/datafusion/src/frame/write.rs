@@ -53,8 +53,8 @@ fn place(frame: &mut [u8], at: usize, bytes: &[u8]) {
 fn bytes_of(array: &ArrayRef) -> u64 {
     let rows = array.len() as u64;
     let values = match array.data_type() {
-        DataType::Utf8View => array.as_string_view().lengths().map(u64::from).sum(),
-        DataType::BinaryView => array.as_binary_view().lengths().map(u64::from).sum(),
+        DataType::Utf8View => sum(array, array.as_string_view().lengths()),
+        DataType::BinaryView => sum(array, array.as_binary_view().lengths()),
         DataType::Utf8 => span(array.as_string::<i32>().value_offsets()),
         DataType::LargeUtf8 => span(array.as_string::<i64>().value_offsets()),
         DataType::Binary => span(array.as_binary::<i32>().value_offsets()),
@@ -63,6 +63,10 @@ fn bytes_of(array: &ArrayRef) -> u64 {
     };
     // Validity, offsets, and what aligning takes.
     values + rows.div_ceil(8) + (rows + 1) * 4 + 3 * 8
+}
+
+fn sum(array: &ArrayRef, lengths: impl Iterator<Item = u32>) -> u64 {
+    lengths.enumerate().filter(|(row, _)| array.is_valid(*row)).map(|(_, length)| u64::from(length)).sum()
 }
 
 fn span<O: Copy + Into<i64>>(offsets: &[O]) -> u64 {

@@ -1,15 +1,17 @@
-//! Rows per second of three functions, native and on each engine: batches of 8,192 rows, one partition, one process. Each round
-//! runs every variant once, one after another; the numbers are medians of the rounds.
+//! Rows per second of queries with one function, native and on each engine: batches of 8,192 rows, one partition, one
+//! process. Each round runs every variant once, one after another; the numbers are medians of the rounds.
 
-use std::{hint::black_box, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use datafusion::{
     arrow::{
-        array::{ArrayRef, AsArray, Int64Array, StringArray},
-        datatypes::{DataType, Field, Int64Type},
+        array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray},
+        datatypes::{DataType, Int64Type},
     },
-    config::ConfigOptions,
-    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF},
+    datasource::MemTable,
+    execution::SessionStateBuilder,
+    logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf},
+    prelude::{SessionConfig, SessionContext},
 };
 use hotcell_datafusion::{Function, Functions};
 
@@ -18,6 +20,8 @@ const BATCHES: usize = 16;
 const ROUNDS: usize = 9;
 const ENGINES: [&str; 3] = ["wasmtime", "wasmi", "tiered"];
 
+type Error = Box<dyn std::error::Error>;
+
 struct Case {
     name: &'static str,
     arguments: Vec<ArrayRef>,
@@ -25,62 +29,76 @@ struct Case {
     native: fn(&[ArrayRef]) -> ArrayRef,
 }
 
-type Variant = (String, Box<dyn Fn() -> ArrayRef>);
+struct Variant {
+    name: &'static str,
+    context: SessionContext,
+    query: String,
+}
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+#[tokio::main]
+async fn main() -> Result<(), Error> {
     println!("{:8} {:10} {:>14} {:>10}", "function", "engine", "rows/s", "native = 1");
     for case in cases() {
         let variants = variants(&case)?;
-        let expected = variants[0].1();
-        for (name, call) in &variants {
-            assert_eq!(&call(), &expected, "{}, {name}", case.name);
+        let expected = variants[0].run().await?;
+        for variant in &variants {
+            let found = variant.run().await?;
+            assert!(found.iter().map(|batch| batch.column(0)).eq(expected.iter().map(|batch| batch.column(0))));
         }
-        let seconds = measure(&variants);
-        for ((name, _), seconds_of) in variants.iter().zip(&seconds) {
-            let (rate, ratio) = ((ROWS * BATCHES) as f64 / seconds_of, seconds_of / seconds[0]);
-            println!("{:8} {name:10} {rate:>14.0} {ratio:>10.1}", case.name);
+        let seconds = measure(&variants).await?;
+        for (variant, own) in variants.iter().zip(&seconds) {
+            let (rate, ratio) = ((ROWS * BATCHES) as f64 / own, own / seconds[0]);
+            println!("{:8} {:10} {rate:>14.0} {ratio:>10.1}", case.name, variant.name);
         }
     }
     Ok(())
 }
 
-fn variants(case: &Case) -> Result<Vec<Variant>, Box<dyn std::error::Error>> {
-    let (native, arguments) = (case.native, case.arguments.clone());
-    let mut variants: Vec<Variant> = vec![("native".to_owned(), Box::new(move || native(&arguments)))];
+impl Variant {
+    fn new(name: &'static str, case: &Case, functions: &Functions, function: ScalarUDF) -> Result<Self, Error> {
+        let config = SessionConfig::new().with_target_partitions(1);
+        let state = SessionStateBuilder::new().with_config(config).with_default_features();
+        let context = SessionContext::new_with_state(functions.install(state).build());
+        let names = ["a", "b"].into_iter().zip(case.arguments.clone()).map(|(name, array)| (name, array, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(names)?;
+        context.register_table("t", Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch; BATCHES]])?))?;
+        context.register_udf(function);
+        let arguments = ["a", "b"][..case.arguments.len()].join(", ");
+        Ok(Self { name, context, query: format!("SELECT \"{}\"({arguments}) FROM t", case.name) })
+    }
+
+    async fn run(&self) -> Result<Vec<RecordBatch>, Error> {
+        Ok(self.context.sql(&self.query).await?.collect().await?)
+    }
+}
+
+fn variants(case: &Case) -> Result<Vec<Variant>, Error> {
+    let types: Vec<DataType> = case.arguments.iter().map(|array| array.data_type().clone()).collect();
+    let native = case.native;
+    let body = move |arguments: &[ColumnarValue]| {
+        let arguments = arguments.iter().map(|argument| argument.to_array(ROWS)).collect::<Result<Vec<_>, _>>()?;
+        Ok(ColumnarValue::Array(native(&arguments)))
+    };
+    let native = create_udf(case.name, types.clone(), case.result.clone(), Volatility::Volatile, Arc::new(body));
+    let mut variants = vec![Variant::new("native", case, &Functions::builder().build(), native)?];
+    let module: Arc<[u8]> = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/guests/text.wasm"))?.into();
     for engine in ENGINES {
         let functions = Functions::builder().engine(engine).build();
-        let module = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/guests/text.wasm"))?;
-        let types: Vec<DataType> = case.arguments.iter().map(|array| array.data_type().clone()).collect();
-        let function = functions.create(Function::new(case.name, module, case.result.clone()).arguments(types))?;
+        let function = Function::new(case.name, module.clone(), case.result.clone()).arguments(types.clone());
+        let function = functions.create(function)?;
         functions.finish_compiling();
-        let arguments = case.arguments.clone();
-        variants.push((engine.to_owned(), Box::new(move || invoke(&function, &arguments))));
+        variants.push(Variant::new(engine, case, &functions, function)?);
     }
     Ok(variants)
 }
 
-fn invoke(function: &ScalarUDF, arguments: &[ArrayRef]) -> ArrayRef {
-    let field = |data_type: &DataType| Arc::new(Field::new("", data_type.clone(), true));
-    let types: Vec<DataType> = arguments.iter().map(|array| array.data_type().clone()).collect();
-    let result = function.return_type(&types).expect("the types of the function");
-    let args = ScalarFunctionArgs {
-        args: arguments.iter().cloned().map(ColumnarValue::Array).collect(),
-        arg_fields: types.iter().map(|data_type| field(data_type) as _).collect(),
-        number_rows: ROWS,
-        return_field: field(&result),
-        config_options: Arc::new(ConfigOptions::default()),
-    };
-    let column = function.invoke_with_args(args).expect("a good guest");
-    column.to_array(ROWS).expect("an array")
-}
-
 /// The median seconds of each variant.
-fn measure(variants: &[Variant]) -> Vec<f64> {
+async fn measure(variants: &[Variant]) -> Result<Vec<f64>, Error> {
     let mut seconds = vec![Vec::new(); variants.len()];
     for _ in 0..ROUNDS {
-        for ((_, call), seconds) in variants.iter().zip(&mut seconds) {
+        for (variant, seconds) in variants.iter().zip(&mut seconds) {
             let begin = Instant::now();
-            (0..BATCHES).for_each(|_| drop(black_box(call())));
+            variant.run().await?;
             seconds.push(begin.elapsed().as_secs_f64());
         }
     }
@@ -88,7 +106,7 @@ fn measure(variants: &[Variant]) -> Vec<f64> {
         seconds.sort_by(f64::total_cmp);
         seconds[ROUNDS / 2]
     };
-    seconds.into_iter().map(median).collect()
+    Ok(seconds.into_iter().map(median).collect())
 }
 
 fn cases() -> Vec<Case> {

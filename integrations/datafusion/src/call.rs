@@ -14,9 +14,18 @@ use crate::{
     failure::Cause,
     frame::{self, FrameError},
     function::{Created, Limits},
+    query::Query,
     scope::{self, Kept, Scope},
     slots::Slot,
 };
+
+/// For whom a batch is.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    query: Option<&'a Query>,
+    /// `None` while a query is planned.
+    scope: Option<&'a Scope>,
+}
 
 /// Why a batch has no result: the guest's failure, or an error of DataFusion's own.
 enum Error {
@@ -36,18 +45,19 @@ impl From<FrameError> for Error {
     }
 }
 
-/// Calls the function once for a batch.
-pub(crate) fn call(created: &Created, arguments: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+/// Calls the function once for a batch of a query.
+pub(crate) fn call(created: &Created, query: &Query, arguments: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     let function = &created.function;
     if rows == 0 {
         return Ok(new_empty_array(&function.result));
     }
-    let scope = scope::current();
+    let scope = scope::current().or_else(|| query.elsewhere.get().cloned());
+    let place = Place { query: Some(query), scope: scope.as_deref() };
     let before = scope.as_ref().map_or(0, |scope| scope.begin(&function.name, rows));
-    answer(created, arguments, rows, scope.as_deref()).map_err(|error| match error {
+    answer(created, arguments, rows, place).map_err(|error| match error {
         Error::Host(error) => error,
         Error::Guest(cause) => {
-            let partition = scope.as_ref().map(|scope| scope.partition);
+            let partition = scope.as_ref().and_then(|scope| scope.partition);
             cause.at(&function.name, partition, before..before + rows as u64).into()
         }
     })
@@ -57,7 +67,7 @@ pub(crate) fn call(created: &Created, arguments: &[ArrayRef], rows: usize) -> Re
 pub(crate) fn probe(created: &Created) -> std::result::Result<(), Cause> {
     let function = &created.function;
     let arguments: Vec<ArrayRef> = function.arguments.iter().map(new_empty_array).collect();
-    match answer(created, &arguments, 0, None) {
+    match answer(created, &arguments, 0, Place { query: None, scope: None }) {
         Ok(_) => Ok(()),
         Err(Error::Guest(cause)) => Err(cause),
         Err(Error::Host(error)) => Err(Cause::new("datafusion", Blame::Engine, error.to_string())),
@@ -68,7 +78,7 @@ fn answer(
     created: &Created,
     arguments: &[ArrayRef],
     rows: usize,
-    scope: Option<&Scope>,
+    place: Place<'_>,
 ) -> std::result::Result<ArrayRef, Error> {
     let function = &created.function;
     let begin = Instant::now();
@@ -76,49 +86,55 @@ fn answer(
     let request = frame::write(arguments, rows, created.result, allowed).map_err(Error::Host)??;
     let mut copying = begin.elapsed();
 
-    let reply = blocking(|| run(created, &request, rows, scope))?;
+    let reply = blocking(|| run(created, &request, rows, place))?;
     drop(request);
 
     let begin = Instant::now();
     let column = frame::read(reply.bytes, rows, &function.result);
     copying += begin.elapsed();
-    if let Some(scope) = scope {
+    if let Some(scope) = place.scope {
         scope.copied(&function.name, copying);
     }
     Ok(column?)
 }
 
-fn run(
-    created: &Created,
-    request: &[u8],
-    rows: usize,
-    scope: Option<&Scope>,
-) -> std::result::Result<Reply, Error> {
+fn run(created: &Created, request: &[u8], rows: usize, place: Place<'_>) -> std::result::Result<Reply, Error> {
     let function = &created.function;
-    scope.map_or(Ok(()), |scope| scope.query.check())?;
-    let cancel = scope.map_or_else(CancelToken::new, |scope| scope.query.cancel());
+    place.query.map_or(Ok(()), Query::check)?;
+    let cancel = place.query.map_or_else(CancelToken::new, Query::cancel);
     let Some(_slot) = created.running.wait(&cancel) else {
-        return Err(cancelled(scope));
+        return Err(cancelled(place));
     };
-
-    let kept = scope.and_then(|scope| scope.take_kept(&function.name));
-    let outcome = match (kept, scope) {
-        (Some(kept), Some(scope)) => call_kept(created, kept, request, cancel, scope),
-        (_, Some(scope)) => {
-            let memory = reserve(created, request, scope).map_err(Error::Host)?;
-            match created.kept.take().filter(|_| function.limits.keeps_instance) {
-                Some(slot) => call_first(created, slot, memory, request, cancel, scope),
-                None => created.plugin.call(&function.entry, request, Some(cancel)),
-            }
-        }
-        (_, None) => created.plugin.call(&function.entry, request, Some(cancel)),
+    let outcome = match place.scope {
+        None => created.plugin.call(&function.entry, request, Some(cancel)),
+        Some(scope) => call_in(created, request, cancel, scope).map_err(Error::Host)?,
     };
-    account(created, outcome, rows, scope)
+    account(created, outcome, rows, place)
 }
 
-fn cancelled(scope: Option<&Scope>) -> Error {
-    let end = scope.map_or(Ok(()), |scope| scope.query.check()).err();
+/// Why no guest runs any more.
+fn cancelled(place: Place<'_>) -> Error {
+    let end = place.query.and_then(|query| query.check().err());
     Error::Guest(end.unwrap_or_else(|| Cause::new("cancelled", Blame::Caller, "the query has ended")))
+}
+
+/// The outer error is that of the memory pool.
+fn call_in(
+    created: &Created,
+    request: &[u8],
+    cancel: CancelToken,
+    scope: &Scope,
+) -> Result<std::result::Result<Reply, CallError>> {
+    let function = &created.function;
+    let may_keep = function.limits.keeps_instance && scope.is_partition();
+    if let Some(kept) = may_keep.then(|| scope.take_kept(&function.name)).flatten() {
+        return Ok(call_kept(created, kept, request, cancel, scope));
+    }
+    let memory = reserve(created, request, scope)?;
+    Ok(match may_keep.then(|| created.kept.take()).flatten() {
+        Some(slot) => call_first(created, slot, memory, request, cancel, scope),
+        None => created.plugin.call(&function.entry, request, Some(cancel)),
+    })
 }
 
 /// All that an instance may have, before there is one: its growth asks nobody.
@@ -161,7 +177,7 @@ fn account(
     created: &Created,
     outcome: std::result::Result<Reply, CallError>,
     rows: usize,
-    scope: Option<&Scope>,
+    place: Place<'_>,
 ) -> std::result::Result<Reply, Error> {
     let function = &created.function;
     let report = match &outcome {
@@ -169,13 +185,13 @@ fn account(
         Err(error) => &error.report,
     };
     let fuel = report.usage.fuel_used.unwrap_or_default();
-    if let Some(scope) = scope {
+    if let Some(scope) = place.scope {
         scope.end(&function.name, report);
-        scope.query.charge(fuel)?;
     }
+    place.query.map_or(Ok(()), |query| query.charge(fuel))?;
     let reply = match outcome {
         Ok(reply) => reply,
-        Err(error) if error.code() == "cancelled" => return Err(cancelled(scope)),
+        Err(error) if error.code() == "cancelled" => return Err(cancelled(place)),
         Err(error) => return Err(Cause::from(&error).into()),
     };
     let allowed = function.limits.fuel_per_row.map(|per_row| per_row.saturating_mul(rows as u64));

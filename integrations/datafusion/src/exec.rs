@@ -30,18 +30,17 @@ use crate::{
 /// Batches that wait for the reader of a partition.
 const WAITING_BATCHES: usize = 2;
 
-/// Stands above a node that evaluates functions: tells them the partition and the query, and has their metrics.
+/// Stands above a node that evaluates functions: tells them their partition and its pool of memory, and has their metrics.
 #[derive(Clone, Debug)]
 pub struct GuestsExec {
     input: Arc<dyn ExecutionPlan>,
     functions: BTreeSet<String>,
-    query: Arc<Query>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl GuestsExec {
-    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, functions: BTreeSet<String>, query: Arc<Query>) -> Self {
-        Self { input, functions, query, metrics: ExecutionPlanMetricsSet::new() }
+    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, functions: BTreeSet<String>) -> Self {
+        Self { input, functions, metrics: ExecutionPlanMetricsSet::new() }
     }
 }
 
@@ -50,11 +49,13 @@ impl GuestsExec {
 pub struct QueryExec {
     input: Arc<dyn ExecutionPlan>,
     query: Arc<Query>,
+    /// Of functions that are evaluated in tasks of their own.
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl QueryExec {
     pub(crate) fn new(input: Arc<dyn ExecutionPlan>, query: Arc<Query>) -> Self {
-        Self { input, query }
+        Self { input, query, metrics: ExecutionPlanMetricsSet::new() }
     }
 }
 
@@ -106,16 +107,12 @@ impl ExecutionPlan for GuestsExec {
         "GuestsExec"
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (functions, query) = (self.functions.clone(), self.query.clone());
-        Ok(Arc::new(Self::new(children.swap_remove(0), functions, query)))
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self::new(children.swap_remove(0), self.functions.clone())))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let scope = Scope::new(self.query.clone(), partition, context.memory_pool().clone(), &self.metrics);
+        let scope = Scope::new(Some(partition), context.memory_pool().clone(), &self.metrics);
         let input = self.input.execute(partition, context)?;
         Ok(Box::pin(Scoped { input, scope: Arc::new(scope) }))
     }
@@ -132,14 +129,13 @@ impl ExecutionPlan for QueryExec {
         "QueryExec"
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(Arc::new(Self::new(children.swap_remove(0), self.query.clone())))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let elsewhere = || Arc::new(Scope::new(None, context.memory_pool().clone(), &self.metrics));
+        self.query.elsewhere.get_or_init(elsewhere);
         let reader = self.query.read();
         let mut builder = RecordBatchReceiverStream::builder(self.schema(), WAITING_BATCHES);
         let watch = reader.has_deadline().then(|| SpawnedTask::spawn(reader.watch()));
@@ -155,6 +151,10 @@ impl ExecutionPlan for QueryExec {
             Ok(())
         });
         Ok(Box::pin(Read { input: builder.build(), _reader: reader, _watch: watch }))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 }
 

@@ -1,12 +1,19 @@
 //! `CREATE FUNCTION name(types) RETURNS type LANGUAGE wasm AS 'module'`.
 
-use std::{fs, path::{Component, Path}, sync::Arc};
+use std::{
+    fs,
+    path::{Component, Path},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use datafusion::{
     error::{DataFusionError, Result},
-    execution::{context::{FunctionFactory, RegisterFunction}, SessionState},
+    execution::{
+        SessionState,
+        context::{FunctionFactory, RegisterFunction},
+    },
     logical_expr::{CreateFunction, Expr, Volatility},
     scalar::ScalarValue,
 };

@@ -92,4 +92,3 @@ fn name(blame: Blame) -> &'static str {
         Blame::Engine => "engine",
     }
 }
-

@@ -1,19 +1,11 @@
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use datafusion::{
     error::{DataFusionError, Result},
     execution::SessionStateBuilder,
     logical_expr::ScalarUDF,
 };
-use hotcell::{
-    AnySandbox, Contract, HostOptions, Policy, SandboxOptions,
-    policy::Fingerprint,
-};
+use hotcell::{AnySandbox, Contract, HostOptions, Policy, SandboxOptions, policy::Fingerprint};
 use parking_lot::Mutex;
 
 use crate::{
@@ -22,7 +14,7 @@ use crate::{
     factory::Factory,
     function::{Created, Function, Limits},
     query::Query,
-    rule::Rule,
+    rule::{Bind, Place},
     slots::Slots,
     udf::Udf,
 };
@@ -76,13 +68,15 @@ impl Functions {
         }
     }
 
-    /// Adds `CREATE FUNCTION`, and the rule that gives each query its limits. A rule that is added later must leave the
-    /// nodes [`QueryExec`](crate::QueryExec) and [`GuestsExec`](crate::GuestsExec) where they are.
+    /// Adds `CREATE FUNCTION`, and the rules that give each query its limits. A rule that is added later must leave the
+    /// nodes [`QueryExec`](crate::QueryExec) and [`GuestsExec`](crate::GuestsExec) where they are. In other sessions no
+    /// function runs, and neither does one under an alias.
     #[must_use]
     pub fn install(&self, builder: SessionStateBuilder) -> SessionStateBuilder {
         builder
             .with_function_factory(Some(Arc::new(Factory::new(self.clone()))))
-            .with_physical_optimizer_rule(Arc::new(Rule::new(self.clone())))
+            .with_analyzer_rule(Arc::new(Bind(self.clone())))
+            .with_physical_optimizer_rule(Arc::new(Place))
     }
 
     /// Creates a function. Its module is admitted and compiled, and its entry is called once for no rows: a module that is not for
@@ -122,8 +116,8 @@ impl Functions {
         // Those that run, and those that are kept: so none is `busy`.
         host.max_instances = max_instances.saturating_mul(2);
         let options = SandboxOptions { host, ..SandboxOptions::default() };
-        let sandbox = hotcell::sandbox(engine, policy.clone(), &options)
-            .map_err(|error| function.refused(&error.to_string()))?;
+        let sandbox =
+            hotcell::sandbox(engine, policy.clone(), &options).map_err(|error| function.refused(&error.to_string()))?;
         let sandbox = Sandbox(Arc::new(sandbox));
         sandboxes.insert(policy.fingerprint(), sandbox.clone());
         Ok(sandbox)

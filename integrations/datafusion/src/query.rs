@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -9,7 +9,7 @@ use std::{
 use hotcell::{Blame, CancelToken};
 use parking_lot::Mutex;
 
-use crate::failure::Cause;
+use crate::{failure::Cause, scope::Scope};
 
 /// What all guests of a query share: its fuel, its time, and its end.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Query {
     time: Option<Duration>,
     used: AtomicU64,
     state: Mutex<State>,
+    /// Where batches count whose partition is unknown. Set when the query is executed.
+    pub(crate) elsewhere: OnceLock<Arc<Scope>>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +40,7 @@ enum End {
 
 impl Query {
     pub(crate) fn new(fuel: Option<u64>, time: Option<Duration>) -> Arc<Self> {
-        Arc::new(Self { fuel, time, used: AtomicU64::new(0), state: Mutex::default() })
+        Arc::new(Self { fuel, time, used: AtomicU64::new(0), state: Mutex::default(), elsewhere: OnceLock::new() })
     }
 
     /// Somebody reads a partition. When nobody does any more, the guests end.

@@ -1,6 +1,9 @@
-//! What a function knows of where it is evaluated. DataFusion tells it nothing: the node above sets it while it polls.
+//! What a function knows of where it is evaluated. DataFusion tells it nothing: the node above sets it while it polls. A node
+//! that evaluates in tasks of its own, as a sort may, leaves it unknown there: then it is [`Query::elsewhere`].
+//!
+//! [`Query::elsewhere`]: crate::query::Query::elsewhere
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use datafusion::{
     execution::memory_pool::{MemoryPool, MemoryReservation},
@@ -9,16 +12,22 @@ use datafusion::{
 use hotcell::{AnySession, Report};
 use parking_lot::Mutex;
 
-use crate::{query::Query, slots::Slot};
+use crate::slots::Slot;
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
 }
 
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scope({:?})", self.partition)
+    }
+}
+
 /// A partition of a node that evaluates functions.
 pub(crate) struct Scope {
-    pub(crate) query: Arc<Query>,
-    pub(crate) partition: usize,
+    /// `None` where it is unknown.
+    pub(crate) partition: Option<usize>,
     pub(crate) pool: Arc<dyn MemoryPool>,
     metrics: ExecutionPlanMetricsSet,
     tallies: Mutex<HashMap<String, Tally>>,
@@ -64,19 +73,15 @@ impl Drop for Entered {
 }
 
 impl Scope {
-    pub(crate) fn new(
-        query: Arc<Query>,
-        partition: usize,
-        pool: Arc<dyn MemoryPool>,
-        metrics: &ExecutionPlanMetricsSet,
-    ) -> Self {
-        Self { query, partition, pool, metrics: metrics.clone(), tallies: Mutex::default() }
+    pub(crate) fn new(partition: Option<usize>, pool: Arc<dyn MemoryPool>, metrics: &ExecutionPlanMetricsSet) -> Self {
+        Self { partition, pool, metrics: metrics.clone(), tallies: Mutex::default() }
     }
 
     fn with<R>(&self, function: &str, act: impl FnOnce(&mut Tally) -> R) -> R {
         let mut tallies = self.tallies.lock();
         if !tallies.contains_key(function) {
-            tallies.insert(function.to_owned(), Tally::new(function, self.partition, &self.metrics));
+            tallies
+                .insert(function.to_owned(), Tally::new(function, self.partition.unwrap_or_default(), &self.metrics));
         }
         act(tallies.get_mut(function).expect("it was just there"))
     }
@@ -94,7 +99,7 @@ impl Scope {
     /// Counts what a batch has used.
     pub(crate) fn end(&self, function: &str, report: &Report) {
         let tier = report.tier.as_ref().map_or(report.backend, |tier| tier.backend);
-        let (metrics, partition) = (&self.metrics, self.partition);
+        let (metrics, partition) = (&self.metrics, self.partition.unwrap_or_default());
         self.with(function, |tally| {
             tally.fuel.add(report.usage.fuel_used.unwrap_or_default() as usize);
             tally.guest_time.add_duration(report.guest_time);
@@ -107,6 +112,11 @@ impl Scope {
     /// Counts time for frames.
     pub(crate) fn copied(&self, function: &str, time: Duration) {
         self.with(function, |tally| tally.copy_time.add_duration(time));
+    }
+
+    /// Whether batches come one after another.
+    pub(crate) fn is_partition(&self) -> bool {
+        self.partition.is_some()
     }
 
     /// The instance that the batch before has left.

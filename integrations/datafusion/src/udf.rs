@@ -1,15 +1,22 @@
-use datafusion::{
-    arrow::datatypes::DataType,
-    error::Result,
-    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature},
+use std::{
+    hash::{Hash, Hasher},
+    ptr,
+    sync::Arc,
 };
 
-use crate::{call, function::Created};
+use datafusion::{
+    arrow::datatypes::DataType,
+    error::{DataFusionError, Result},
+    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature},
+};
 
-/// A function as DataFusion sees it.
-#[derive(Debug, PartialEq, Eq, Hash)]
+use crate::{call, function::Created, query::Query};
+
+/// A function as DataFusion sees it: of a session, or of a query.
+#[derive(Clone, Debug)]
 pub(crate) struct Udf {
-    created: Created,
+    created: Arc<Created>,
+    query: Option<Arc<Query>>,
     signature: Signature,
 }
 
@@ -20,7 +27,31 @@ impl Udf {
             true => Signature::nullary(volatility),
             false => Signature::exact(arguments, volatility),
         };
-        Self { created, signature }
+        Self { created: Arc::new(created), query: None, signature }
+    }
+
+    /// The function, in a query.
+    pub(crate) fn within(&self, query: &Arc<Query>) -> ScalarUDF {
+        ScalarUDF::new_from_impl(Self { query: Some(query.clone()), ..self.clone() })
+    }
+
+    pub(crate) fn query(&self) -> Option<&Arc<Query>> {
+        self.query.as_ref()
+    }
+}
+
+impl PartialEq for Udf {
+    fn eq(&self, other: &Self) -> bool {
+        let queries = [&self.query, &other.query].map(|query| query.as_ref().map_or(ptr::null(), Arc::as_ptr));
+        self.created == other.created && queries[0] == queries[1]
+    }
+}
+
+impl Eq for Udf {}
+
+impl Hash for Udf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.created.hash(state);
     }
 }
 
@@ -38,8 +69,12 @@ impl ScalarUDFImpl for Udf {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let Some(query) = &self.query else {
+            let name = self.name();
+            return Err(DataFusionError::Plan(format!("function {name} runs in sessions of Functions::install only")));
+        };
         let rows = args.number_rows;
         let arguments = args.args.iter().map(|argument| argument.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        Ok(ColumnarValue::Array(call::call(&self.created, &arguments, rows)?))
+        Ok(ColumnarValue::Array(call::call(&self.created, query, &arguments, rows)?))
     }
 }

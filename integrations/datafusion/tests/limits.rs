@@ -4,7 +4,9 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{BATCH_ROWS, ENGINES, answering, failure, fuel, functions, guest, metric, reply, run, session, session_in};
+use common::{
+    BATCH_ROWS, ENGINES, answering, failure, fuel, functions, guest, metric, reply, run, session, session_in,
+};
 use datafusion::{
     arrow::{array::AsArray, datatypes::Int64Type},
     execution::memory_pool::{GreedyMemoryPool, MemoryPool},

@@ -154,8 +154,16 @@ fn call_first(
     cancel: CancelToken,
     scope: &Scope,
 ) -> std::result::Result<Reply, CallError> {
-    let session = created.plugin.session(Some(cancel.clone()))?;
-    call_kept(created, Kept { session, _slot: slot, _memory: Some(memory) }, request, cancel, scope)
+    let mut session = created.plugin.session(Some(cancel.clone()))?;
+    let opening = session.usage().fuel_used;
+    let mut outcome = call_kept(created, Kept { session, _slot: slot, _memory: memory }, request, cancel, scope);
+    let report = match &mut outcome {
+        Ok(reply) => &mut reply.report,
+        Err(error) => &mut *error.report,
+    };
+    // What the start function has used is the batch's.
+    report.usage.fuel_used = report.usage.fuel_used.zip(opening).map(|(call, opening)| call.saturating_add(opening));
+    outcome
 }
 
 fn call_kept(

@@ -1,10 +1,6 @@
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
-use datafusion::{
-    error::{DataFusionError, Result},
-    execution::SessionStateBuilder,
-    logical_expr::ScalarUDF,
-};
+use datafusion::{error::Result, execution::SessionStateBuilder, logical_expr::ScalarUDF};
 use hotcell::{AnySandbox, Contract, HostOptions, Policy, SandboxOptions, policy::Fingerprint};
 use parking_lot::Mutex;
 
@@ -144,9 +140,7 @@ fn check_policy(function: &Function) -> Result<Policy> {
     if policy.rules().limits.fuel.is_none() {
         return Err(function.refused("limits.fuel must be limited: it is what the query counts"));
     }
-    policy
-        .with(|rules| rules.interrupt.cancel = true)
-        .map_err(|error| DataFusionError::from(function.refused(&error.to_string())))
+    policy.with(|rules| rules.interrupt.cancel = true).map_err(|error| function.refused(&error.to_string()))
 }
 
 impl Builder {

@@ -49,7 +49,7 @@ struct Tally {
 pub(crate) struct Kept {
     pub(crate) session: Box<dyn AnySession>,
     pub(crate) _slot: Slot,
-    pub(crate) _memory: Option<MemoryReservation>,
+    pub(crate) _memory: MemoryReservation,
 }
 
 /// The scope of this thread.

@@ -40,13 +40,12 @@ async fn a_loop_runs_out_of_fuel() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_is_named_with_its_batch() {
     fails(guest("(unreachable)", b""), "trap-unreachable", "").await;
-    // The trap is in the second batch of whichever partition has row 1500.
-    let body = "(if (i64.eq (i64.load offset=88 (local.get $ptr)) (i64.const 1000)) (then (unreachable)))
-        (i32.store (i32.const 4096) (i32.const 0x31464348))
-        (i64.const 17592186052648)";
-    let mut empty = reply(BATCH_ROWS as u32, &vec![7; BATCH_ROWS]);
-    empty.truncate(8040);
-    let context = with("wasmtime", guest(body, &empty)).await;
+    // The trap is in the second batch of the first partition.
+    let body = format!(
+        "(if (i64.eq (i64.load offset=64 (local.get $ptr)) (i64.const 1000)) (then (unreachable))) (i64.const {})",
+        4096_u64 << 32 | 8_040
+    );
+    let context = with("wasmtime", guest(&body, &reply(1_000, &[7; BATCH_ROWS]))).await;
     let message = failure(&context, "SELECT f(n) FROM numbers").await;
     assert!(message.contains(", partition 0, rows 1000..2000: trap-unreachable"), "{message}");
 }
@@ -59,7 +58,8 @@ async fn growth_is_refused_and_the_guest_fails_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_outside_of_the_memory_is_no_reply() {
-    fails(guest("(i64.const -1)", b""), "bad-output", "").await;
+    let place = 0xffff_0000_0000_0010_u64.cast_signed();
+    fails(guest(&format!("(i64.const {place})"), b""), "bad-output", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,7 +65,7 @@ async fn fuel_of_a_query_is_counted_to_the_unit_on_every_engine() {
 async fn a_query_without_fuel_ends_the_guests_of_all_its_partitions() {
     // One partition loops, and would for an hour; the others use up the fuel.
     let body = format!(
-        "(if (i64.eqz (i64.load offset=88 (local.get $ptr))) (then {}))
+        "(if (i64.eqz (i64.load offset=64 (local.get $ptr))) (then {}))
          (i64.const {})",
         LOOP.replace("(i64.const 0)", ""),
         4096_u64 << 32 | 8040
@@ -97,12 +97,8 @@ async fn fuel_of_a_row_is_held_against_the_batch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_ends_at_its_deadline_and_a_query_at_its_own() {
     for engine in ENGINES {
-        let late = |limits: &mut Limits| {
-            let policy = limits.policy.with(|rules| rules.limits.deadline = Some(Duration::from_millis(20)));
-            limits.policy = policy.unwrap();
-        };
-        let mut limits = unhurried();
-        late(&mut limits);
+        let policy = unhurried().policy.with(|rules| rules.limits.deadline = Some(Duration::from_millis(20)));
+        let limits = Limits::new(policy.unwrap());
         let batch = functions(engine).build();
         let context = session(&batch);
         context.register_udf(batch.create(guest(LOOP, b"").limits(limits)).unwrap());

@@ -46,7 +46,7 @@ async fn functions_stand_wherever_sql_has_expressions() {
     for (sql, expected) in [
         ("SELECT count(*) FROM numbers WHERE divisor(n, 12) = 12", "667"),
         ("SELECT count(*) FROM (SELECT divisor(n, 12) AS d, count(*) FROM numbers GROUP BY divisor(n, 12))", "6"),
-        ("SELECT sum(plus(half, plus(n, n))) FROM numbers", "71986000"),
+        ("SELECT sum(plus(half, plus(n, n))) FROM numbers", "71990000"),
         ("SELECT n FROM numbers ORDER BY plus(n, 0) DESC LIMIT 1", "7999"),
         ("SELECT sum(CASE WHEN n < 10 THEN plus(n, 1) ELSE 0 END) FROM numbers", "55"),
         ("SELECT count(*) FROM numbers a JOIN numbers b ON plus(a.n, 1) = b.n", "7999"),

@@ -37,6 +37,8 @@ mod query;
 mod rule;
 mod scope;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod udf;
 
 pub use exec::{GuestsExec, QueryExec};

@@ -49,20 +49,21 @@ fn place(frame: &mut [u8], at: usize, bytes: &[u8]) {
     frame[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// At least the bytes that a column's buffers take.
+/// The bytes that a column's buffers take, and what aligning them may.
 fn bytes_of(array: &ArrayRef) -> u64 {
     let rows = array.len() as u64;
+    let offsets = (rows + 1) * 4;
     let values = match array.data_type() {
-        DataType::Utf8View => sum(array, array.as_string_view().lengths()),
-        DataType::BinaryView => sum(array, array.as_binary_view().lengths()),
-        DataType::Utf8 => span(array.as_string::<i32>().value_offsets()),
-        DataType::LargeUtf8 => span(array.as_string::<i64>().value_offsets()),
-        DataType::Binary => span(array.as_binary::<i32>().value_offsets()),
-        DataType::LargeBinary => span(array.as_binary::<i64>().value_offsets()),
-        other => rows * other.primitive_width().unwrap_or(1) as u64,
+        DataType::Utf8View => sum(array, array.as_string_view().lengths()) + offsets,
+        DataType::BinaryView => sum(array, array.as_binary_view().lengths()) + offsets,
+        DataType::Utf8 => span(array.as_string::<i32>().value_offsets()) + offsets,
+        DataType::LargeUtf8 => span(array.as_string::<i64>().value_offsets()) + offsets,
+        DataType::Binary => span(array.as_binary::<i32>().value_offsets()) + offsets,
+        DataType::LargeBinary => span(array.as_binary::<i64>().value_offsets()) + offsets,
+        other => other.primitive_width().map_or(rows.div_ceil(8), |width| rows * width as u64),
     };
-    // Validity, offsets, and what aligning takes.
-    values + rows.div_ceil(8) + (rows + 1) * 4 + 3 * 8
+    let validity = if array.null_count() > 0 { rows.div_ceil(8) } else { 0 };
+    values + validity + 3 * 8
 }
 
 fn sum(array: &ArrayRef, lengths: impl Iterator<Item = u32>) -> u64 {

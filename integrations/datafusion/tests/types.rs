@@ -5,6 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{functions, guests, session};
+use datafusion::execution::FunctionRegistry;
 use datafusion::{
     arrow::{
         array::{

@@ -39,6 +39,9 @@
 //! On every other target the macros only type-check the function, so the guest's logic can be
 //! tested with a plain `cargo test`.
 //!
+//! With the feature `arrow`, `scalar!` makes a function over the values of a row into an entry over the columns of a batch,
+//! for `hotcell-datafusion`.
+//!
 //! # Memory
 //!
 //! hotcell gives each call a fresh instance unless the host keeps a session: what the function
@@ -75,6 +78,8 @@ extern crate alloc as alloc_crate;
 
 #[cfg(target_arch = "wasm32")]
 mod allocator;
+#[cfg(feature = "arrow")]
+pub mod arrow;
 #[cfg(target_arch = "wasm32")]
 mod exports;
 mod failure;

@@ -32,7 +32,7 @@ pub(crate) struct Failure {
     rejections: Vec<JsonRejection>,
     limit: Option<Box<ReachedLimit>>,
     report: Option<Box<Report>>,
-    explanation: Option<Explanation>,
+    explanation: Option<Box<Explanation>>,
 }
 
 impl Failure {
@@ -124,7 +124,7 @@ impl Failure {
 
     /// With where the guest was, and the offset of its trap.
     pub(crate) fn explained(self, explanation: Explanation, offset: Option<u64>) -> Self {
-        Self { explanation: Some(explanation), offset, ..self }
+        Self { explanation: Some(Box::new(explanation)), offset, ..self }
     }
 
     /// Prints the failure and returns its exit code.
@@ -135,7 +135,7 @@ impl Failure {
                 offset: self.offset,
                 limit: self.limit.as_deref().map(Into::into),
                 rejections: &self.rejections,
-                explanation: self.explanation.as_ref(),
+                explanation: self.explanation.as_deref(),
                 report,
                 ..Json::new(verdict(self.code), self.code, self.phase, &self.message)
             });

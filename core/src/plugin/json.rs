@@ -1,6 +1,6 @@
 //! Byte calls whose bytes are JSON.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -36,7 +36,7 @@ pub enum JsonError {
         /// Where and why.
         source: serde_json::Error,
         /// The reply.
-        reply: Reply,
+        reply: Box<Reply>,
     },
 }
 
@@ -49,7 +49,7 @@ fn call_with<I: Serialize + ?Sized, R: DeserializeOwned>(
     let reply = call(&input)?;
     match serde_json::from_slice(&reply.bytes) {
         Ok(value) => Ok(Json { value, report: reply.report }),
-        Err(source) => Err(JsonError::Reply { source, reply }),
+        Err(source) => Err(JsonError::Reply { source, reply: Box::new(reply) }),
     }
 }
 

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use hotcell_core::{
-    Admitted, Backend, BackendError, Contract, Imports, LoadError, Loader, Plugin, Policy, PolicyError, Traced,
-    admit::imports_from,
+    Backend, Contract, Imports, LoadError, Loader, Plugin, Policy, PolicyError, Traced, admit::imports_from,
 };
 use hotcell_wasi::WasiConfig;
 
@@ -59,7 +58,8 @@ impl<B: Backend> Sandbox<B> {
         Self { loader: self.loader.named(name), wasi: self.wasi.clone() }
     }
 
-    pub(crate) fn compile(&self, admitted: &Admitted<'_>) -> Result<(), BackendError> {
+    #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+    pub(crate) fn compile(&self, admitted: &hotcell_core::Admitted<'_>) -> Result<(), hotcell_core::BackendError> {
         self.loader.compile(admitted).map(drop)
     }
 

@@ -23,14 +23,14 @@ pub const GROW: &str = "grow";
 /// [trap](crate::policy::Unknown::Trap): `(i32) -> ()`. The argument is the import's index; it does not return.
 pub const MISSING: &str = "missing";
 
-/// Exports of the two globals that say where a [traced](crate::trace) guest is: the [`Place`] of its last step that could have
+/// Exports of the two globals that say where a [traced](crate::trace) guest is: the place of its last step that could have
 /// ended it. Reserved.
 pub const PLACE: [&str; 2] = ["__hotcell_at", "__hotcell_at_high"];
 /// Export of a traced guest's first global, where that is a mutable i32: linkers keep there where the guest's own stack in linear
 /// memory ends. Reserved.
 pub const STACK_POINTER: &str = "__hotcell_stack_pointer";
 /// Name in [`HOST`] of the function that a traced guest calls when it enters a function of its own:
-/// `(i32, i32, i32, i64) -> ()`. The arguments are the function's index, the [`Place`] of the call, and the fuel counter.
+/// `(i32, i32, i32, i64) -> ()`. The arguments are the function's index, the place of the call, and the fuel counter.
 pub const ENTER: &str = "enter";
 /// Name in [`HOST`] of the function that a traced guest calls when it leaves one: `(i64) -> ()`. The argument is the fuel
 /// counter.

@@ -12,7 +12,7 @@ fn new(language: &str) -> PathBuf {
 }
 
 /// Runs the command that builds the plugin, as its README has it. Whether the tool is there.
-fn build(directory: &Path, starts: &str, offline: &str) -> bool {
+fn build(directory: &Path, starts: &str) -> bool {
     let readme = fs::read_to_string(directory.join("README.md")).unwrap();
     let command = readme.lines().find(|line| line.starts_with(starts)).unwrap();
     let tool = starts.split(' ').next().unwrap();
@@ -20,7 +20,7 @@ fn build(directory: &Path, starts: &str, offline: &str) -> bool {
         return false;
     }
     let built = Command::new("sh")
-        .args(["-c", &format!("{command} {offline}")])
+        .args(["-c", command])
         .current_dir(directory)
         .env_remove("CARGO_TARGET_DIR")
         .output()
@@ -37,7 +37,7 @@ fn shouts(module: &Path) {
 #[test]
 fn c_builds_and_runs() {
     let directory = new("c");
-    if build(&directory, "clang", "") {
+    if build(&directory, "clang") {
         shouts(&directory.join("plugin.wasm"));
     }
 }
@@ -45,7 +45,9 @@ fn c_builds_and_runs() {
 #[test]
 fn rust_builds_and_runs() {
     let directory = new("rust");
-    if build(&directory, "cargo build", "--offline") {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap().stdout;
+    let library = Path::new(text(&sysroot).trim_end()).join("lib/rustlib/wasm32-unknown-unknown/lib");
+    if library.is_dir() && build(&directory, "cargo build") {
         shouts(&directory.join("target/wasm32-unknown-unknown/release/new_rust.wasm"));
     }
 }

@@ -3,7 +3,7 @@
 # Prints the seconds of each stage.
 #
 #   web/test.sh                    # all
-#   PICTURES=/tmp/x web/test.sh    # keeps screenshots of the playground there
+#   PICTURES=DIR web/test.sh    # keeps screenshots of the playground there
 #
 # Needs Rust with the targets wasm32-unknown-unknown and wasm32-wasip1 (added with rustup where they are missing), Node 20 or
 # later with npm, and Chromium (installed with apt-get where it is missing).
